@@ -1,0 +1,189 @@
+"""The values that all parts share, and the one legend of shape letters.
+
+    B  texts of a batch          T  units of the longest text (padded width)
+    N  units of all texts        D  width of a vector
+    V  vocabulary                L  labels                       H  attention heads
+
+A *unit* is what the tokenizer makes: a word, a character, a byte, a subword. Texts travel flat, one after the
+other without padding (`Ragged` on the processor, `Tokens` in torch); the padded view is made only by those
+encoders that need it, so that bag models never pay for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One line of the user's data. `target` is what the task says (classify: a tuple of label strings; empty
+    when unlabelled); `where` names the place for messages ("reviews.csv:17")."""
+
+    texts: tuple[str, ...]
+    target: Any = None
+    where: str = ""
+    tree: Any = None
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Rows of unequal length, end to end: row i is `flat[offsets[i]:offsets[i + 1]]`."""
+
+    flat: NDArray[Any]  # [N]
+    offsets: NDArray[np.int64]  # [B + 1]
+
+    @classmethod
+    def of(cls, rows: Iterable[Sequence[Any] | NDArray[Any]], dtype: Any = np.int64) -> Ragged:
+        arrays = [np.asarray(row, dtype=dtype) for row in rows]
+        offsets = np.zeros(len(arrays) + 1, np.int64)
+        np.cumsum([len(a) for a in arrays], out=offsets[1:])
+        return cls(np.concatenate(arrays) if arrays else np.zeros(0, dtype), offsets)
+
+    @classmethod
+    def of_strings(cls, texts: Iterable[str]) -> Ragged:
+        """Texts as UTF-8 bytes."""
+        return cls.of([np.frombuffer(text.encode("utf-8"), np.uint8) for text in texts], np.uint8)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> NDArray[Any]:
+        return self.flat[self.offsets[index] : self.offsets[index + 1]]
+
+    def string(self, index: int) -> str:
+        """Row `index` of a byte column as text."""
+        return self[index].tobytes().decode("utf-8")
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.diff(self.offsets)
+
+    def slice(self, start: int, stop: int) -> Ragged:
+        """Rows start..stop as a view, without a copy of `flat`."""
+        bounds = self.offsets[start : stop + 1]
+        return Ragged(self.flat[bounds[0] : bounds[-1]], bounds - bounds[0])
+
+    def take(self, rows: NDArray[np.int64]) -> Ragged:
+        """The rows named, in that order, as a new Ragged."""
+        starts, lengths = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
+        offsets = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        # Position in `flat` of every unit: its row's start plus how far it is into the row.
+        positions = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+        return Ragged(np.asarray(self.flat[positions]), offsets)
+
+    @staticmethod
+    def join(parts: Sequence[Ragged]) -> Ragged:
+        shifts = np.cumsum([0, *(int(p.offsets[-1]) for p in parts)])
+        offsets = [p.offsets[1:] + shift for p, shift in zip(parts, shifts, strict=False)]
+        return Ragged(
+            np.concatenate([p.flat for p in parts]), np.concatenate([np.zeros(1, np.int64), *offsets])
+        )
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Texts as ids. It holds no target: an encoder cannot see labels."""
+
+    flat: Tensor  # [N] int64, text after text
+    offsets: Tensor  # [B + 1] int64
+    width: int  # T of the padded view, at least 1
+    segments: Tensor | None = None  # [N]
+    tree: Any = None
+
+    @classmethod
+    def of(cls, ragged: Ragged) -> Tokens:
+        flat = torch.from_numpy(np.ascontiguousarray(ragged.flat, dtype=np.int64))
+        width = int(ragged.lengths.max(initial=1))
+        return cls(flat, torch.from_numpy(np.ascontiguousarray(ragged.offsets)), max(width, 1))
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[Sequence[int]]) -> Tokens:
+        return cls.of(Ragged.of(rows))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @cached_property
+    def lengths(self) -> Tensor:
+        return self.offsets[1:] - self.offsets[:-1]  # [B]
+
+    @cached_property
+    def mask(self) -> Tensor:
+        """[B, T] True where there is a unit."""
+        return torch.arange(self.width, device=self.flat.device) < self.lengths[:, None]
+
+    @cached_property
+    def ids(self) -> Tensor:
+        """[B, T] ids; 0 (<pad>) where `mask` is False."""
+        return self.pad(self.flat)
+
+    def pad(self, values: Tensor) -> Tensor:
+        """[N, ...] -> [B, T, ...], zeros where there is no unit."""
+        padded = values.new_zeros(*self.mask.shape, *values.shape[1:])
+        padded[self.mask] = values
+        return padded
+
+    def padded_to(self, width: int) -> Tokens:
+        """The same texts in a wider padded view."""
+        return replace(self, width=width)
+
+    def to(self, device: torch.device | str) -> Tokens:
+        return move(self, device)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What an encoder says of a batch. `states` are zero where `mask` is False.
+
+    `states` may be given as a function: a bag encoder's vectors per unit are made only if a task asks for them.
+    """
+
+    pooled: Tensor  # [B, D]
+    mask: Tensor  # [B, T]
+    make_states: Tensor | Callable[[], Tensor] = field(repr=False)  # [B, T, D]
+    notes: dict[str, Any] = field(default_factory=dict)  # for inspection: attention maps, gates, ...
+
+    @cached_property
+    def states(self) -> Tensor:
+        return self.make_states() if callable(self.make_states) else self.make_states
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One micro-batch: what goes in, what should come out, and how much it counts."""
+
+    inputs: tuple[Tokens, ...]
+    target: Any  # Tensor, Tokens or None: the task's own
+    count: int  # what the loss is divided by: texts for classify, units for a language model
+
+    def to(self, device: torch.device | str) -> Batch:
+        return move(self, device)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A sum and its count: divided once, at the end, so that padding, accumulation and processes come out exact."""
+
+    total: Tensor  # scalar
+    count: int
+
+
+def move(value: Any, device: torch.device | str) -> Any:
+    """The same value with every tensor in it on `device`."""
+    if isinstance(value, Tensor):
+        return value.to(device, non_blocking=True)
+    if isinstance(value, tuple):
+        return tuple(move(item, device) for item in value)
+    if isinstance(value, (Tokens, Batch)):
+        changed = {f.name: move(getattr(value, f.name), device) for f in fields(value)}
+        return replace(value, **changed)
+    return value

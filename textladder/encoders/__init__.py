@@ -1,0 +1,29 @@
+"""Encoders: ids to vectors. A new one is one file here and one line in `ENCODERS`; the contract suite finds it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from textladder.encoders.encoder import Encoder
+
+# name -> "module:Class"; imported when asked for, so that no command loads what it does not use.
+ENCODERS: dict[str, str] = {
+    "bow": "textladder.encoders.bow:Bow",
+    "ngrams": "textladder.encoders.ngrams:Ngrams",
+    "rnn": "textladder.encoders.recurrent:Rnn",
+    "lstm": "textladder.encoders.recurrent:Lstm",
+    "gru": "textladder.encoders.recurrent:Gru",
+    "cnn": "textladder.encoders.cnn:Cnn",
+    "rescnn": "textladder.encoders.rescnn:ResidualCnn",
+    "attention": "textladder.encoders.attention:SelfAttention",
+}
+
+
+def encoder_class(name: str) -> type[Encoder]:
+    """The class behind a name in `ENCODERS`; Problem for an unknown name."""
+    from textladder.errors import Problem, suggest
+
+    if name not in ENCODERS:
+        raise Problem("encoder.name", f"there is no encoder {name!r}.", suggest(name, ENCODERS))
+    module, _, attribute = ENCODERS[name].partition(":")
+    return getattr(import_module(module), attribute)

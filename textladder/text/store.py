@@ -1,0 +1,123 @@
+"""Ragged columns on disk, memory-mapped: what is tokenised once is read many times, and never held in memory.
+
+A store is a folder: `NAME.flat` and `NAME.offsets` (raw little-endian arrays) per column, `store.json` with their
+types, written last, so that a folder without it is an unfinished store.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textladder.batch import Ragged
+
+# Pages read since the last release; at this many bytes they are given back, which keeps resident memory flat.
+RELEASE_BYTES = 64 << 20
+
+
+class StoreWriter:
+    """Appends chunks of ragged columns to a folder. Use as a context manager: only a clean end makes a store."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        (folder / "store.json").unlink(missing_ok=True)
+        self._files: dict[str, tuple[BinaryIO, BinaryIO]] = {}
+        self._types: dict[str, str] = {}
+        self._ends: dict[str, int] = {}
+        self._rows: dict[str, int] = {}
+
+    def append(self, columns: dict[str, Ragged]) -> None:
+        for name, ragged in columns.items():
+            if name not in self._files:
+                self._open(name, ragged.flat.dtype)
+            flat, offsets = self._files[name]
+            flat.write(np.ascontiguousarray(ragged.flat, dtype=self._types[name]).tobytes())
+            offsets.write((ragged.offsets[1:] + self._ends[name]).astype("<i8").tobytes())
+            self._ends[name] += int(ragged.offsets[-1])
+            self._rows[name] += len(ragged)
+
+    def _open(self, name: str, dtype: np.dtype[Any]) -> None:
+        self._files[name] = (
+            (self.folder / f"{name}.flat").open("wb"),
+            (self.folder / f"{name}.offsets").open("wb"),
+        )
+        self._types[name] = dtype.newbyteorder("<").str
+        self._ends[name] = self._rows[name] = 0
+        self._files[name][1].write(np.zeros(1, "<i8").tobytes())
+
+    def __enter__(self) -> StoreWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for pair in self._files.values():
+            for file in pair:
+                file.close()
+        if kind is None:
+            header = {name: {"dtype": self._types[name], "rows": self._rows[name]} for name in self._files}
+            (self.folder / "store.json").write_text(json.dumps(header), encoding="utf-8")
+
+
+class Store:
+    """The columns of a folder that a StoreWriter has finished, or of arrays in memory (`Store.of`)."""
+
+    def __init__(self, folder: Path) -> None:
+        header = json.loads((folder / "store.json").read_text(encoding="utf-8"))
+        self.columns = {
+            name: Ragged(
+                _mapped(folder / f"{name}.flat", entry["dtype"]), _mapped(folder / f"{name}.offsets", "<i8")
+            )
+            for name, entry in header.items()
+        }
+        self._read = 0
+
+    @classmethod
+    def of(cls, columns: dict[str, Ragged]) -> Store:
+        store = cls.__new__(cls)
+        store.columns, store._read = columns, 0
+        return store
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()))) if self.columns else 0
+
+    def take(self, rows: NDArray[np.int64]) -> dict[str, Ragged]:
+        """The named rows of every column, copied out of the mapping."""
+        taken = {name: column.take(rows) for name, column in self.columns.items()}
+        self._count(taken)
+        return taken
+
+    def slice(self, start: int, stop: int) -> dict[str, Ragged]:
+        """Rows start..stop of every column, as views."""
+        taken = {name: column.slice(start, stop) for name, column in self.columns.items()}
+        self._count(taken)
+        return taken
+
+    def _count(self, taken: dict[str, Ragged]) -> None:
+        # A random row touches whole pages, so a row counts as at least one.
+        self._read += sum(max(part.flat.nbytes, len(part) * mmap.PAGESIZE) for part in taken.values())
+        if self._read >= RELEASE_BYTES:
+            self.release()
+
+    def release(self) -> None:
+        """Give the pages that were read back to the system; they stay in its cache and are mapped again on use."""
+        self._read = 0
+        for column in self.columns.values():
+            for array in (column.flat, column.offsets):
+                mapping = getattr(array, "_mmap", None)
+                if mapping is not None and hasattr(mapping, "madvise") and sys.platform != "win32":
+                    mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def _mapped(path: Path, dtype: str) -> NDArray[Any]:
+    if path.stat().st_size == 0:  # an empty file cannot be mapped
+        return np.zeros(0, dtype)
+    return np.memmap(path, dtype=dtype, mode="r")
