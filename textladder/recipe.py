@@ -1,0 +1,191 @@
+"""A recipe is everything needed to repeat a run: data, tokenizer, encoder, task, training. TOML in and out.
+
+A *rung* is a named recipe: one annotated file under `recipes/TASK/`, which a user can copy and change.
+"""
+
+from __future__ import annotations
+
+import json
+import typing
+from dataclasses import MISSING, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from pydantic import TypeAdapter, ValidationError
+from tomlkit.exceptions import ParseError
+
+from textladder.encoders import encoder_class
+from textladder.errors import Problem, suggest
+from textladder.tasks import task_class
+from textladder.text.reading import DataConfig
+from textladder.text.tokenizing import TokenizerConfig
+from textladder.training.options import TrainingConfig
+
+RECIPES = Path(__file__).parent / "recipes"
+TABLES = ("data", "tokenizer", "encoder", "task", "training")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """`encoder` and `task` are the frozen Config of the class that `encoder_name` and `task_name` stand for."""
+
+    rung: str
+    about: str
+    source: str
+    data: DataConfig
+    tokenizer: TokenizerConfig
+    encoder_name: str
+    encoder: Any
+    task_name: str
+    task: Any
+    training: TrainingConfig
+
+    @classmethod
+    def load(cls, path: Path) -> Recipe:
+        """Read a recipe file; Problem for what it must not hold."""
+        try:
+            document = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
+        except ParseError as error:
+            raise Problem(f"{path}", f"this is not TOML: {error}.", "Mend that line.") from error
+        except UnicodeDecodeError as error:
+            raise Problem(f"{path}", "this file is not UTF-8 text.", "Save it as UTF-8.") from error
+        return cls.of(document, str(path))
+
+    @classmethod
+    def of(cls, document: dict[str, Any], where: str) -> Recipe:
+        """A recipe from plain tables, each value checked against the Config that it belongs to."""
+        known = {"rung", "about", "source", *TABLES}
+        for key in document:
+            if key not in known:
+                raise Problem(where, f"there is no table or key {key!r} in a recipe.", suggest(key, known))
+        tables = {name: dict(document.get(name, {})) for name in TABLES}
+        for name in ("encoder", "task"):
+            if "name" not in tables[name]:
+                raise Problem(where, f"[{name}] has no name.", f'Add a line such as name = "{_DEFAULTS[name]}".')
+        encoder_name, task_name = str(tables["encoder"].pop("name")), str(tables["task"].pop("name"))
+        return cls(
+            rung=str(document.get("rung", encoder_name)),
+            about=str(document.get("about", "")),
+            source=str(document.get("source", "")),
+            data=checked(DataConfig, tables["data"], where, "data"),
+            tokenizer=checked(TokenizerConfig, tables["tokenizer"], where, "tokenizer"),
+            encoder_name=encoder_name,
+            encoder=checked(encoder_class(encoder_name).Config, tables["encoder"], where, "encoder"),
+            task_name=task_name,
+            task=checked(task_class(task_name).Config, tables["task"], where, "task"),
+            training=checked(TrainingConfig, tables["training"], where, "training"),
+        )
+
+    def tables(self, every: bool = False) -> dict[str, Any]:
+        """Plain tables again; without `every`, only what differs from the defaults."""
+        return {
+            "rung": self.rung,
+            "about": self.about,
+            "source": self.source,
+            "data": plain(self.data, every),
+            "tokenizer": plain(self.tokenizer, every),
+            "encoder": {"name": self.encoder_name, **plain(self.encoder, every)},
+            "task": {"name": self.task_name, **plain(self.task, every)},
+            "training": plain(self.training, every),
+        }
+
+    def to_toml(self) -> str:
+        """The whole recipe with every value written out, so that later defaults do not change it. TOML has no null:
+        what is None is left out."""
+        return tomlkit.dumps(self.tables(every=True))
+
+    def set(self, settings: list[str]) -> Recipe:
+        """The recipe with `--set table.key=value` applied, in order. Values are TOML; bare words are strings."""
+        tables = self.tables()
+        for setting in settings:
+            table, key, value = _parse_setting(setting)
+            if (table, key) == ("encoder", "name") or (table, key) == ("task", "name"):
+                raise Problem(f"--set {setting}", f"the {table} is chosen by the rung.", "Use --rung, or a recipe file.")
+            tables[table][key] = value
+        return Recipe.of(tables, "--set " + " --set ".join(settings) if settings else self.rung)
+
+    def with_training(self, **changes: Any) -> Recipe:
+        return replace(self, training=replace(self.training, **changes))
+
+
+_DEFAULTS = {"encoder": "lstm", "task": "classify"}
+
+
+def rungs(task: str) -> list[str]:
+    """The rungs of a task, from the cheapest to the dearest (the numbers of the recipe files)."""
+    return [path.stem.partition("-")[2] for path in sorted((RECIPES / task).glob("*.toml"))]
+
+
+def rung(name: str, task: str) -> Recipe:
+    """The recipe of a rung, or of a file when `name` ends in .toml."""
+    if name.endswith(".toml"):
+        path = Path(name)
+        if not path.is_file():
+            raise Problem(name, "there is no such recipe file.", f"Rungs that come with textladder: {', '.join(rungs(task))}.")
+        return Recipe.load(path)
+    for path in (RECIPES / task).glob(f"*-{name}.toml"):
+        if path.stem.partition("-")[2] == name:
+            return Recipe.load(path)
+    raise Problem("--rung", f"there is no rung {name!r} for the task {task}.", suggest(name, rungs(task)))
+
+
+def checked(config: type, values: dict[str, Any], where: str, table: str) -> Any:
+    """values -> config(**values), with unknown keys and wrong types refused by name."""
+    hints = typing.get_type_hints(config)
+    names = [field.name for field in fields(config)]
+    ready = {}
+    for key, value in values.items():
+        if key not in names:
+            raise Problem(f"{where}, [{table}]", f"there is no option {table}.{key}.", suggest(key, names))
+        try:
+            # As strict JSON: a list may be a tuple and 1 may be 1.0, but "3" is not 3.
+            ready[key] = TypeAdapter(hints[key]).validate_json(json.dumps(value), strict=True)
+        except (ValidationError, TypeError) as error:
+            said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            raise Problem(
+                f"{where}, {table}.{key}",
+                f"{value!r} will not do: {said[0].lower()}{said[1:]}.",
+                f"It must be {_type_in_words(hints[key])}.",
+            ) from error
+    missing = [f.name for f in fields(config) if f.default is MISSING and f.default_factory is MISSING and f.name not in ready]
+    if missing:
+        raise Problem(f"{where}, [{table}]", f"{', '.join(missing)} must be given.", "Add it to the recipe.")
+    return config(**ready)
+
+
+def plain(config: Any, every: bool) -> dict[str, Any]:
+    """A Config as a table of TOML values."""
+    table = {}
+    for f in fields(config):
+        value = getattr(config, f.name)
+        if value is None or (not every and value == f.default):
+            continue
+        table[f.name] = list(value) if isinstance(value, tuple) else value
+    return table
+
+
+def _parse_setting(setting: str) -> tuple[str, str, Any]:
+    path, equals, text = setting.partition("=")
+    table, dot, key = path.strip().partition(".")
+    if not equals or not dot or not key:
+        raise Problem(f"--set {setting}", "this is not table.key=value.", "Write for example --set encoder.hidden_dim=256")
+    if table not in TABLES:
+        raise Problem(f"--set {setting}", f"there is no table {table!r}.", suggest(table, TABLES))
+    try:
+        value = tomlkit.parse(f"value = {text}").unwrap()["value"]
+    except ParseError:
+        value = text
+    return table, key, value
+
+
+def _type_in_words(hint: Any) -> str:
+    if typing.get_origin(hint) is typing.Literal:
+        return "one of " + ", ".join(map(str, typing.get_args(hint)))
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "left out"}
+    parts = typing.get_args(hint)
+    if parts and typing.get_origin(hint) is tuple:
+        return "a list"
+    if parts:
+        return " or ".join(dict.fromkeys(_type_in_words(part) for part in parts))
+    return words.get(hint, str(hint))

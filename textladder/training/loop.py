@@ -1,0 +1,182 @@
+"""The only training loop. It is a generator: the caller's `for` is the callback.
+
+    for step in fit(model, feed, options, optimizer, progress):
+        log(step)
+        if step.check:
+            ...score dev, keep the best, leave the loop to stop
+
+What it promises: an update is exact whatever the padding, the accumulation, the number of processes, or a batch
+that was split for lack of memory (sums and counts, divided once); a run continued from a saved `Progress` takes
+the steps that it would have taken without the stop; a loss that is not finite stops before the update.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from textladder import distributed
+from textladder.batch import Batch
+from textladder.errors import Problem
+from textladder.training.feeding import Feed, my_share
+from textladder.training.optimizing import Optimizer, clip, gradient_norms, learning_rate_at
+from textladder.training.options import TrainingConfig
+
+Rows = NDArray[np.int64]
+
+
+@dataclass
+class Progress:
+    """Where a run stands: what is saved beside weights and optimizer state, to go on from here."""
+
+    epoch: int = 0
+    batch: int = 0  # batches of this epoch that are done
+    step: int = 0  # optimizer steps that are done
+    seconds: float = 0.0  # of training, over all sittings, without scoring and saving
+    pieces: int = 1  # parts that a batch is split into since memory ran out
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one optimizer step was like."""
+
+    step: int
+    epoch: float  # with its fraction
+    loss: float  # mean per count (per text for classify)
+    texts: int
+    units: int
+    seconds: float  # of training so far
+    learning_rate: float
+    gradient_norm: float
+    gradient_norms: dict[str, float] | None  # per layer, on the steps that are logged
+    check: bool  # time to score dev
+    note: str = ""
+
+
+def fit(
+    model: nn.Module, feed: Feed, options: TrainingConfig, optimizer: Optimizer, progress: Progress
+) -> Iterator[Step]:
+    """Train until `options` says stop; `progress` is kept up to date in place.
+
+    model is called as model(batch) -> Loss. Yields after every optimizer step. The caller may put the model in
+    eval mode and need not put it back. Raises Problem when the loss is not finite, and when one text alone does
+    not fit in memory.
+    """
+    total_steps = math.ceil(feed.batches(0) / options.accumulate * options.epochs)
+    total_steps = max(1, min(total_steps, options.max_steps or total_steps))
+    while progress.step < total_steps:
+        in_epoch = feed.batches(progress.epoch)
+        while progress.batch < in_epoch and progress.step < total_steps:
+            began = time.perf_counter()
+            group = range(progress.batch, min(progress.batch + options.accumulate, in_epoch))
+            rows = [feed.rows(progress.epoch, number) for number in group]
+            factor = learning_rate_at(progress.step, total_steps, options)
+            logged = progress.step % options.log_every == 0
+            loss, norm, norms, note = _update(model, feed, rows, options, optimizer, factor, logged, progress)
+            progress.batch, progress.step = group.stop, progress.step + 1
+            progress.seconds += time.perf_counter() - began
+            late = options.max_seconds is not None and progress.seconds >= options.max_seconds
+            late = distributed.share(late)
+            yield Step(
+                step=progress.step,
+                epoch=progress.epoch + progress.batch / in_epoch,
+                loss=loss,
+                texts=sum(map(len, rows)),
+                units=int(sum(feed.lengths[part].sum() for part in rows)),
+                seconds=progress.seconds,
+                learning_rate=options.learning_rate * factor,
+                gradient_norm=norm,
+                gradient_norms=norms,
+                check=late or progress.step == total_steps or _check_due(group, in_epoch, options.checks_per_epoch),
+                note=note,
+            )
+            if late:
+                return
+        if progress.batch >= in_epoch:
+            progress.epoch, progress.batch = progress.epoch + 1, 0
+
+
+def _check_due(group: range, in_epoch: int, per_epoch: int) -> bool:
+    """True if one of the points that part an epoch in `per_epoch` equal shares lies in this group of batches."""
+    return math.floor(group.stop * per_epoch / in_epoch) > math.floor(group.start * per_epoch / in_epoch)
+
+
+def _update(
+    model: nn.Module,
+    feed: Feed,
+    rows: list[Rows],
+    options: TrainingConfig,
+    optimizer: Optimizer,
+    factor: float,
+    logged: bool,
+    progress: Progress,
+) -> tuple[float, float, dict[str, float] | None, str]:
+    """One optimizer step over the batches `rows`: mean loss, gradient norm, norms per layer, a note."""
+    model.train()
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    device, note = parameters[0].device, ""
+    while True:
+        optimizer.zero_grad()
+        batches = [
+            feed.batch(piece)
+            for part in rows
+            for piece in np.array_split(my_share(part), progress.pieces)
+            if len(piece)
+        ]
+        (count,) = distributed.total(sum(batch.count for batch in batches))
+        total, failure = _accumulate(model, batches, max(count, 1), options.precision, device)
+        if not any(distributed.gather(failure is not None)):  # all processes go on, or all try again
+            break
+        if progress.pieces >= max(len(my_share(part)) for part in rows):
+            raise Problem(
+                f"step {progress.step + 1}",
+                "one text alone does not fit in memory.",
+                "Use a smaller encoder, or a smaller --set tokenizer.max_length.",
+            ) from failure
+        progress.pieces *= 2
+        note = f"out of memory: each batch is now trained in {progress.pieces} parts (same result)"
+    distributed.sum_gradients(parameters)
+    (total,) = distributed.total(total)
+    norm = clip(parameters, options.clip_norm)
+    if not count or not math.isfinite(total) or not math.isfinite(norm):
+        raise Problem(
+            f"step {progress.step + 1}, epoch {progress.epoch + 1}",
+            f"the loss is {total / max(count, 1):g} and its gradient {norm:g}; the weights are those before this step.",
+            f"Try a lower learning rate: --set training.learning_rate={options.learning_rate / 10:g}",
+        )
+    norms = gradient_norms(model) if logged else None
+    optimizer.step(factor)
+    return total / count, norm, norms, note
+
+
+def _accumulate(
+    model: nn.Module, batches: list[Batch], count: float, precision: str, device: torch.device
+) -> tuple[float, BaseException | None]:
+    """Add the gradients of total / count over this process's batches. Returns the summed loss, and the error if
+    memory ran out."""
+    total = torch.zeros((), device=device)
+    try:
+        for batch in batches:
+            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                loss = model(batch.to(device))
+            (loss.total / count).backward()
+            total += loss.total.detach()
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        return math.nan, error
+    return float(total), None
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    text = str(error).lower()
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(
+        words in text for words in ("out of memory", "not enough memory", "can't allocate memory")
+    )
