@@ -1,0 +1,235 @@
+"""A model is a tokenizer, an encoder and a task, and a folder that a person can read.
+
+    recipe.toml  weights.safetensors  tokenizer.json  labels.json  model.json  README.md
+
+`model.json` holds the format version and a checksum per file. Loading runs no code from the folder: tensors come
+from safetensors, everything else from TOML and JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from textladder import __version__
+from textladder.batch import Batch, Loss, Ragged, Tokens
+from textladder.encoders import encoder_class
+from textladder.errors import Problem
+from textladder.files import writing
+from textladder.recipe import Recipe
+from textladder.tasks import task_class
+from textladder.text.batching import evaluation_plan
+from textladder.text.overlong import Shortened, shorten
+from textladder.text.store import Store
+from textladder.text.tokenizing import Tokenizer
+
+FORMAT_VERSION = 1
+FILES = ("recipe.toml", "weights.safetensors", "tokenizer.json", "labels.json")
+PREDICT_UNITS = 16384  # units of one batch when predicting
+PREDICT_TEXTS = 1024
+
+
+class Model(nn.Module):
+    """forward(batch) -> Loss is what is trained; predict(texts) is what is used."""
+
+    def __init__(self, recipe: Recipe, tokenizer: Tokenizer, labels: Any) -> None:
+        super().__init__()
+        config = recipe.encoder
+        if getattr(recipe.task, "head", None) == "none":  # the pooled vector is the logits: one entry per label
+            config = replace(config, dim=len(labels["labels"]))
+        self.recipe, self.tokenizer, self.labels = recipe, tokenizer, labels
+        self.encoder = encoder_class(recipe.encoder_name)(config, tokenizer.vocabulary)
+        self.task = task_class(recipe.task_name)(recipe.task, self.encoder.dim, labels)
+        if self.task.needs_causal and not self.encoder.causal:
+            raise Problem(
+                recipe.rung,
+                f"the task {recipe.task_name} needs an encoder that sees no later unit.",
+                "Choose another rung: textladder rungs",
+            )
+        positions = self.encoder.max_length
+        if positions is not None and recipe.tokenizer.max_length > positions:
+            raise Problem(
+                "tokenizer.max_length",
+                f"{recipe.tokenizer.max_length} units are more than the {positions} positions of the encoder.",
+                f"Set tokenizer.max_length={positions}, or encoder.max_length={recipe.tokenizer.max_length}.",
+            )
+
+    def forward(self, batch: Batch) -> Loss:
+        return self.task.loss(self.encoder, batch)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    @property
+    def parameter_count(self) -> int:
+        return sum(p.numel() for p in self.parameters())
+
+    def ids(self, texts: Ragged | Sequence[str], where: str = "text") -> Shortened:
+        """Texts as unit ids, over-long ones treated by the recipe's policy and counted."""
+        return shorten(self.tokenizer.encode(texts), self.recipe.tokenizer, where)
+
+    def predict(self, texts: Ragged | Sequence[str]) -> Any:
+        """Outcomes of the task, one per text, in order. texts: strings, or UTF-8 bytes as a Ragged."""
+        if len(texts) == 1 and not isinstance(texts, Ragged):
+            return self._predict_one(texts[0])
+        short = self.ids(texts)
+        return self.merged(self.predict_columns(Store.of({"text": short.ids})), short.owner, len(texts))
+
+    def predict_columns(self, store: Store, rows: NDArray[np.int64] | None = None, precision: str = "float32") -> Any:
+        """Outcomes for the rows of a store (all of them if not given), in their order; batches of similar length."""
+        outcomes: list[Any] = []
+        order: list[NDArray[np.int64]] = []
+        self.eval()
+        with torch.inference_mode(), self._autocast(precision):
+            lengths = store.columns["text"].lengths
+            rows = np.arange(len(lengths)) if rows is None else rows
+            for places in evaluation_plan(lengths[rows], PREDICT_UNITS, PREDICT_TEXTS):
+                batch = self.task.collate({"text": store.take(rows[places])["text"]}).to(self.device)
+                outcomes.append(self.task.predict(self.encoder, batch))
+                order.append(places)
+        if not outcomes:
+            return self.task.predict(self.encoder, self.task.collate({"text": Ragged.of([])}))
+        return _in_order(outcomes, np.concatenate(order))
+
+    def _predict_one(self, text: str) -> Any:
+        """The shortest way for one text: what `latency` measures and a server answers with."""
+        ids = self.tokenizer.encode_one(text)
+        if len(ids) > self.recipe.tokenizer.max_length:
+            short = self.ids([text])
+            outcome = self.predict_columns(Store.of({"text": short.ids}))
+            return self.merged(outcome, short.owner, 1)
+        if self.training:
+            self.eval()
+        with torch.inference_mode():
+            flat = torch.from_numpy(ids.astype(np.int64, copy=False))
+            tokens = Tokens(flat, torch.tensor([0, len(ids)]), max(len(ids), 1))
+            if self.device.type != "cpu":
+                tokens = tokens.to(self.device)
+            return self.task.predict(self.encoder, Batch((tokens,), None, 1))
+
+    def merged(self, outcomes: Any, owner: NDArray[np.int64], count: int) -> Any:
+        """Windows of one text -> one outcome: the mean over its windows."""
+        if len(outcomes) == count:
+            return outcomes
+        sums = np.zeros((count, *outcomes.shape[1:]), np.float64)
+        np.add.at(sums, owner, outcomes)
+        windows = np.bincount(owner, minlength=count).reshape(-1, *[1] * (outcomes.ndim - 1))
+        return (sums / windows).astype(outcomes.dtype)
+
+    def _autocast(self, precision: str) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+    def save(self, folder: Path, card: str = "") -> None:
+        """Write the folder in one step: it is made beside its place and moved there when it is whole."""
+        recipe = replace(self.recipe, encoder=self.encoder.config)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with writing(folder), tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as fresh_name:
+            fresh = Path(fresh_name) / "model"
+            fresh.mkdir()
+            weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
+            save_file(weights, fresh / "weights.safetensors")
+            (fresh / "recipe.toml").write_text(recipe.to_toml(), encoding="utf-8")
+            self.tokenizer.save(fresh / "tokenizer.json")
+            (fresh / "labels.json").write_text(json.dumps(self.labels, ensure_ascii=False, indent=1), encoding="utf-8")
+            (fresh / "README.md").write_text(card or f"# {recipe.rung}\n\n{recipe.about}\n", encoding="utf-8")
+            header = {
+                "format_version": FORMAT_VERSION,
+                "textladder": __version__,
+                "files": {name: {"sha256": _sha256(fresh / name), "bytes": (fresh / name).stat().st_size} for name in FILES},
+            }
+            (fresh / "model.json").write_text(json.dumps(header, indent=1), encoding="utf-8")
+            if folder.exists():
+                folder.rename(Path(fresh_name) / "before")
+            fresh.rename(folder)
+
+    @classmethod
+    def load(cls, path: Path | str, device: str = "cpu") -> Model:
+        """A model from its folder, from a run folder, or from a compare folder (its pick). Sizes and checksums are
+        verified first; Problem for a file that is missing, cut short or changed, and for a newer format."""
+        folder = find_model(Path(path))
+        _verify(folder)
+        recipe = Recipe.load(folder / "recipe.toml")
+        tokenizer = Tokenizer.load(folder / "tokenizer.json", recipe.tokenizer)
+        labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+        try:
+            model = cls(recipe, tokenizer, labels)
+            model.load_state_dict(load_file(folder / "weights.safetensors"))
+        except (RuntimeError, SafetensorError, KeyError) as error:
+            raise Problem(
+                str(folder), f"the weights do not fit the recipe ({error}).", "Copy the whole folder again."
+            ) from error
+        return model.to(device).eval()
+
+
+def find_model(path: Path) -> Path:
+    """The model folder that a path means: itself, DIR/model of a run, or the pick of a compare."""
+    if (path / "model.json").is_file():
+        return path
+    if (path / "model" / "model.json").is_file():
+        return path / "model"
+    comparison = path / "compare.json"
+    if comparison.is_file():
+        picked = json.loads(comparison.read_text(encoding="utf-8")).get("pick", {}).get("model")
+        if picked and (path / picked / "model.json").is_file():
+            return path / picked
+    if not path.exists():
+        raise Problem(str(path), "there is no such folder.", "Give a folder that textladder train or compare wrote.")
+    raise Problem(
+        str(path),
+        "there is no finished model here (no model.json).",
+        "Give a folder that textladder train or compare has finished; continue a stopped run with --resume.",
+    )
+
+
+def _verify(folder: Path) -> None:
+    header = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    version = header.get("format_version")
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise Problem(
+            str(folder / "model.json"),
+            f"this model has format version {version}; this textladder ({__version__}) reads up to {FORMAT_VERSION}.",
+            "Install a newer textladder: pip install --upgrade textladder",
+        )
+    for name, entry in header["files"].items():
+        path = folder / name
+        if not path.is_file():
+            raise Problem(str(path), "this file of the model is missing.", "Copy the whole folder again.")
+        if path.stat().st_size != entry["bytes"]:
+            raise Problem(
+                str(path),
+                f"this file has {path.stat().st_size} bytes, not {entry['bytes']}: it was cut short or changed.",
+                "Copy the whole folder again.",
+            )
+        if _sha256(path) != entry["sha256"]:
+            raise Problem(str(path), "this file was changed since the model was saved.", "Copy the whole folder again.")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _in_order(outcomes: list[Any], order: NDArray[np.int64]) -> Any:
+    """Outcomes of batches, joined and put back into the order of the rows."""
+    if isinstance(outcomes[0], NDArray[np.int64]):
+        joined = np.concatenate(outcomes)
+        result = np.empty_like(joined)
+        result[order] = joined
+        return result
+    items = [item for part in outcomes for item in part]
+    return [items[position] for position in np.argsort(order)]
+
+

@@ -1,0 +1,153 @@
+"""Files to numbers: read, split, learn the labels, fit the tokenizer (both on training texts only), store the ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textladder.batch import Example, Ragged
+from textladder.errors import Problem
+from textladder.files import writing
+from textladder.recipe import Recipe
+from textladder.tasks import Task, task_class
+from textladder.text.corpus import Corpus
+from textladder.text.leakage import find_leakage
+from textladder.text.overlong import CutReport, shorten
+from textladder.text.reading import DataConfig, open_source
+from textladder.text.splitting import split
+from textladder.text.store import Store, StoreWriter
+from textladder.text.tokenizing import Tokenizer
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a corpus: what is trained on, chosen by, or tested on."""
+
+    corpus: Corpus
+    rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def examples(self) -> Iterator[Example]:
+        return self.corpus.examples(self.rows)
+
+    def texts(self) -> Iterator[Ragged]:
+        """Chunks of UTF-8 texts."""
+        for _, texts, _ in self.corpus.chunks(self.rows):
+            yield texts
+
+    @cached_property
+    def golds(self) -> list[Example]:
+        """The targets alone: scoring needs no texts, which may be larger than memory."""
+        return [
+            Example((), target=target) for _, _, targets in self.corpus.chunks(self.rows) for target in targets
+        ]
+
+    def first(self, share: float, seed: int) -> Part:
+        """A random share of the rows, the same for the same seed; a larger share holds the smaller one."""
+        order = np.random.default_rng([seed, 0x5EED]).permutation(len(self.rows))
+        return Part(self.corpus, np.sort(self.rows[order[: max(1, round(share * len(order)))]]))
+
+
+@dataclass(frozen=True)
+class Data:
+    """The three parts, and what is worth saying about them."""
+
+    train: Part
+    dev: Part
+    test: Part
+    notes: list[str] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+
+
+def read_data(
+    config: DataConfig, work: Path, train: Path, dev: Path | None = None, test: Path | None = None
+) -> Data:
+    """Read and split. Parts that are not given as files are split off the training file (stratified, by
+    `config.split_seed`). Rows are kept under `work`, not in memory."""
+    files = {name: str(path) for name, path in (("train", train), ("dev", dev), ("test", test)) if path}
+    notes: list[str] = []
+    corpora: dict[str, Corpus] = {}
+    for name, path in files.items():
+        source = open_source(Path(path), config)
+        with writing(work):
+            corpora[name] = Corpus.read(source, work / name)
+        notes += [note for note in source.notes if note not in notes]
+    data = split_data(config, corpora, notes)
+    data.files.update(files)
+    return data
+
+
+def split_data(config: DataConfig, corpora: dict[str, Corpus], notes: list[str]) -> Data:
+    """Parts from corpora named train, and perhaps dev and test."""
+    shares = {name: 0.0 if name in corpora else getattr(config, f"{name}_share") for name in ("dev", "test")}
+    made = split(corpora["train"], shares["dev"], shares["test"], config.split_seed)
+    parts = {name: Part(corpora["train"], getattr(made, name)) for name in ("train", "dev", "test")}
+    for name in ("dev", "test"):
+        if name in corpora:
+            parts[name] = Part(corpora[name], np.arange(len(corpora[name])))
+    notes.append("texts: " + ", ".join(f"{len(part):,} {name}" for name, part in parts.items()))
+    for name in ("dev", "test"):
+        if not len(parts[name]):
+            raise Problem(
+                f"data.{name}_share", f"no text is left for {name}.", f"Give a file with --{name}, or a larger share."
+            )
+        if name in corpora:
+            notes += _leakage_notes(name, parts["train"], parts[name])
+    return Data(**parts, notes=notes)
+
+
+def _leakage_notes(name: str, train: Part, other: Part) -> list[str]:
+    found = find_leakage(train.corpus, train.rows, other.corpus, other.rows)
+    return [f"{name}: {line}" for line in found.lines()]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that a model is built from and trained on."""
+
+    tokenizer: Tokenizer
+    labels: Any
+    stores: dict[str, Store]
+    cuts: dict[str, CutReport]
+
+
+def prepare(recipe: Recipe, data: Data, work: Path) -> Prepared:
+    """Learn labels and tokenizer from the training texts; tokenise each part once, into a store under `work`."""
+    kind = task_class(recipe.task_name)
+    labels = kind.learn(data.train.golds, recipe.task)
+    tokenizer = Tokenizer.fit(data.train.texts(), recipe.tokenizer)
+    task = kind(recipe.task, _any_width(recipe, labels), labels)
+    stores, cuts = {}, {}
+    for name in ("train", "dev", "test"):
+        with writing(work):
+            cuts[name] = _store_part(getattr(data, name), recipe, tokenizer, task, work / "ids" / name)
+        stores[name] = Store(work / "ids" / name)
+    return Prepared(tokenizer, labels, stores, cuts)
+
+
+def _any_width(recipe: Recipe, labels: Any) -> int:
+    """A width for a task that is only asked for targets, not for vectors."""
+    return len(labels["labels"]) if getattr(recipe.task, "head", None) == "none" else 1
+
+
+def _store_part(part: Part, recipe: Recipe, tokenizer: Tokenizer, task: Task, folder: Path) -> CutReport:
+    report = CutReport()
+    base = 0
+    with StoreWriter(folder) as writer:
+        for rows, texts, targets in part.corpus.chunks(part.rows):
+            wheres = [part.corpus.where(row) for row in rows]
+            short = shorten(tokenizer.encode(texts), recipe.tokenizer, wheres[0])
+            columns = {name: column.take(short.owner) for name, column in task.targets(targets, wheres).items()}
+            owner = Ragged(short.owner + base, np.arange(len(short.owner) + 1))
+            writer.append({"text": short.ids, "owner": owner, **columns})
+            report += short.cut
+            base += len(rows)
+    return report
