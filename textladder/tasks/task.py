@@ -6,29 +6,32 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from textladder.batch import Batch, Encoded, Example, Loss, Ragged, Tokens
 
 if TYPE_CHECKING:
     from textladder.metrics.scores import Scores
+    from textladder.metrics.statistic import Statistic
     from textladder.text.tokenizing import Tokenizer
 
 Encode = Callable[[Tokens], Encoded]
 
 
 class Task(nn.Module):
-    """Labels, head, loss, prediction and score. A task is given `encode`, a function; it never sees an encoder.
+    """Labels, head, loss, prediction and score. A task is given `encode`, a function, and never sees an encoder.
 
-    Built as `Cls(config, dim, labels)`: `dim` is the width of the encoder's vectors, `labels` what `learn` found.
+    Built as `Cls(config, dim, labels)`: `dim` is the width of the encoder's vectors, `labels` is from `learn`.
     """
 
     @dataclass(frozen=True)
     class Config:
         pass
 
-    headline: ClassVar[str]  # the metric that choices are made by
-    higher_is_better: ClassVar[bool] = True
+    headline: str  # the metric that choices are made by; it may depend on config and labels
+    higher_is_better: bool = True
     needs_causal: ClassVar[bool] = False
 
     def __init__(self, config: Any, dim: int, labels: Any) -> None:
@@ -37,7 +40,7 @@ class Task(nn.Module):
 
     @staticmethod
     def learn(examples: Iterable[Example], config: Any) -> Any:
-        """What must be known before a model can be built (the labels), from training examples only; JSON-able."""
+        """What a model is built with (the labels), from training examples only; JSON-able."""
         raise NotImplementedError
 
     def columns(self, examples: Sequence[Example], tokenizer: Tokenizer) -> dict[str, Ragged]:
@@ -57,5 +60,25 @@ class Task(nn.Module):
         raise NotImplementedError
 
     def score(self, outcomes: Any, examples: Sequence[Example]) -> Scores:
-        """What the user is told: every metric by name, from gathered outcomes and the examples they belong to."""
+        """What the user is told: every metric by name, from gathered outcomes and their examples."""
+        raise NotImplementedError
+
+    def finish(self, outcomes: Any, examples: Sequence[Example]) -> None:
+        """Called once, after training, with the dev examples and the outcomes for them of the model to be saved.
+
+        What is chosen on dev (temperature, thresholds) goes into buffers, and so into the saved model. Outcomes
+        predicted earlier are out of date afterwards. Every process calls it with the same outcomes.
+        """
+
+    def present(self, outcomes: Any) -> list[dict[str, Any]]:
+        """One JSON-able record per text, in the user's words."""
+        raise NotImplementedError
+
+    def statistic(self, outcomes: Any, examples: Sequence[Example]) -> Statistic:
+        """The headline as a Statistic of the texts: its value is `score(...).headline`, `metrics.intervals` gives
+        its interval and `metrics.paired` sets it against another system's."""
+        raise NotImplementedError
+
+    def item_losses(self, outcomes: Any, examples: Sequence[Example]) -> NDArray[np.float64]:
+        """[n] how wrong the outcome of each text is: the highest are the hardest texts."""
         raise NotImplementedError

@@ -1,0 +1,36 @@
+"""From a text's vector to one number per label."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from textladder.errors import Problem
+
+
+class Head(nn.Module):
+    """Dropout, then a linear map; with `hidden_dim` a hidden layer with ReLU and dropout before it."""
+
+    def __init__(self, dim: int, outputs: int, hidden_dim: int | None = None, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.hidden = None if hidden_dim is None else nn.Linear(dim, hidden_dim)
+        self.output = nn.Linear(dim if hidden_dim is None else hidden_dim, outputs)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """[B, D] -> [B, L]"""
+        if self.hidden is not None:
+            vectors = self.hidden(self.dropout(vectors)).relu()
+        return self.output(self.dropout(vectors))
+
+
+def make_head(kind: str, dim: int, outputs: int, hidden_dim: int, dropout: float) -> nn.Module:
+    """ "linear", "mlp", or "none": the vector is the logits already. Raises Problem when "none" cannot be."""
+    if kind != "none":
+        return Head(dim, outputs, hidden_dim if kind == "mlp" else None, dropout)
+    if dim != outputs:
+        raise Problem(
+            "task.head",
+            f"with the head 'none' the encoder's {dim} numbers are the scores of {outputs} labels.",
+            f"Set the encoder's width to {outputs}, or task.head=linear.",
+        )
+    return nn.Dropout(dropout)

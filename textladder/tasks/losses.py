@@ -1,0 +1,42 @@
+"""The losses of classification, summed over texts, in float32.
+
+One formula covers plain, smoothed, weighted and focal cross-entropy. With q the truth after smoothing, p the
+prediction, w the weights and g the focal exponent (Lin et al. 2017, https://arxiv.org/abs/1708.02002,
+equation 5):
+
+    one label:      sum_l  w_l q_l (1 - p_l)^g (-log p_l)                                  q = (1 - s) onehot
+    + s / L many labels:    sum_l  w_l q_l (1 - p_l)^g (-log p_l) + (1 - q_l) p_l^g (-log(1 - p_l))   q = (1 -
+    s) y + s / 2
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def single_label_loss(
+    logits: Tensor, target: Tensor, weights: Tensor | None, smoothing: float = 0.0, gamma: float = 0.0
+) -> Tensor:
+    """logits [B, L], target [B] label ids, weights [L] or None -> scalar sum."""
+    if gamma == 0:
+        return F.cross_entropy(logits.float(), target, weights, label_smoothing=smoothing, reduction="sum")
+    log_p = logits.float().log_softmax(dim=-1)
+    q = F.one_hot(target, logits.shape[1]) * (1 - smoothing) + smoothing / logits.shape[1]
+    terms = q * (1 - log_p.exp()).clamp(min=0) ** gamma * -log_p
+    return (terms if weights is None else terms * weights).sum()
+
+
+def multi_label_loss(
+    logits: Tensor, target: Tensor, weights: Tensor | None, smoothing: float = 0.0, gamma: float = 0.0
+) -> Tensor:
+    """logits [B, L], target [B, L] of 0 and 1, weights [L] of the positive side or None -> scalar sum."""
+    logits = logits.float()
+    q = target * (1 - smoothing) + smoothing / 2
+    if gamma == 0:
+        return F.binary_cross_entropy_with_logits(logits, q, pos_weight=weights, reduction="sum")
+    log_p, log_not = F.logsigmoid(logits), F.logsigmoid(-logits)
+    positive = q * log_not.exp() ** gamma * -log_p
+    negative = (1 - q) * log_p.exp() ** gamma * -log_not
+    return torch.sum((positive if weights is None else positive * weights) + negative)
