@@ -1,0 +1,267 @@
+"""The fast path: ids and counts of plain texts, from compiled kernels over UTF-8 bytes.
+
+A text is *plain* when each of its code points is its own normal form, has a lower case of one code point and is
+neither a combining mark nor a joiner, and when no HTML entity is in it. The kernels do for plain texts what the
+`tokenizers` library does for all, with the same ids (tests hold the two together over the whole basic plane and over
+real data). Texts that are not plain are left to that library.
+
+At first only ASCII counts as plain, which needs a table of 128 entries; `widen` fills it for the whole basic plane
+(a tenth of a second) and is called when a corpus turns out to need it.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textladder.batch import Ragged
+from textladder.text import scanning
+from textladder.text.scanning import (
+    AMPERSAND,
+    APOSTROPHE,
+    CHARACTER,
+    EMPTY,
+    LESS,
+    LETTER,
+    OTHER,
+    SLOW,
+    SPACE,
+    UNKNOWN,
+    WHITESPACE,
+    WORD,
+)
+
+PLANE = 1 << 16
+MODES = {"word": WORD, "whitespace": WHITESPACE, "character": CHARACTER, "byte": CHARACTER}
+BYTES_PER_THREAD = 1 << 17  # below this a second thread costs more than it brings
+SLOW_ROWS = 256  # when a chunk has so many rows that are not plain, the tables are widened
+HAN_NAMES = ("CJK UNIFIED", "CJK COMPATIBILITY IDEOGRAPH", "CJK RADICAL", "KANGXI RADICAL")
+HAN_SIGNS = {0x3005, 0x3007, *range(0x3021, 0x302A), *range(0x3038, 0x303C)}
+# Code points that join what stands before them although they are no combining marks: conjoining Hangul, the
+# Thai and Lao vowel AM, half-width voicing marks.
+JOINING = {
+    *range(0x1100, 0x1200),
+    *range(0xA960, 0xA980),
+    *range(0xD7B0, 0xD800),
+    0xE33,
+    0xEB3,
+    0xFF9E,
+    0xFF9F,
+}
+
+
+class Scanner:
+    """What a code point is to the scan, under one configuration."""
+
+    def __init__(self, units: str, unicode: str, lowercase: bool, accents: str, html: bool) -> None:
+        self.mode = MODES[units]
+        self.forms = [form for form in (unicode, "NFD" if accents == "strip" else "none") if form != "none"]
+        self.lowercase, self.html = lowercase, html
+        self.wide = False
+        self.kinds = np.full(PLANE, SLOW, np.uint8)
+        self.lower = np.arange(PLANE, dtype=np.uint16)
+        self._fill(range(128))
+        # In units of bytes, a code point beyond ASCII is more than one unit.
+        self.can_widen = units != "byte"
+
+    def widen(self) -> None:
+        self._fill(range(128, PLANE))
+        self.wide = True
+
+    def _fill(self, codes: range) -> None:
+        for code in codes:
+            self.kinds[code] = self._kind(code)
+            if self.lowercase and self.kinds[code] != SLOW:
+                self.lower[code] = ord(chr(code).lower())
+
+    def _kind(self, code: int) -> int:
+        char = chr(code)
+        category = unicodedata.category(char)
+        if code >= 128:
+            if category[0] == "M" or category in ("Cf", "Cn", "Cs", "Co") or code in JOINING:
+                return SLOW
+            if not all(unicodedata.is_normalized(form, char) for form in self.forms):
+                return SLOW
+            if self.lowercase and (len(char.lower()) != 1 or ord(char.lower()) >= PLANE):
+                return SLOW
+        if char in "\t\n\v\f\r \x85" or category[0] == "Z":
+            return SPACE
+        if char in "'’":
+            return APOSTROPHE
+        if self.html and char in "&<":
+            return AMPERSAND if char == "&" else LESS
+        is_letter = category[0] in "LN" and code not in HAN_SIGNS
+        return LETTER if is_letter and not unicodedata.name(char, "").startswith(HAN_NAMES) else OTHER
+
+
+class PlainEncoder:
+    """Ids of plain texts. `vocabulary` gives the units by id; the first four, the special ones, are never found."""
+
+    def __init__(self, scanner: Scanner, vocabulary: Sequence[str]) -> None:
+        self.scanner = scanner
+        codes = [[ord(char) for char in unit] for unit in vocabulary]
+        table = Ragged.of(codes, np.int64)
+        self.codes, self.ends = table.flat, table.offsets
+        self.single = np.full(PLANE, UNKNOWN, np.int32)
+        for unit, code in enumerate(codes):
+            if len(code) == 1 and code[0] < PLANE:
+                self.single[code[0]] = unit
+        self.slots = _slots(len(codes))
+        scanning.place(self.slots, self.codes, self.ends, np.arange(4, len(codes)))
+
+    def one(self, text: bytes) -> NDArray[np.int32] | None:
+        """Ids of one text, or None if it is not plain."""
+        s = self.scanner
+        flat = np.frombuffer(text, np.uint8)
+        out = np.empty(len(flat), np.int32)
+        stop = scanning.encode_row(
+            flat,
+            0,
+            len(flat),
+            out,
+            0,
+            s.mode,
+            s.kinds,
+            s.lower,
+            self.single,
+            self.slots,
+            self.codes,
+            self.ends,
+        )
+        return out[:stop] if stop >= 0 else None
+
+    def many(self, texts: Ragged) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The ids of the plain rows end to end, and the units of each row, -1 for those that are not plain."""
+        flat, counts = self._scan(texts)
+        if self.scanner.can_widen and not self.scanner.wide and np.count_nonzero(counts < 0) >= SLOW_ROWS:
+            self.scanner.widen()
+            flat, counts = self._scan(texts)
+        return flat, counts
+
+    def _scan(self, texts: Ragged) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        s = self.scanner
+        flat, offsets = _readonly(texts.flat), _readonly(texts.offsets)
+        counts = np.zeros(len(texts), np.int64)
+
+        def rows(first: int, last: int) -> NDArray[np.int32]:
+            out = np.empty(int(offsets[last] - offsets[first]), np.int32)
+            stop = scanning.encode_rows(
+                flat, offsets, first, last, out, counts, s.mode, s.kinds, s.lower, self.single, self.slots,
+                self.codes, self.ends,
+            )  # fmt: skip
+            return out[:stop]
+
+        threads = min(_processors(), 1 + len(flat) // BYTES_PER_THREAD)
+        if threads == 1:
+            return rows(0, len(texts)), counts
+        # Rows are shared out so that each thread has about the same number of bytes.
+        shares = np.searchsorted(offsets, np.linspace(0, offsets[-1], threads + 1)[1:-1])
+        bounds = [0, *(int(share) for share in shares), len(texts)]
+        with ThreadPoolExecutor(threads) as pool:
+            return np.concatenate(list(pool.map(rows, bounds[:-1], bounds[1:]))), counts
+
+
+def merge(fast: NDArray[np.int32], counts: NDArray[np.int64], slow: Ragged) -> Ragged:
+    """The rows of both paths in the order of the texts; `slow` holds those whose count is -1."""
+    lengths = counts.copy()
+    lengths[counts < 0] = slow.lengths
+    offsets = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    out = np.empty(int(offsets[-1]), np.int32)
+    scanning.merge(out, offsets, counts, fast, slow.flat.astype(np.int32))
+    return Ragged(out, offsets)
+
+
+class PlainCounter:
+    """How often each unit occurs in plain texts."""
+
+    def __init__(self, scanner: Scanner) -> None:
+        self.scanner = scanner
+        self._empty(1 << 14, 1 << 18)
+
+    def _empty(self, units: int, letters: int) -> None:
+        self.slots = _slots(units)
+        self.codes = np.zeros(letters, np.int64)
+        self.ends, self.counts = np.zeros(units + 1, np.int64), np.zeros(units, np.int64)
+        self.used = np.zeros(4, np.int64)  # units, letters, and what else `count_rows` keeps there
+
+    def __len__(self) -> int:
+        return int(self.used[0])
+
+    def add(self, texts: Ragged) -> NDArray[np.bool_]:
+        """Counts the plain rows; returns which rows those were."""
+        s = self.scanner
+        flat, offsets = _readonly(texts.flat), _readonly(texts.offsets)
+        plain = np.zeros(len(texts), np.bool_)
+        if s.can_widen and not s.wide and _beyond_ascii(flat, offsets) >= SLOW_ROWS:
+            s.widen()
+        row = 0
+        while True:
+            row = scanning.count_rows(
+                flat, offsets, row, self.used, plain, s.mode, s.kinds, s.lower, self.slots, self.codes, self.ends,
+                self.counts,
+            )  # fmt: skip
+            if row == len(texts):
+                return plain
+            self._grow(int(offsets[row + 1] - offsets[row]))
+
+    def _grow(self, room: int) -> None:
+        """Twice the units and letters; the letters of a unit that may fill its whole row also find room."""
+        used = self.used
+        units, letters = int(used[0]), int(used[1])
+        codes, ends, counts = self.codes[:letters], self.ends[: units + 1], self.counts[:units]
+        self._empty(2 * len(self.counts), max(2 * len(self.codes), letters + room))
+        self.codes[:letters], self.ends[: units + 1], self.counts[:units] = codes, ends, counts
+        self.used = used
+        scanning.place(self.slots, self.codes, self.ends, np.arange(units))
+
+    def result(self) -> dict[str, int]:
+        units, letters, spaces, _ = (int(n) for n in self.used)
+        text = "".join(map(chr, self.codes[:letters]))
+        ends = self.ends[: units + 1].tolist()
+        found = {
+            text[a:b]: n for a, b, n in zip(ends[:-1], ends[1:], self.counts[:units].tolist(), strict=True)
+        }
+        if spaces:
+            found[" "] = found.get(" ", 0) + spaces
+        return found
+
+    def keep(self, counts: Mapping[str, int]) -> None:
+        """Starts again from these counts."""
+        table = Ragged.of([[ord(char) for char in unit] for unit in counts], np.int64)
+        units, letters = len(table), len(table.flat)
+        self._empty(2 * units + 1, 2 * letters + 1)
+        self.codes[:letters], self.ends[: units + 1] = table.flat, table.offsets
+        self.counts[:units] = list(counts.values())
+        self.used[:2] = units, letters
+        scanning.place(self.slots, self.codes, self.ends, np.arange(units))
+
+
+def _slots(units: int) -> NDArray[np.uint64]:
+    """An empty table at most half full with that many units."""
+    return np.full((1 << max(2 * units, 16).bit_length(), 2), EMPTY, np.uint64)
+
+
+def _readonly(array: NDArray[Any]) -> NDArray[Any]:
+    """One numba type for arrays of all origins (bytes, files, memory), so that a kernel is compiled once."""
+    view = np.ascontiguousarray(array).view(np.ndarray)
+    view.flags.writeable = False
+    return view
+
+
+def _beyond_ascii(flat: NDArray[np.uint8], offsets: NDArray[np.int64]) -> int:
+    """An upper bound of the rows with a byte beyond ASCII; exact enough to decide on widening."""
+    positions = np.flatnonzero(flat >= 0x80)
+    return len(
+        np.unique(np.searchsorted(offsets, positions[:: max(1, len(positions) // 4096)], side="right"))
+    )
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
