@@ -1,0 +1,256 @@
+"""Texts and labels as rows that can be taken by number: on disk and memory-mapped, or in memory.
+
+In memory a row costs 4 bytes (its label code), whatever the length of its text.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textladder.batch import Example, Ragged
+from textladder.errors import Problem
+from textladder.text.reading import BATCH_ROWS, LABEL_JOINER, Rows, Source
+from textladder.text.store import Store, StoreWriter
+
+Target = tuple[str, ...]
+FORMAT_VERSION = 1
+
+
+class _Codes:
+    """Numbers the label sets in order of appearance."""
+
+    def __init__(self) -> None:
+        self.known: dict[Target, int] = {}
+        self.parts: list[NDArray[np.int32]] = []
+
+    def add(self, targets: Sequence[Target]) -> None:
+        known = self.known
+        self.parts.append(np.array([known.setdefault(t, len(known)) for t in targets], np.int32))
+
+    def all(self) -> NDArray[np.int32]:
+        return np.concatenate(self.parts) if self.parts else np.zeros(0, np.int32)
+
+
+class Corpus:
+    """Rows of text, target and place. Make one with `Corpus.read` (a file) or `Corpus.of` (texts in memory).
+
+    name, unit: what `where` is made of ("reviews.csv", "": "reviews.csv:17"). label_codes: [rows] int32, the
+    number of each row's label set in `label_sets`. notes: what was inferred and left out, in sentences.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        label_codes: NDArray[np.int32],
+        label_sets: list[Target],
+        *,
+        name: str,
+        unit: str = "",
+        notes: Sequence[str] = (),
+        multilabel: bool = False,
+    ) -> None:
+        self.store, self.label_codes, self.label_sets = store, label_codes, label_sets
+        self.name, self.unit, self.notes = name, unit, list(notes)
+        # More than one label on some text, or none where the file joins or lists them.
+        self.multilabel = multilabel or any(len(labels) > 1 for labels in label_sets)
+
+    @classmethod
+    def of(
+        cls, texts: Iterable[str], targets: Iterable[Sequence[str]] | None = None, name: str = ""
+    ) -> Corpus:
+        """Texts in memory; targets: one sequence of labels per text, or None for texts without labels.
+
+        Raises a Problem for a text that is not a string or is not valid Unicode, and for unequal lengths.
+        """
+        rows = list(texts)
+        name = name or "texts"
+        for i, text in enumerate(rows):
+            if not isinstance(text, str):
+                raise Problem(
+                    f"{name}, text {i + 1:,}", f"it is {type(text).__name__}, not str.", "Give strings."
+                )
+        labels: list[Target] = [()] * len(rows) if targets is None else [tuple(target) for target in targets]
+        if len(labels) != len(rows):
+            raise Problem(name, f"{len(rows):,} texts, but {len(labels):,} labels.", "Give one for each.")
+        try:
+            columns = _columns(Rows(rows, labels, list(range(1, len(rows) + 1))))
+        except UnicodeEncodeError as error:
+            raise Problem(
+                name, f"a text or label cannot be written: {error}.", "Remove lone surrogates."
+            ) from error
+        codes = _Codes()
+        codes.add(labels)
+        return cls(Store.of(columns), codes.all(), list(codes.known), name=name)
+
+    @classmethod
+    def read(cls, source: Source, folder: Path) -> Corpus:
+        """Spools a file into `folder`, or takes what is there if file and config are the same.
+
+        The folder appears only when it is whole. Raises a Problem for a wrong row, or if it cannot be written.
+        """
+        fingerprint = _fingerprint(source)
+        found = _opened(folder, fingerprint)
+        if found is not None:
+            return found
+        part = folder.with_name(folder.name + ".part")
+        try:
+            shutil.rmtree(part, ignore_errors=True)
+            codes = _Codes()
+            with StoreWriter(part) as writer:
+                for rows in source.batches():
+                    writer.append(_columns(rows))
+                    codes.add(rows.targets)
+            if not codes.parts:
+                raise Problem(str(source.path), "no row is left: none has a label.", "Label some of them.")
+            np.save(part / "codes.npy", codes.all(), allow_pickle=False)
+            about = {
+                "format_version": FORMAT_VERSION,
+                "fingerprint": fingerprint,
+                "name": source.path.name,
+                "unit": source.unit,
+                "notes": source.notes + source.report(),
+                "multilabel": bool(source.label_separator),
+                "label_sets": list(codes.known),
+            }
+            (part / "corpus.json").write_text(json.dumps(about), encoding="utf-8")
+            shutil.rmtree(folder, ignore_errors=True)
+            part.replace(folder)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        whole = _opened(folder, fingerprint)
+        assert whole is not None, "a corpus that was just written can be opened"
+        return whole
+
+    def __len__(self) -> int:
+        return len(self.label_codes)
+
+    def __getitem__(self, row: int) -> Example:
+        if not -len(self) <= row < len(self):
+            raise IndexError(f"row {row} of {len(self)}")
+        columns, at = self.store.columns, row % len(self)
+        return Example(
+            (columns["text"].string(at),), self.target(at), self.place(int(columns["line"].flat[at]))
+        )
+
+    def target(self, row: int) -> Target:
+        return self.label_sets[self.label_codes[row]]
+
+    def place(self, line: int) -> str:
+        return f"{self.name}:{self.unit}{line}"
+
+    def examples(self, rows: NDArray[np.int64] | None = None) -> Iterator[Example]:
+        """The rows named, in that order (None: all), streamed."""
+        for taken in self._taken(rows, BATCH_ROWS):
+            texts, lines = taken[1]["text"], taken[1]["line"].flat
+            for i, code in enumerate(self.label_codes[taken[0]]):
+                yield Example((texts.string(i),), self.label_sets[code], self.place(int(lines[i])))
+
+    def texts(self, start: int, stop: int) -> Ragged:
+        """Rows start..stop as UTF-8 bytes, a view."""
+        return self.store.slice(start, min(stop, len(self)))["text"]
+
+    def chunks(
+        self, rows: NDArray[np.int64] | None = None, size: int = BATCH_ROWS
+    ) -> Iterator[tuple[NDArray[np.int64], Ragged, list[Target]]]:
+        """(row numbers, texts as UTF-8 bytes, targets), `size` rows at a time: feeds tokenizers."""
+        for numbers, taken in self._taken(rows, size):
+            yield numbers, taken["text"], [self.label_sets[code] for code in self.label_codes[numbers]]
+
+    def _taken(
+        self, rows: NDArray[np.int64] | None, size: int
+    ) -> Iterator[tuple[NDArray[np.int64], dict[str, Ragged]]]:
+        for start in range(0, len(self) if rows is None else len(rows), size):
+            if rows is None:
+                stop = min(start + size, len(self))
+                yield np.arange(start, stop), self.store.slice(start, stop)
+            else:
+                numbers = np.asarray(rows[start : start + size], np.int64)
+                yield numbers, self.store.take(numbers)
+
+    def label_counts(self, rows: NDArray[np.int64] | None = None) -> dict[str, int]:
+        """How many rows have each label, in the order of the labels."""
+        codes = self.label_codes if rows is None else self.label_codes[rows]
+        counts: dict[str, int] = {}
+        for labels, number in zip(
+            self.label_sets, np.bincount(codes, minlength=len(self.label_sets)), strict=True
+        ):
+            for label in labels:
+                counts[label] = counts.get(label, 0) + int(number)
+        return {label: counts[label] for label in sorted(counts) if counts[label]}
+
+
+def _columns(rows: Rows) -> dict[str, Ragged]:
+    number = len(rows.texts)
+    return {
+        "text": _bytes([text.encode("utf-8") for text in rows.texts]),
+        "target": _bytes([LABEL_JOINER.join(target).encode("utf-8") for target in rows.targets]),
+        "line": Ragged(np.array(rows.lines, np.int64), np.arange(number + 1)),
+    }
+
+
+def _bytes(parts: list[bytes]) -> Ragged:
+    offsets = np.zeros(len(parts) + 1, np.int64)
+    np.cumsum([len(part) for part in parts], out=offsets[1:])
+    return Ragged(np.frombuffer(b"".join(parts), np.uint8), offsets)
+
+
+def _fingerprint(source: Source) -> dict[str, Any]:
+    """What tells that a spooled corpus is still that of its file."""
+    try:
+        stat = source.path.stat()
+    except OSError as error:
+        raise Problem(str(source.path), f"the file is gone ({error}).", "Put it back.") from error
+    return {
+        "path": str(source.path.resolve()),
+        "size": stat.st_size,
+        "mtime_ns": stat.st_mtime_ns,
+        "format": source.format,
+        "labels_needed": source.need_label,
+        "config": asdict(source.resolved),
+    }
+
+
+def _opened(folder: Path, fingerprint: dict[str, Any]) -> Corpus | None:
+    """The corpus in `folder` if it is whole and has this fingerprint."""
+    try:
+        about = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+        if about["format_version"] != FORMAT_VERSION or about["fingerprint"] != fingerprint:
+            return None
+        codes = np.load(folder / "codes.npy", allow_pickle=False)
+        store = Store(folder)
+        if any(len(column) != len(codes) for column in store.columns.values()):
+            return None
+    except (OSError, ValueError, KeyError):
+        return None
+    return Corpus(
+        store,
+        codes,
+        [tuple(labels) for labels in about["label_sets"]],
+        name=about["name"],
+        unit=about["unit"],
+        notes=about["notes"],
+        multilabel=about["multilabel"],
+    )
+
+
+def _unwritable(folder: Path, error: OSError) -> Problem:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return Problem(
+            str(folder),
+            "the disk is full; what was half written is removed again.",
+            "Free some space (texts need about the size of their file), or choose another disk with --out.",
+        )
+    return Problem(
+        str(folder), f"it cannot be written ({error}).", "Check its rights, or choose another with --out."
+    )

@@ -1,0 +1,264 @@
+"""Files of texts and labels: what is in `[data]` of a recipe, and `Source`, a file read as examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from textladder.batch import Example
+from textladder.errors import Problem
+from textladder.text.columns import choose_columns
+from textladder.text.formats import Reader, format_of, open_reader
+from textladder.text.opening import SAMPLE_ROWS, check_file
+
+LABEL_JOINER = "\x1f"  # between the labels of one text, on disk: ASCII's unit separator
+BATCH_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """How files are read and split: the `[data]` table of a recipe, and `--set data.NAME=VALUE`."""
+
+    text: str | None = None  # column of the text; None: inferred, and said
+    label: str | None = None  # column of the label; None: inferred, and said
+    label_separator: str | None = (
+        None  # between several labels of a text; None: inferred; "": one label per text
+    )
+    format: str | None = (
+        None  # csv tsv jsonl parquet fasttext text; None: by the ending, then the first bytes
+    )
+    delimiter: str | None = None  # of a CSV; None: the one of , ; and tab that cuts the head into even rows
+    quotes: bool | None = (
+        None  # CSV, TSV: may double quotes enclose a field? None: yes; in a TSV if its head parses
+    )
+    header: bool | None = None  # CSV, TSV: does line 1 hold the names? None: by what it looks like
+    # A row without a label: a Problem; left out and counted; or kept (of several labels, none applies).
+    unlabelled: Literal["error", "drop", "keep"] = "error"
+    rare: Literal["error", "drop"] = "error"  # a class with one text: a Problem, or left out and counted
+    duplicates: Literal["keep", "drop"] = (
+        "keep"  # a text that was there before: kept in the same part, or left out
+    )
+    dev_share: float = 0.1  # of the texts, if no dev file is given
+    test_share: float = 0.2  # of the texts, if no test file is given
+    split_seed: int = 0  # of the split; runs with other training seeds share it
+
+    def __post_init__(self) -> None:
+        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n\0'):
+            raise Problem(
+                "--set data.delimiter", f"{self.delimiter!r} is not one character.", "Give one, such as ';'."
+            )
+        shares = (self.dev_share, self.test_share)
+        if not all(0 <= share < 1 for share in shares) or sum(shares) >= 1:
+            raise Problem(
+                "--set data.dev_share, data.test_share",
+                f"{self.dev_share} and {self.test_share} leave nothing to train on.",
+                "Give two shares between 0 and 1 whose sum is under 1.",
+            )
+
+
+class Rows(NamedTuple):
+    """Some rows of a source, column by column."""
+
+    texts: list[str]
+    targets: list[tuple[str, ...]]
+    lines: list[int]
+
+
+class Source:
+    """A file read as examples: may be iterated again and again, and holds one batch of rows at a time.
+
+    path: the file. format: one of FORMATS. text_column, label_column (None: no labels), label_separator
+    ("": one label per text, or lists). notes: what was inferred, in sentences. After a pass: `dropped`, rows
+    left out for want of a label; `blank_lines`, empty lines, which CSV, JSONL and fastText files skip.
+    """
+
+    def __init__(self, path: Path, config: DataConfig, reader: Reader, format: str, need_label: bool) -> None:
+        self.path, self.config, self.format, self._reader = path, config, format, reader
+        self.need_label = need_label
+        sample: dict[str, list[Any]] = {name: [] for name in reader.columns}
+        for _, row in islice(reader.rows(reader.columns), SAMPLE_ROWS):
+            for name, value in zip(reader.columns, row, strict=True):
+                sample[name].append(value)
+        if not any(sample.values()):
+            raise Problem(
+                str(path),
+                f"there is no row after the header ({', '.join(reader.columns)})."
+                if reader.columns
+                else "the file holds no row.",
+                "Give a file with one text on each row.",
+            )
+        chosen = choose_columns(
+            str(path),
+            reader.columns,
+            sample,
+            text=config.text,
+            label=config.label,
+            separator=config.label_separator,
+            need_label=need_label,
+        )
+        self.text_column, self.label_column, self.label_separator = (
+            chosen.text,
+            chosen.label,
+            chosen.separator,
+        )
+        said = f"{path.name} is read as {format}." if config.format is None else None
+        self.notes: list[str] = [*([said] if said else []), *reader.notes, *chosen.notes]
+        self.dropped = self.blank_lines = 0
+
+    @property
+    def resolved(self) -> DataConfig:
+        """The config with the columns that were found: opens the dev and test files of the same data."""
+        separator = self.label_separator if self.label_column is not None else self.config.label_separator
+        return replace(self.config, text=self.text_column, label=self.label_column, label_separator=separator)
+
+    @property
+    def unit(self) -> str:
+        """What stands before the number in `where`: nothing for lines, "row " for Parquet."""
+        return self._reader.unit
+
+    def __iter__(self) -> Iterator[Example]:
+        place = f"{self.path.name}:{self.unit}"
+        for rows in self.batches():
+            for text, target, line in zip(*rows, strict=True):
+                yield Example((text,), target, f"{place}{line}")
+
+    def batches(self, size: int = BATCH_ROWS) -> Iterator[Rows]:
+        """The rows, `size` at a time. Raises a Problem naming file and line for the first row that is wrong.
+
+        Rows without a label are counted to the end of the file, so that the Problem says how many there are.
+        """
+        keep = self.config.unlabelled == "keep" or not self.need_label
+        targets_of = self._targets()
+        rows, seen = Rows([], [], []), 0
+        missing: list[int] = []  # the first lines without a label
+        self.dropped = 0
+        wanted = [self.text_column] if self.label_column is None else [self.text_column, self.label_column]
+        for line, fields in self._reader.rows(wanted):
+            seen += 1
+            text = fields[0]
+            if not isinstance(text, str) or not text.isascii():
+                self._check_text(text, line)
+            target = targets_of(fields[1], line) if len(fields) > 1 else ()
+            if target is None:
+                if not keep:
+                    self.dropped += 1
+                    if len(missing) < 5:
+                        missing.append(line)
+                    continue
+                target = ()
+            rows.texts.append(text)
+            rows.targets.append(target)
+            rows.lines.append(line)
+            if len(rows.lines) >= size:
+                if not missing or self.config.unlabelled == "drop":
+                    yield rows
+                rows = Rows([], [], [])
+        self.blank_lines = self._reader.blank_lines
+        if missing and self.config.unlabelled == "error":
+            raise self._unlabelled(missing, self.dropped, seen)
+        if rows.lines:
+            yield rows
+
+    def report(self) -> list[str]:
+        """What the last pass left out, in sentences."""
+        said = []
+        if self.dropped:
+            said.append(f"{self.dropped:,} rows without a label were left out.")
+        if self.blank_lines:
+            said.append(f"{self.blank_lines:,} blank lines were skipped.")
+        return said
+
+    def _place(self, line: int) -> str:
+        return f"{self.path}, {self.unit or 'line '}{line:,}"
+
+    def _unlabelled(self, missing: list[int], count: int, seen: int) -> Problem:
+        first = ", ".join(f"{line:,}" for line in missing)
+        return Problem(
+            self._place(missing[0]),
+            f"the label is empty. {count:,} of {seen:,} rows have no label "
+            f"({self.unit or 'line '}{first}{', ...' if count > len(missing) else ''}).",
+            "Fix them, or leave them out with --set data.unlabelled=drop",
+        )
+
+    def _check_text(self, text: Any, line: int) -> None:
+        if not isinstance(text, str):
+            found = "missing" if text is None else f"not a string but {type(text).__name__}"
+            raise Problem(
+                self._place(line),
+                f"{self.text_column!r} is {found}.",
+                "Give every row a text, or remove the row.",
+            )
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise self._surrogate(self.text_column, text, error.start, line) from error
+
+    def _surrogate(self, column: str, text: str, index: int, line: int) -> Problem:
+        return Problem(
+            self._place(line),
+            f"{column!r} holds half a character: "
+            f"the lone surrogate U+{ord(text[index]):04X}, character {index + 1}.",
+            "Remove it, or write the character whole; it was cut when the file was made.",
+        )
+
+    def _targets(self) -> Callable[[Any, int], tuple[str, ...] | None]:
+        """A function from a label field to its labels (None: there is none). Every value is checked once."""
+        known: dict[str, tuple[str, ...] | None] = {}
+        separator = self.label_separator
+
+        def checked(labels: tuple[str, ...], line: int) -> tuple[str, ...]:
+            for label in labels:
+                if LABEL_JOINER in label:
+                    raise Problem(
+                        self._place(line),
+                        f"the label {label!r} holds a control character.",
+                        "Remove it from the label.",
+                    )
+                try:
+                    label.encode("utf-8")
+                except UnicodeEncodeError as error:
+                    raise self._surrogate(str(self.label_column), label, error.start, line) from error
+            return tuple(dict.fromkeys(labels))
+
+        def targets(value: Any, line: int) -> tuple[str, ...] | None:
+            if isinstance(value, str):
+                if value not in known:
+                    if len(known) > 1_000_000:  # labels do not vary so; do not remember them all
+                        known.clear()
+                    parts = value.split(separator) if separator else [value]
+                    parts = [part for part in parts if part.strip()]
+                    known[value] = checked(tuple(parts), line) if parts else None
+                return known[value]
+            if value is None:
+                return None
+            if isinstance(value, list) and all(isinstance(item, str) for item in value):
+                return checked(tuple(item for item in value if item.strip()), line)
+            raise Problem(
+                self._place(line),
+                f"{self.label_column!r} is neither a string nor a number nor a list of them.",
+                'Write the label as a string, or several as ["a", "b"].',
+            )
+
+        return targets
+
+
+def open_source(path: Path | str, config: DataConfig | None = None, *, need_label: bool = True) -> Source:
+    """Opens a file and finds its columns, from its first rows.
+
+    need_label: False for texts to be predicted or looked at: labels are then used where they are plain, and a
+    row without one is kept. Raises a Problem for whatever is wrong with the file, as far as it was read.
+    """
+    path, config = Path(path), config or DataConfig()
+    check_file(path)
+    format = format_of(path, config.format)
+    reader = open_reader(path, format, config.delimiter, config.quotes, config.header)
+    if need_label and reader.columns == ["text"] and format == "text":
+        raise Problem(
+            str(path),
+            "plain text has no labels.",
+            "Give a CSV, TSV, JSONL or Parquet file with text and label, or lines of __label__NAME TEXT.",
+        )
+    return Source(path, config, reader, format, need_label)
