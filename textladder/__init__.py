@@ -1,3 +1,23 @@
 """textladder: every rung of deep learning for text, trained and compared on your own data."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+__all__ = ["Problem", "TextClassifier"]
+
+if TYPE_CHECKING:
+    from textladder.errors import Problem
+    from textladder.estimators import TextClassifier
+
+_PLACES = {"Problem": "textladder.errors", "TextClassifier": "textladder.estimators"}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use, so that `import textladder` and `textladder --help` do not wait for torch.
+    if name not in _PLACES:
+        raise AttributeError(f"module 'textladder' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_PLACES[name]), name)

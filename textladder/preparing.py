@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from textladder import builtin
 from textladder.batch import Example, Ragged
+from textladder.builtin import BUILTIN
 from textladder.errors import Problem
 from textladder.files import writing
 from textladder.recipe import Recipe
@@ -62,33 +64,50 @@ class Data:
 
     train: Part
     dev: Part
-    test: Part
+    test: Part | None  # None: the caller tests elsewhere
     notes: list[str] = field(default_factory=list)
-    files: dict[str, str] = field(default_factory=dict)
+
+    def parts(self) -> dict[str, Part]:
+        """Those that there are, by name."""
+        named = {"train": self.train, "dev": self.dev, "test": self.test}
+        return {name: part for name, part in named.items() if part is not None}
 
 
 def read_data(
-    config: DataConfig, work: Path, train: Path, dev: Path | None = None, test: Path | None = None
+    config: DataConfig, work: Path, train: str, dev: Path | None = None, test: Path | None = None
 ) -> Data:
     """Read and split. Parts that are not given as files are split off the training file (stratified, by
     `config.split_seed`). Rows are kept under `work`, not in memory."""
     files = {name: str(path) for name, path in (("train", train), ("dev", dev), ("test", test)) if path}
+    if train in BUILTIN and not Path(train).exists():
+        corpora = builtin.corpora(train) | {
+            name: Corpus.read(open_source(Path(path), config), work / name)
+            for name, path in files.items()
+            if name != "train"
+        }
+        return split_data(config, corpora, [f"{train} is the built-in data set"])
     notes: list[str] = []
-    corpora: dict[str, Corpus] = {}
+    corpora = {}
     for name, path in files.items():
         source = open_source(Path(path), config)
-        with writing(work):
-            corpora[name] = Corpus.read(source, work / name)
-        notes += [note for note in source.notes if note not in notes]
-    data = split_data(config, corpora, notes)
-    data.files.update(files)
-    return data
+        corpora[name] = Corpus.read(source, work / name)
+        config = source.resolved  # dev and test files have the columns of the training file
+        notes += [note for note in corpora[name].notes if note not in notes]
+    return split_data(config, corpora, notes)
 
 
 def split_data(config: DataConfig, corpora: dict[str, Corpus], notes: list[str]) -> Data:
     """Parts from corpora named train, and perhaps dev and test."""
     shares = {name: 0.0 if name in corpora else getattr(config, f"{name}_share") for name in ("dev", "test")}
-    made = split(corpora["train"], shares["dev"], shares["test"], config.split_seed)
+    made = split(
+        corpora["train"],
+        shares["dev"],
+        shares["test"],
+        config.split_seed,
+        rare=config.rare,
+        duplicates=config.duplicates,
+    )
+    notes += made.notes
     parts = {name: Part(corpora["train"], getattr(made, name)) for name in ("train", "dev", "test")}
     for name in ("dev", "test"):
         if name in corpora:
@@ -126,9 +145,9 @@ def prepare(recipe: Recipe, data: Data, work: Path) -> Prepared:
     tokenizer = Tokenizer.fit(data.train.texts(), recipe.tokenizer)
     task = kind(recipe.task, _any_width(recipe, labels), labels)
     stores, cuts = {}, {}
-    for name in ("train", "dev", "test"):
+    for name, part in data.parts().items():
         with writing(work):
-            cuts[name] = _store_part(getattr(data, name), recipe, tokenizer, task, work / "ids" / name)
+            cuts[name] = _store_part(part, recipe, tokenizer, task, work / "ids" / name)
         stores[name] = Store(work / "ids" / name)
     return Prepared(tokenizer, labels, stores, cuts)
 
@@ -143,8 +162,8 @@ def _store_part(part: Part, recipe: Recipe, tokenizer: Tokenizer, task: Task, fo
     base = 0
     with StoreWriter(folder) as writer:
         for rows, texts, targets in part.corpus.chunks(part.rows):
-            wheres = [part.corpus.where(row) for row in rows]
-            short = shorten(tokenizer.encode(texts), recipe.tokenizer, wheres[0])
+            wheres = part.corpus.places(rows)
+            short = shorten(tokenizer.encode(texts), recipe.tokenizer, wheres)
             columns = {name: column.take(short.owner) for name, column in task.targets(targets, wheres).items()}
             owner = Ragged(short.owner + base, np.arange(len(short.owner) + 1))
             writer.append({"text": short.ids, "owner": owner, **columns})

@@ -97,13 +97,19 @@ class Recipe:
 
     def set(self, settings: list[str]) -> Recipe:
         """The recipe with `--set table.key=value` applied, in order. Values are TOML; bare words are strings."""
+        return self.with_values({path: value for path, value in map(_parse_setting, settings)}, "--set")
+
+    def with_values(self, values: dict[str, Any], where: str = "settings") -> Recipe:
+        """The recipe with {"table.key": value, ...} applied; Problem for a key or value that it cannot have."""
         tables = self.tables()
-        for setting in settings:
-            table, key, value = _parse_setting(setting)
-            if (table, key) == ("encoder", "name") or (table, key) == ("task", "name"):
-                raise Problem(f"--set {setting}", f"the {table} is chosen by the rung.", "Use --rung, or a recipe file.")
+        for path, value in values.items():
+            table, _, key = path.partition(".")
+            if table not in TABLES or not key:
+                raise Problem(f"{where} {path}", f"there is no table {table!r} in a recipe.", suggest(table, TABLES))
+            if key == "name":
+                raise Problem(f"{where} {path}", f"the {table} is chosen by the rung.", "Use --rung, or a recipe file.")
             tables[table][key] = value
-        return Recipe.of(tables, "--set " + " --set ".join(settings) if settings else self.rung)
+        return Recipe.of(tables, where if values else self.rung)
 
     def with_training(self, **changes: Any) -> Recipe:
         return replace(self, training=replace(self.training, **changes))
@@ -165,18 +171,14 @@ def plain(config: Any, every: bool) -> dict[str, Any]:
     return table
 
 
-def _parse_setting(setting: str) -> tuple[str, str, Any]:
+def _parse_setting(setting: str) -> tuple[str, Any]:
     path, equals, text = setting.partition("=")
-    table, dot, key = path.strip().partition(".")
-    if not equals or not dot or not key:
+    if not equals or "." not in path:
         raise Problem(f"--set {setting}", "this is not table.key=value.", "Write for example --set encoder.hidden_dim=256")
-    if table not in TABLES:
-        raise Problem(f"--set {setting}", f"there is no table {table!r}.", suggest(table, TABLES))
     try:
-        value = tomlkit.parse(f"value = {text}").unwrap()["value"]
+        return path.strip(), tomlkit.parse(f"value = {text}").unwrap()["value"]
     except ParseError:
-        value = text
-    return table, key, value
+        return path.strip(), text
 
 
 def _type_in_words(hint: Any) -> str:

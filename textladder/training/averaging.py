@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -13,7 +16,8 @@ class Average:
 
     def __init__(self, model: nn.Module, kind: str, decay: float) -> None:
         self.kind, self.decay, self.count = kind, decay, 0
-        self.weights = {name: value.detach().clone() for name, value in model.named_parameters()}
+        kept = model.named_parameters() if kind != "none" else []
+        self.weights = {name: value.detach().clone() for name, value in kept}
 
     @torch.no_grad()
     def after_step(self, model: nn.Module) -> None:
@@ -24,15 +28,23 @@ class Average:
                 self.weights[name].lerp_(value, 1 - decay)
 
     @torch.no_grad()
-    def after_epoch(self, model: nn.Module) -> None:
+    def after_check(self, model: nn.Module) -> None:
         if self.kind == "epochs":
             self.count += 1
             for name, value in model.named_parameters():
                 self.weights[name].lerp_(value, 1 / self.count)
 
+    @contextmanager
+    def applied(self, model: nn.Module) -> Iterator[None]:
+        """Inside, the model has the averaged weights (its own ones where nothing is averaged)."""
+        if self.kind != "none":
+            self._exchange(model)
+        yield
+        if self.kind != "none":
+            self._exchange(model)
+
     @torch.no_grad()
-    def swap(self, model: nn.Module) -> None:
-        """Exchange the model's weights with the averaged ones; call again to exchange back."""
+    def _exchange(self, model: nn.Module) -> None:
         for name, value in model.named_parameters():
             kept = value.detach().clone()
             value.copy_(self.weights[name])

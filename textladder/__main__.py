@@ -1,0 +1,3 @@
+from textladder.cli import main
+
+main()

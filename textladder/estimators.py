@@ -1,0 +1,170 @@
+"""scikit-learn estimators: three lines of Python to a trained model. Thin over `run` and `model`.
+
+They follow scikit-learn's conventions (get_params, clone, Pipeline, GridSearchCV, cross_val_score). X is a sequence
+of strings, not a matrix.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.multiclass import check_classification_targets
+
+from textladder import recipe, run
+from textladder.model import Model
+from textladder.preparing import Data, Part
+from textladder.recipe import Recipe
+from textladder.terminal import Terminal
+from textladder.text.corpus import Corpus
+from textladder.text.splitting import split
+from textladder.trainer import pick_device
+
+
+class TextClassifier(ClassifierMixin, BaseEstimator):
+    """A rung of the ladder as a classifier of strings.
+
+    rung: a name from `textladder rungs`, or the path of a recipe file. units: what a text is cut into (None: the
+    rung's own). settings: {"encoder.hidden_dim": 256, ...}, as `--set`. dev_share: share of the training texts held
+    out to stop early and to calibrate. seed: of everything random. device: "auto", "cpu", ... vectors: word vectors
+    in text format for the embedding. verbose: True prints progress on stderr.
+
+    After fit: `classes_` (labels, sorted), `model_` (textladder.model.Model), `history_` (dev scores).
+    For several labels per text give y as a sequence of sequences of strings; predict returns lists of labels.
+    """
+
+    def __init__(
+        self,
+        rung: str = "bow",
+        *,
+        units: str | None = None,
+        settings: dict[str, Any] | None = None,
+        dev_share: float = 0.1,
+        seed: int = 1,
+        device: str = "auto",
+        vectors: str | Path | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.rung, self.units, self.settings, self.dev_share = rung, units, settings, dev_share
+        self.seed, self.device, self.vectors, self.verbose = seed, device, vectors, verbose
+
+    def fit(self, X: Sequence[str], y: Sequence[Any]) -> TextClassifier:
+        """Train on texts X and their labels y (strings, or numbers). Raises ValueError for what is not that, Problem
+        for data that nothing can be learned from."""
+        texts = _texts(X)
+        names = self._learn_classes(y, len(texts))
+        chosen = self._recipe()
+        with tempfile.TemporaryDirectory(prefix="textladder-") as work:
+            data = _split(chosen, Corpus.of(texts, names), self.dev_share)
+            reporter = Terminal() if self.verbose else None
+            vectors = Path(self.vectors) if self.vectors is not None else None
+            self.model_, self.history_ = run.train_model(
+                chosen, data, Path(work), device=self.device, reporter=reporter, vectors=vectors
+            )
+        return self
+
+    def predict(self, X: Sequence[str]) -> Any:
+        """Labels, one per text; for several labels per text a list of lists."""
+        said = self.model_.task.decide(self._probabilities(X))
+        if self.model_.labels["kind"] == "multi":
+            return [list(labels) for labels in said]
+        return self.classes_[np.array([self._index[label] for label in said], dtype=int)]
+
+    def predict_proba(self, X: Sequence[str]) -> NDArray[np.float64]:
+        """[n, labels] calibrated probabilities, columns in the order of `classes_`."""
+        self._is_fitted()
+        return self._probabilities(X)[:, self._columns].astype(np.float64)
+
+    def save(self, folder: str | Path) -> None:
+        """Write a model folder: what `textladder predict`, `evaluate` and `TextClassifier.load` read."""
+        self._is_fitted()
+        self.model_.save(Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str = "auto") -> TextClassifier:
+        """An estimator, ready to predict, from a model folder, a run folder or a compare folder (its pick)."""
+        model = Model.load(folder, str(pick_device(device)))
+        loaded = cls(model.recipe.rung, units=model.recipe.tokenizer.units, seed=model.recipe.training.seed)
+        loaded.model_, loaded.history_ = model, []
+        loaded._set_classes(np.array(model.labels["labels"]))
+        return loaded
+
+    # --- scikit-learn's side -------------------------------------------------------------------------------------
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.classifier_tags.multi_label = False  # in scikit-learn's sense: an indicator matrix
+        tags.target_tags.one_d_labels = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
+
+    def _is_fitted(self) -> bool:
+        if not hasattr(self, "model_"):
+            raise NotFittedError(f"This {type(self).__name__} is not fitted yet. Call fit first.")
+        return True
+
+    def _learn_classes(self, y: Sequence[Any], count: int) -> list[tuple[str, ...]]:
+        """Set `classes_`; returns the labels of each text as strings."""
+        if y is None:
+            raise ValueError(f"This {type(self).__name__} requires y to be passed, but the target y is None.")
+        if len(y) != count:
+            raise ValueError(f"X has {count} texts, y has {len(y)} labels.")
+        first = next(iter(y), "")
+        if isinstance(first, (list, tuple, set, frozenset)):
+            names = [tuple(map(str, labels)) for labels in y]
+            self._set_classes(np.array(sorted({label for labels in names for label in labels})))
+            return names
+        values = np.asarray(y)
+        check_classification_targets(values)
+        self._set_classes(np.unique(values))
+        return [(str(value),) for value in values.tolist()]
+
+    def _set_classes(self, classes: NDArray[Any]) -> None:
+        self.classes_ = classes
+        self._index = {str(value): number for number, value in enumerate(classes.tolist())}
+
+    @property
+    def _columns(self) -> NDArray[np.int64]:
+        """For each class the column of the model's own order of labels."""
+        places = {label: number for number, label in enumerate(self.model_.labels["labels"])}
+        return np.array([places[str(value)] for value in self.classes_.tolist()])
+
+    def _probabilities(self, X: Sequence[str]) -> NDArray[np.float32]:
+        self._is_fitted()
+        return self.model_.predict(_texts(X))
+
+    def _recipe(self) -> Recipe:
+        chosen = recipe.rung(self.rung, "classify")
+        given = {"training.seed": self.seed, **({"tokenizer.units": self.units} if self.units else {})}
+        return chosen.with_values(given | (self.settings or {}))
+
+
+def _texts(X: Any) -> list[str]:
+    """X as a list of strings; ValueError, as scikit-learn's users expect, for anything else."""
+    if isinstance(X, str):
+        raise ValueError("X is one string; give a list of strings, such as [text].")
+    texts = X.tolist() if hasattr(X, "tolist") else list(X)
+    if not texts:
+        raise ValueError("X holds no text: at least one is needed (found array with 0 sample(s)).")
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(f"X must hold strings; X[{number}] is a {type(text).__name__}.")
+    return texts
+
+
+def _split(chosen: Recipe, corpus: Corpus, dev_share: float) -> Data:
+    """Train and dev parts. Too few texts for a dev part with every class: dev is the training texts themselves."""
+    made = split(corpus, dev_share, 0.0, chosen.data.split_seed, rare="keep")
+    train, dev = Part(corpus, made.train), Part(corpus, made.dev)
+    return Data(train, dev if len(dev) else train, None, made.notes)

@@ -1,0 +1,39 @@
+"""SIGINT and SIGTERM: noted, and acted on between two steps, so that nothing is lost."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class Interrupted(Exception):
+    """A signal arrived and the state was saved. `exit_code` is what the system expects (128 + number)."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
+@contextmanager
+def noted() -> Iterator[list[int]]:
+    """Gives a list whose one entry is 0 until a signal arrives, then its number; a second signal interrupts at once.
+    Outside the main thread signals are left as they are."""
+    arrived = [0]
+
+    def handle(number: int, frame: Any) -> None:
+        if arrived[0]:
+            raise KeyboardInterrupt
+        arrived[0] = number
+
+    if threading.current_thread() is not threading.main_thread():
+        yield arrived
+        return
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield arrived
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,82 @@
+"""What a person sees while a model is trained: notes, one line of progress, a line per dev score. On stderr."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from typing import TextIO
+
+from textladder import distributed
+from textladder.metrics.scores import Scores
+from textladder.training.loop import Step
+from textladder.training.options import TrainingConfig
+
+REDRAW_SECONDS = 0.2  # on a terminal, where the line is drawn over itself
+REPEAT_SECONDS = 10.0  # elsewhere, where each is a new line
+
+
+class Terminal:
+    """The Reporter of the command line. Silent on all processes but the first."""
+
+    def __init__(self, stream: TextIO | None = None, prefix: str = "") -> None:
+        self.stream, self.prefix = stream or sys.stderr, prefix
+        self.live = self.stream.isatty()
+        self._drawn = ""
+        self._last = 0.0
+        self._texts = 0
+        self._since = (0.0, 0)  # training seconds and texts at the last line
+
+    def note(self, text: str) -> None:
+        self._line(f"{self.prefix}{text}")
+
+    def step(self, step: Step, options: TrainingConfig) -> None:
+        self._texts += step.texts
+        now = time.monotonic()
+        if self._last == 0.0:
+            self._last = now
+        if now - self._last < (REDRAW_SECONDS if self.live else REPEAT_SECONDS):
+            return
+        self._last = now
+        seconds, texts = step.seconds - self._since[0], self._texts - self._since[1]
+        self._since = (step.seconds, self._texts)
+        line = (
+            f"{self.prefix}epoch {step.epoch:.2f}/{options.epochs:g}  {texts / max(seconds, 1e-9):,.0f} texts/s  "
+            f"loss {step.loss:.4f}  {_clock(_left(step, options))} left"
+        )
+        if self.live:
+            self.stream.write("\r" + line.ljust(len(self._drawn)))
+            self.stream.flush()
+            self._drawn = line
+        else:
+            self._line(line)
+
+    def check(self, step: Step, scores: Scores, best: bool) -> None:
+        self._line(
+            f"{self.prefix}epoch {step.epoch:.2f}  {step.seconds:.1f} s  loss {step.loss:.4f}  "
+            f"dev {scores.metric} {scores.headline:.4f}{'  best so far' if best else ''}"
+        )
+
+    def _line(self, text: str) -> None:
+        if not distributed.is_main():
+            return
+        if self._drawn:
+            self.stream.write("\r" + " " * len(self._drawn) + "\r")
+            self._drawn = ""
+        self.stream.write(text + "\n")
+        self.stream.flush()
+
+
+def _left(step: Step, options: TrainingConfig) -> float:
+    """Seconds until the last epoch ends or the time is up, whichever comes first; early stopping may be earlier."""
+    left = step.seconds / max(step.epoch, 1e-9) * max(options.epochs - step.epoch, 0)
+    if options.max_seconds is not None:
+        left = min(left, max(options.max_seconds - step.seconds, 0))
+    return left
+
+
+def _clock(seconds: float) -> str:
+    if not math.isfinite(seconds):
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

@@ -1,0 +1,253 @@
+"""One training: the loop, dev scores, the best weights, early stopping, and the state to go on from."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from textladder import distributed
+from textladder.batch import Ragged
+from textladder.errors import Problem
+from textladder.files import write_text, writing
+from textladder.metrics.scores import Scores
+from textladder.model import Model
+from textladder.preparing import Data, Prepared
+from textladder.recipe import Recipe
+from textladder.signals import Interrupted, noted
+from textladder.text.store import Store
+from textladder.training.averaging import Average
+from textladder.training.feeding import Feed
+from textladder.training.logging import RunLog
+from textladder.training.loop import Progress, Step, fit
+from textladder.training.optimizing import Optimizer, build_optimizer
+from textladder.training.options import TrainingConfig
+from textladder.training.precision import resolve_precision
+from textladder.training.resuming import load_state, save_state
+
+SAVE_SECONDS = 30.0  # at most about this much training is repeated after a kill
+
+
+class Reporter(Protocol):
+    """Who is told how it goes: a terminal, a notebook, nobody."""
+
+    def note(self, text: str) -> None: ...
+    def step(self, step: Step, options: TrainingConfig) -> None: ...
+    def check(self, step: Step, scores: Scores, best: bool) -> None: ...
+
+
+class Silent:
+    """The Reporter that tells nobody."""
+
+    def note(self, text: str) -> None: ...
+    def step(self, step: Step, options: TrainingConfig) -> None: ...
+    def check(self, step: Step, scores: Scores, best: bool) -> None: ...
+
+
+@dataclass
+class Keeper:
+    """Which dev score was the best, and how many checks ago."""
+
+    higher_is_better: bool
+    best: float | None = None
+    best_epoch: float = 0.0
+    since: int = 0
+
+    def offer(self, score: float, epoch: float) -> bool:
+        """True if this score is the best so far."""
+        better = self.best is None or (score > self.best if self.higher_is_better else score < self.best)
+        if better:
+            self.best, self.best_epoch, self.since = score, epoch, 0
+        else:
+            self.since += 1
+        return better
+
+
+def pick_device(name: str) -> torch.device:
+    """auto: the accelerator of this machine if there is one, else the processor."""
+    if name == "auto":
+        found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        return found or torch.device("cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        said = str(error).splitlines()[0]
+        raise Problem("--device", f"{name!r} is not to be had here ({said}).", "Use --device auto or cpu.") from error
+    return device
+
+
+class Trainer:
+    """A model in training. `out`: the folder of log and state; None keeps neither."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: Data,
+        prepared: Prepared,
+        out: Path | None,
+        *,
+        device: str = "auto",
+        reporter: Reporter | None = None,
+        vectors: Path | None = None,
+    ) -> None:
+        self.data, self.prepared, self.out, self.reporter = data, prepared, out, reporter or Silent()
+        torch.manual_seed(recipe.training.seed)
+        self.model = Model(recipe, prepared.tokenizer, prepared.labels)
+        encoder = self.model.encoder
+        encoder.prepare(_chunks(prepared.stores["train"]))
+        if vectors is not None:
+            from textladder.text.wordvectors import fill
+
+            self.reporter.note(fill(encoder.embedding, prepared.tokenizer.vocabulary, vectors).line())
+        if recipe.training.freeze_embedding and encoder.embedding is not None:
+            encoder.embedding.requires_grad_(False)
+        self.model.to(pick_device(device))
+        precision = resolve_precision(recipe.training.precision, encoder, self.model.device)
+        self.options = replace(recipe.training, precision=precision)
+        self.optimizer: Optimizer = build_optimizer(self.model, self.options)
+        self.feed = Feed(prepared.stores["train"], self.model.task.collate, self.options, encoder.pads)
+        self.progress = Progress()
+        self.keeper = Keeper(self.model.task.higher_is_better)
+        self.average = Average(self.model, self.options.average, self.options.ema_decay)
+        self.best: dict[str, Tensor] = {}
+        self.history: list[dict[str, Any]] = []
+        self.stopped = "epochs"
+        self._saved_at = 0.0
+
+    @property
+    def epochs(self) -> float:
+        """Passes over the training texts so far."""
+        return self.progress.epoch + self.progress.batch / max(1, self.feed.batches(self.progress.epoch))
+
+    def train(self, resume: bool = False) -> None:
+        """Steps until the options, the patience or a signal say stop; then the best weights are put back."""
+        if resume:
+            self._load()
+            self.reporter.note(f"continuing at step {self.progress.step:,}, epoch {self.epochs:.2f}")
+        with noted() as signals, self._log() as log:
+            if not self._out_of_patience():
+                for step in fit(self.model, self.feed, self.options, self.optimizer, self.progress):
+                    self.average.after_step(self.model)
+                    self._record(step, log)
+                    if step.check:
+                        self._check(step, log)
+                        if self._out_of_patience():
+                            break
+                    signal = max(distributed.gather(signals[0]))
+                    if signal:
+                        self._save()
+                        raise Interrupted(signal)
+        if self.stopped == "epochs" and self.progress.seconds >= (self.options.max_seconds or math.inf):
+            self.stopped = "max_seconds"
+        if self.best:
+            self.model.load_state_dict(self.best)
+
+    def _out_of_patience(self) -> bool:
+        if self.options.patience and self.keeper.since >= self.options.patience:
+            self.stopped = "early stopping"
+        return self.stopped == "early stopping"
+
+    def _record(self, step: Step, log: Callable[..., None]) -> None:
+        self.reporter.step(step, self.options)
+        if step.note:
+            self.reporter.note(step.note)
+        if step.gradient_norms is not None:
+            log(
+                event="step",
+                step=step.step,
+                epoch=round(step.epoch, 4),
+                seconds=round(step.seconds, 3),
+                loss=step.loss,
+                learning_rate=step.learning_rate,
+                texts=step.texts,
+                units=step.units,
+                gradient_norm=step.gradient_norm,
+                gradient_norms=step.gradient_norms,
+            )
+
+    def _check(self, step: Step, log: Callable[..., None]) -> None:
+        """Score dev with the weights that would be kept; keep them if they are the best."""
+        self.average.after_check(self.model)
+        with self.average.applied(self.model):
+            scores = self.score("dev", self.options.precision)
+            best = self.keeper.offer(scores.headline, step.epoch)
+            if best:
+                self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        self.reporter.check(step, scores, best)
+        check = {
+            "step": step.step,
+            "epoch": round(step.epoch, 4),
+            "seconds": round(step.seconds, 3),
+            "train_loss": step.loss,
+            "dev_score": scores.headline,
+            "dev_loss": scores.values.get("log_loss"),
+            "best": best,
+        }
+        self.history.append(check)
+        log(event="check", **check)
+        if self.progress.seconds - self._saved_at >= SAVE_SECONDS:
+            self._save()
+
+    def outcomes(self, name: str, precision: str = "float32") -> Any:
+        """Predictions for a part, one per text, each process doing its share."""
+        store, rank, size = self.prepared.stores[name], distributed.rank(), distributed.size()
+        parts = distributed.gather(self.model.predict_columns(store, np.arange(rank, len(store), size), precision))
+        joined = np.empty((len(store), *parts[0].shape[1:]), parts[0].dtype)
+        for first, part in enumerate(parts):
+            joined[first::size] = part
+        return self.model.merged(joined, np.asarray(store.columns["owner"].flat), len(self.data.parts()[name]))
+
+    def score(self, name: str, precision: str = "float32") -> Scores:
+        return self.model.task.score(self.outcomes(name, precision), self.data.parts()[name].golds)
+
+    def _save(self) -> None:
+        self._saved_at = self.progress.seconds
+        if self.out is None or not distributed.is_main():
+            return
+        tensors = {f"best.{name}": value for name, value in self.best.items()}
+        tensors |= {f"average.{name}": value for name, value in self.average.state_tensors().items()}
+        notes = {"keeper": vars(self.keeper), "history": self.history}
+        with writing(self.out):
+            save_state(self.out / "resume", self.model, self.optimizer, self.progress, tensors, notes)
+
+    def _load(self) -> None:
+        assert self.out is not None, "a run without a folder has no state"
+        tensors, notes = load_state(self.out / "resume", self.model, self.optimizer, self.progress)
+        self.best = {n.removeprefix("best."): v for n, v in tensors.items() if n.startswith("best.")}
+        average = {n.removeprefix("average."): v for n, v in tensors.items() if n.startswith("average.")}
+        self.average.load_state_tensors(average)
+        vars(self.keeper).update(notes["keeper"])
+        self.history = notes["history"]
+        self._saved_at = self.progress.seconds
+        if distributed.is_main():
+            _cut_log(self.out / "log.jsonl", self.progress.step)
+
+    @contextmanager
+    def _log(self) -> Iterator[Callable[..., None]]:
+        if self.out is None or not distributed.is_main():
+            yield lambda **event: None
+            return
+        with writing(self.out), RunLog(self.out) as log:
+            yield log.write
+
+
+def _chunks(store: Store) -> Iterator[Ragged]:
+    """The unit ids of a store, a few thousand texts at a time."""
+    for start in range(0, len(store), 4096):
+        yield store.slice(start, min(start + 4096, len(store)))["text"]
+
+
+def _cut_log(path: Path, step: int) -> None:
+    """Drop what was logged after the state that the run continues from: it will be logged again."""
+    if path.exists():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        write_text(path, "".join(line + "\n" for line in lines if json.loads(line)["step"] <= step))
