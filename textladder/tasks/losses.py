@@ -24,7 +24,9 @@ def single_label_loss(
         return F.cross_entropy(logits.float(), target, weights, label_smoothing=smoothing, reduction="sum")
     log_p = logits.float().log_softmax(dim=-1)
     q = F.one_hot(target, logits.shape[1]) * (1 - smoothing) + smoothing / logits.shape[1]
-    terms = q * (1 - log_p.exp()).clamp(min=0) ** gamma * -log_p
+    # Kept off 0, where a power below 1 has no slope: an answer that is certain and right would give NaN.
+    easy = (-torch.expm1(log_p)).clamp(min=1e-7) ** gamma
+    terms = q * easy * -log_p
     return (terms if weights is None else terms * weights).sum()
 
 
@@ -37,6 +39,6 @@ def multi_label_loss(
     if gamma == 0:
         return F.binary_cross_entropy_with_logits(logits, q, pos_weight=weights, reduction="sum")
     log_p, log_not = F.logsigmoid(logits), F.logsigmoid(-logits)
-    positive = q * log_not.exp() ** gamma * -log_p
-    negative = (1 - q) * log_p.exp() ** gamma * -log_not
+    positive = q * torch.exp(gamma * log_not) * -log_p
+    negative = (1 - q) * torch.exp(gamma * log_p) * -log_not
     return torch.sum((positive if weights is None else positive * weights) + negative)

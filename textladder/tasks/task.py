@@ -21,9 +21,9 @@ Encode = Callable[[Tokens], Encoded]
 
 
 class Task(nn.Module):
-    """Labels, head, loss, prediction and score. A task is given `encode`, a function, and never sees an encoder.
+    """Labels, head, loss, prediction and score. It is given `encode`, a function, never an encoder.
 
-    Built as `Cls(config, dim, labels)`: `dim` is the width of the encoder's vectors, `labels` is from `learn`.
+    Built as `Cls(config, dim, labels)`: `dim` is the width of encoder vectors, `labels` is from `learn`.
     """
 
     @dataclass(frozen=True)
@@ -64,9 +64,9 @@ class Task(nn.Module):
         raise NotImplementedError
 
     def finish(self, outcomes: Any, examples: Sequence[Example]) -> None:
-        """Called once, after training, with the dev examples and the outcomes for them of the model to be saved.
+        """Called once, after training, with the dev examples and what the model to be saved says of them.
 
-        What is chosen on dev (temperature, thresholds) goes into buffers, and so into the saved model. Outcomes
+        What is chosen on dev (temperature, thresholds) goes into buffers, so into the saved model. Outcomes
         predicted earlier are out of date afterwards. Every process calls it with the same outcomes.
         """
 
@@ -75,8 +75,8 @@ class Task(nn.Module):
         raise NotImplementedError
 
     def statistic(self, outcomes: Any, examples: Sequence[Example]) -> Statistic:
-        """The headline as a Statistic of the texts: its value is `score(...).headline`, `metrics.intervals` gives
-        its interval and `metrics.paired` sets it against another system's."""
+        """The headline as a Statistic of the texts, of value `score(...).headline`; `metrics.intervals` gives its
+        interval, `metrics.paired` sets it against another system's."""
         raise NotImplementedError
 
     def item_losses(self, outcomes: Any, examples: Sequence[Example]) -> NDArray[np.float64]:
