@@ -49,7 +49,9 @@ class Part:
     def golds(self) -> list[Example]:
         """The targets alone: scoring needs no texts, which may be larger than memory."""
         return [
-            Example((), target=target) for _, _, targets in self.corpus.chunks(self.rows) for target in targets
+            Example((), target=target)
+            for _, _, targets in self.corpus.chunks(self.rows)
+            for target in targets
         ]
 
     def first(self, share: float, seed: int) -> Part:
@@ -77,27 +79,29 @@ def read_data(
     config: DataConfig, work: Path, train: str, dev: Path | None = None, test: Path | None = None
 ) -> Data:
     """Read and split. Parts that are not given as files are split off the training file (stratified, by
-    `config.split_seed`). Rows are kept under `work`, not in memory."""
-    files = {name: str(path) for name, path in (("train", train), ("dev", dev), ("test", test)) if path}
+    `config.split_seed`). Rows are kept under `work`, not in memory. `train` may name a built-in data set."""
+    return split_data(config, read_corpora(config, work, train, dev, test))
+
+
+def read_corpora(
+    config: DataConfig, work: Path, train: str, dev: Path | None, test: Path | None, need_label: bool = True
+) -> dict[str, Corpus]:
+    """Each file that is given as a corpus, by the name of its part."""
+    corpora: dict[str, Corpus] = {}
     if train in BUILTIN and not Path(train).exists():
-        corpora = builtin.corpora(train) | {
-            name: Corpus.read(open_source(Path(path), config), work / name)
-            for name, path in files.items()
-            if name != "train"
-        }
-        return split_data(config, corpora, [f"{train} is the built-in data set"])
-    notes: list[str] = []
-    corpora = {}
-    for name, path in files.items():
-        source = open_source(Path(path), config)
+        corpora = builtin.corpora(train)
+    for name, path in (("train", Path(train)), ("dev", dev), ("test", test)):
+        if path is None or (name == "train" and corpora):
+            continue
+        source = open_source(path, config, need_label=need_label)
         corpora[name] = Corpus.read(source, work / name)
         config = source.resolved  # dev and test files have the columns of the training file
-        notes += [note for note in corpora[name].notes if note not in notes]
-    return split_data(config, corpora, notes)
+    return corpora
 
 
-def split_data(config: DataConfig, corpora: dict[str, Corpus], notes: list[str]) -> Data:
+def split_data(config: DataConfig, corpora: dict[str, Corpus]) -> Data:
     """Parts from corpora named train, and perhaps dev and test."""
+    notes = list(dict.fromkeys(note for corpus in corpora.values() for note in corpus.notes))
     shares = {name: 0.0 if name in corpora else getattr(config, f"{name}_share") for name in ("dev", "test")}
     made = split(
         corpora["train"],
@@ -116,7 +120,9 @@ def split_data(config: DataConfig, corpora: dict[str, Corpus], notes: list[str])
     for name in ("dev", "test"):
         if not len(parts[name]):
             raise Problem(
-                f"data.{name}_share", f"no text is left for {name}.", f"Give a file with --{name}, or a larger share."
+                f"data.{name}_share",
+                f"no text is left for {name}.",
+                f"Give a file with --{name}, or a larger share.",
             )
         if name in corpora:
             notes += _leakage_notes(name, parts["train"], parts[name])
@@ -164,7 +170,9 @@ def _store_part(part: Part, recipe: Recipe, tokenizer: Tokenizer, task: Task, fo
         for rows, texts, targets in part.corpus.chunks(part.rows):
             wheres = part.corpus.places(rows)
             short = shorten(tokenizer.encode(texts), recipe.tokenizer, wheres)
-            columns = {name: column.take(short.owner) for name, column in task.targets(targets, wheres).items()}
+            columns = {
+                name: column.take(short.owner) for name, column in task.targets(targets, wheres).items()
+            }
             owner = Ragged(short.owner + base, np.arange(len(short.owner) + 1))
             writer.append({"text": short.ids, "owner": owner, **columns})
             report += short.cut

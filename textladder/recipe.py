@@ -62,7 +62,9 @@ class Recipe:
         tables = {name: dict(document.get(name, {})) for name in TABLES}
         for name in ("encoder", "task"):
             if "name" not in tables[name]:
-                raise Problem(where, f"[{name}] has no name.", f'Add a line such as name = "{_DEFAULTS[name]}".')
+                raise Problem(
+                    where, f"[{name}] has no name.", f'Add a line such as name = "{_DEFAULTS[name]}".'
+                )
         encoder_name, task_name = str(tables["encoder"].pop("name")), str(tables["task"].pop("name"))
         return cls(
             rung=str(document.get("rung", encoder_name)),
@@ -105,9 +107,13 @@ class Recipe:
         for path, value in values.items():
             table, _, key = path.partition(".")
             if table not in TABLES or not key:
-                raise Problem(f"{where} {path}", f"there is no table {table!r} in a recipe.", suggest(table, TABLES))
+                raise Problem(
+                    f"{where} {path}", f"there is no table {table!r} in a recipe.", suggest(table, TABLES)
+                )
             if key == "name":
-                raise Problem(f"{where} {path}", f"the {table} is chosen by the rung.", "Use --rung, or a recipe file.")
+                raise Problem(
+                    f"{where} {path}", f"the {table} is chosen by the rung.", "Use --rung, or a recipe file."
+                )
             tables[table][key] = value
         return Recipe.of(tables, where if values else self.rung)
 
@@ -123,17 +129,26 @@ def rungs(task: str) -> list[str]:
     return [path.stem.partition("-")[2] for path in sorted((RECIPES / task).glob("*.toml"))]
 
 
-def rung(name: str, task: str) -> Recipe:
-    """The recipe of a rung, or of a file when `name` ends in .toml."""
-    if name.endswith(".toml"):
-        path = Path(name)
-        if not path.is_file():
-            raise Problem(name, "there is no such recipe file.", f"Rungs that come with textladder: {', '.join(rungs(task))}.")
-        return Recipe.load(path)
+def recipe_path(name: str, task: str) -> Path:
+    """The file of a rung; Problem for an unknown one."""
     for path in (RECIPES / task).glob(f"*-{name}.toml"):
         if path.stem.partition("-")[2] == name:
-            return Recipe.load(path)
+            return path
     raise Problem("--rung", f"there is no rung {name!r} for the task {task}.", suggest(name, rungs(task)))
+
+
+def rung(name: str, task: str) -> Recipe:
+    """The recipe of a rung, or of a file when `name` ends in .toml."""
+    task_class(task)  # a Problem for an unknown task
+    if not name.endswith(".toml"):
+        return Recipe.load(recipe_path(name, task))
+    if not Path(name).is_file():
+        raise Problem(
+            name,
+            "there is no such recipe file.",
+            f"Rungs that come with textladder: {', '.join(rungs(task))}.",
+        )
+    return Recipe.load(Path(name))
 
 
 def checked(config: type, values: dict[str, Any], where: str, table: str) -> Any:
@@ -154,7 +169,11 @@ def checked(config: type, values: dict[str, Any], where: str, table: str) -> Any
                 f"{value!r} will not do: {said[0].lower()}{said[1:]}.",
                 f"It must be {_type_in_words(hints[key])}.",
             ) from error
-    missing = [f.name for f in fields(config) if f.default is MISSING and f.default_factory is MISSING and f.name not in ready]
+    missing = [
+        f.name
+        for f in fields(config)
+        if f.default is MISSING and f.default_factory is MISSING and f.name not in ready
+    ]
     if missing:
         raise Problem(f"{where}, [{table}]", f"{', '.join(missing)} must be given.", "Add it to the recipe.")
     return config(**ready)
@@ -174,7 +193,11 @@ def plain(config: Any, every: bool) -> dict[str, Any]:
 def _parse_setting(setting: str) -> tuple[str, Any]:
     path, equals, text = setting.partition("=")
     if not equals or "." not in path:
-        raise Problem(f"--set {setting}", "this is not table.key=value.", "Write for example --set encoder.hidden_dim=256")
+        raise Problem(
+            f"--set {setting}",
+            "this is not table.key=value.",
+            "Write for example --set encoder.hidden_dim=256",
+        )
     try:
         return path.strip(), tomlkit.parse(f"value = {text}").unwrap()["value"]
     except ParseError:
@@ -184,7 +207,13 @@ def _parse_setting(setting: str) -> tuple[str, Any]:
 def _type_in_words(hint: Any) -> str:
     if typing.get_origin(hint) is typing.Literal:
         return "one of " + ", ".join(map(str, typing.get_args(hint)))
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "left out"}
+    words = {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        str: "a text",
+        type(None): "left out",
+    }
     parts = typing.get_args(hint)
     if parts and typing.get_origin(hint) is tuple:
         return "a list"

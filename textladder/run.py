@@ -1,6 +1,6 @@
 """Recipe and data to run folder: the one place where all parts meet.
 
-    OUT/recipe.toml  log.jsonl  predictions.jsonl  scores.json  model/  resume/ (until finished)
+OUT/recipe.toml  log.jsonl  predictions.jsonl  scores.json  model/  resume/ (until finished)
 """
 
 from __future__ import annotations
@@ -35,11 +35,14 @@ def train(
     device: str = "auto",
     reporter: Reporter | None = None,
     vectors: Path | None = None,
+    stop_at: float | None = None,
 ) -> dict[str, Any]:
     """Train one model and leave the run folder `out` (see `claim`); returns what scores.json holds.
 
-    resume continues a stopped run bit for bit, and returns at once when it is finished. Raises Problem when `out`
-    cannot be written, Interrupted after a signal, with the state saved.
+    resume continues a stopped run bit for bit, and returns at once when it is finished. stop_at: seconds of training,
+    over all sittings, after which to stop for now; what is returned then has only "paused", "dev_score" and
+    "training_seconds" (called again with the same stop_at, the run is finished as it stands). Raises Problem when
+    `out` cannot be written, Interrupted after a signal, with the state saved.
     """
     reporter = reporter or Silent()
     if resume and (out / "scores.json").exists():
@@ -50,7 +53,13 @@ def train(
     prepared = prepare(recipe, data, out / "work" / str(distributed.rank()))
     _report_cuts(recipe, prepared, reporter)
     trainer = Trainer(recipe, data, prepared, out, device=device, reporter=reporter, vectors=vectors)
-    trainer.train(resume and (out / "resume" / STATE).exists())
+    if not trainer.train(resume and (out / "resume" / STATE).exists(), stop_at):
+        shutil.rmtree(out / "work", ignore_errors=True)
+        return {
+            "paused": True,
+            "dev_score": trainer.keeper.best,
+            "training_seconds": trainer.progress.seconds,
+        }
     scores = _finish(trainer, out)
     distributed.barrier()
     if distributed.is_main():
@@ -104,7 +113,9 @@ def claim(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> None:
         ]
         if changed:
             raise Problem(
-                str(out), f"the run there has other settings ({', '.join(changed)}).", "Give the same, or another --out."
+                str(out),
+                f"the run there has other settings ({', '.join(changed)}).",
+                "Give the same, or another --out.",
             )
 
 

@@ -81,7 +81,9 @@ def pick_device(name: str) -> torch.device:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         said = str(error).splitlines()[0]
-        raise Problem("--device", f"{name!r} is not to be had here ({said}).", "Use --device auto or cpu.") from error
+        raise Problem(
+            "--device", f"{name!r} is not to be had here ({said}).", "Use --device auto or cpu."
+        ) from error
     return device
 
 
@@ -128,28 +130,39 @@ class Trainer:
         """Passes over the training texts so far."""
         return self.progress.epoch + self.progress.batch / max(1, self.feed.batches(self.progress.epoch))
 
-    def train(self, resume: bool = False) -> None:
-        """Steps until the options, the patience or a signal say stop; then the best weights are put back."""
+    def train(self, resume: bool = False, stop_at: float | None = None) -> bool:
+        """Steps until the options, the patience or a signal say stop; then the best weights are put back.
+
+        stop_at: seconds of training, over all sittings, after which to stop for now: the state is saved and False
+        returned.
+        """
         if resume:
             self._load()
             self.reporter.note(f"continuing at step {self.progress.step:,}, epoch {self.epochs:.2f}")
+        limit = math.inf if stop_at is None else stop_at
         with noted() as signals, self._log() as log:
-            if not self._out_of_patience():
+            if not self._out_of_patience() and self.progress.seconds < limit:
                 for step in fit(self.model, self.feed, self.options, self.optimizer, self.progress):
                     self.average.after_step(self.model)
                     self._record(step, log)
-                    if step.check:
+                    pause = distributed.share(step.seconds >= limit)
+                    if step.check or pause:
                         self._check(step, log)
                         if self._out_of_patience():
                             break
                     signal = max(distributed.gather(signals[0]))
-                    if signal:
+                    if signal or pause:
                         self._save()
-                        raise Interrupted(signal)
-        if self.stopped == "epochs" and self.progress.seconds >= (self.options.max_seconds or math.inf):
+                        if signal:
+                            raise Interrupted(signal)
+                        return False
+        if self.progress.seconds >= limit and self.stopped == "epochs":
+            self.stopped = "budget"
+        elif self.progress.seconds >= (self.options.max_seconds or math.inf) and self.stopped == "epochs":
             self.stopped = "max_seconds"
         if self.best:
             self.model.load_state_dict(self.best)
+        return True
 
     def _out_of_patience(self) -> bool:
         if self.options.patience and self.keeper.since >= self.options.patience:
@@ -200,11 +213,15 @@ class Trainer:
     def outcomes(self, name: str, precision: str = "float32") -> Any:
         """Predictions for a part, one per text, each process doing its share."""
         store, rank, size = self.prepared.stores[name], distributed.rank(), distributed.size()
-        parts = distributed.gather(self.model.predict_columns(store, np.arange(rank, len(store), size), precision))
+        parts = distributed.gather(
+            self.model.predict_columns(store, np.arange(rank, len(store), size), precision)
+        )
         joined = np.empty((len(store), *parts[0].shape[1:]), parts[0].dtype)
         for first, part in enumerate(parts):
             joined[first::size] = part
-        return self.model.merged(joined, np.asarray(store.columns["owner"].flat), len(self.data.parts()[name]))
+        return self.model.merged(
+            joined, np.asarray(store.columns["owner"].flat), len(self.data.parts()[name])
+        )
 
     def score(self, name: str, precision: str = "float32") -> Scores:
         return self.model.task.score(self.outcomes(name, precision), self.data.parts()[name].golds)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from textladder.errors import Problem
-from textladder.text.opening import open_text
+from textladder.text.opening import check_file, lines
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,9 @@ def fill(embedding: nn.Embedding | None, vocabulary: Sequence[str], path: Path) 
     row per unit, when the widths differ, when a line is broken (it is named), and when no unit is found.
     """
     if embedding is None:
-        raise Problem("--vectors", "this encoder has no row per unit.", "Choose another rung: textladder rungs")
+        raise Problem(
+            "--vectors", "this encoder has no row per unit.", "Choose another rung: textladder rungs"
+        )
     rows = {unit: index for index, unit in enumerate(vocabulary)}
     special = 4
     width = embedding.embedding_dim
@@ -52,14 +54,26 @@ def fill(embedding: nn.Embedding | None, vocabulary: Sequence[str], path: Path) 
                 raise Problem(
                     f"{path}, line {number}",
                     f"{len(vector)} numbers after the word; the embedding is {width} wide.",
-                    f"Set encoder.embedding_dim={len(vector)}." if number <= 2 else "Mend that line of the file.",
+                    f"Set encoder.embedding_dim={len(vector)}."
+                    if number <= 2
+                    else "Mend that line of the file.",
                 )
             if index is not None and index >= special:
                 found[index] = vector
     if not found:
-        raise Problem(str(path), "none of its words is a unit of this model.", "Use --units word, or other vectors.")
+        raise Problem(
+            str(path), "none of its words is a unit of this model.", "Use --units word, or other vectors."
+        )
     with torch.no_grad():
         values = np.stack(list(found.values()))
         embedding.weight.mul_(float(values.std()) / embedding.weight.std().clamp_min(1e-8))
         embedding.weight[list(found)] = torch.from_numpy(values)
     return Coverage(len(found), len(vocabulary) - special, path)
+
+
+def _numbers(text: str) -> np.ndarray:
+    """The numbers of a line; none if one of them is not a number."""
+    try:
+        return np.array(text.split(), np.float32)
+    except ValueError:
+        return np.zeros(0, np.float32)

@@ -1,0 +1,299 @@
+"""The main job: train every rung on the same texts, test each once, and say which is worth its cost.
+
+    OUT/index.html  compare.json  runs/RUNG-seedN/ (a run folder each)  request.json
+
+Each training is a process of its own, so that its seconds and its peak memory are its own. What is finished is
+kept: the same command goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import platform
+import re
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+from textladder import __version__, recipe
+from textladder.comparing.halving import Halved, Job, Outcome, drive, halving
+from textladder.comparing.summary import summarise
+from textladder.errors import Problem
+from textladder.files import locked, write_text
+from textladder.inspection.page import write_page
+from textladder.preparing import read_data
+from textladder.recipe import Recipe
+from textladder.signals import Interrupted
+from textladder.terminal import Terminal
+
+CURVE_SHARES = (0.1, 0.3)  # beside all of the training texts
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is compared: all that must be the same for finished runs to be kept."""
+
+    file: str
+    dev: str | None
+    test: str | None
+    task: str
+    rungs: list[str]
+    settings: list[str]
+    seeds: int
+    budget: float | None
+    learning_curve: bool
+    device: str
+
+
+@dataclass(frozen=True)
+class Training:
+    """One run of a compare. share: of the training texts."""
+
+    recipe: Recipe
+    out: Path
+    share: float = 1.0
+    stop_at: float | None = None  # seconds
+
+    @property
+    def finished(self) -> bool:
+        return (self.out / "scores.json").exists()
+
+    def scores(self) -> dict[str, Any]:
+        return json.loads((self.out / "scores.json").read_text(encoding="utf-8"))
+
+
+def compare_rungs(
+    file: str,
+    out: Path,
+    *,
+    task: str = "classify",
+    rungs: list[str] | None = None,
+    dev: Path | None = None,
+    test: Path | None = None,
+    settings: list[str] | None = None,
+    seeds: int = 1,
+    budget: float | None = None,
+    learning_curve: bool = False,
+    device: str = "auto",
+    overwrite: bool = False,
+    command: list[str] | None = None,
+) -> dict[str, Any]:
+    """Train, test, decide, and write `out`; returns what compare.json holds (see `comparing.summary`).
+
+    budget: seconds of training in all, shared by successive halving. Raises Problem for wrong input and for an `out`
+    that holds another compare; Interrupted when stopped (the same call goes on).
+    """
+    names = [name.strip() for name in rungs] if rungs else recipe.rungs(task)
+    request = Request(
+        file,
+        str(dev) if dev else None,
+        str(test) if test else None,
+        task,
+        names,
+        settings or [],
+        seeds,
+        budget,
+        learning_curve,
+        device,
+    )
+    recipes = {name: recipe.rung(name, task).set(request.settings) for name in dict.fromkeys(names)}
+    terminal = Terminal()
+    with locked(out):
+        _claim(out, request, overwrite)
+        first = next(iter(recipes.values()))
+        data = read_data(first.data, out / "work" / "data", file, dev, test)
+        for note in data.notes:
+            terminal.note(note)
+        crew = Crew(out, request, terminal)
+        stopped: dict[str, str] = {}
+        limits: dict[str, float] = {}
+        if budget is not None:
+            halved = _within_budget(crew, recipes, budget / seeds)
+            stopped, limits = halved.stopped, halved.seconds
+        trainings = crew.trainings({n: r for n, r in recipes.items() if n not in stopped}, limits)
+        for training in trainings:
+            crew.run(training)
+        done = [training for training in trainings if training.finished]
+        if not done:
+            raise Problem(str(out), "no rung could be trained.", "Look at the messages above.")
+        comparison = summarise(
+            [(str(t.out.relative_to(out)), t.share, t.scores()) for t in done],
+            folder=out,
+            stopped=stopped | crew.failures,
+            command=" ".join(command or ["textladder", "compare", file, "--out", str(out)]),
+            data={
+                "file": file,
+                "notes": data.notes,
+                **{name: len(part) for name, part in data.parts().items()},
+            },
+            environment=environment(),
+        )
+        write_text(out / "compare.json", json.dumps(comparison, ensure_ascii=False, indent=1))
+        write_page(out, comparison)
+        shutil.rmtree(out / "work", ignore_errors=True)
+    return comparison
+
+
+class Crew:
+    """Runs trainings in processes of their own, one after the other, and remembers which failed and why."""
+
+    def __init__(self, out: Path, request: Request, terminal: Terminal) -> None:
+        self.out, self.request, self.terminal = out, request, terminal
+        self.failures: dict[str, str] = {}
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["textladder.run"])  # torch is imported once, not once per rung
+
+    def trainings(self, recipes: dict[str, Recipe], limits: dict[str, float]) -> list[Training]:
+        """Every run that the request asks of these rungs: rung by rung, seeds and shares within. limits: seconds of
+        training per rung, where there is a budget."""
+        shares = [*CURVE_SHARES, 1.0] if self.request.learning_curve else [1.0]
+        return [
+            Training(chosen.with_training(seed=seed), self.folder(name, seed, share), share, limits.get(name))
+            for name, chosen in recipes.items()
+            for seed in range(1, self.request.seeds + 1)
+            for share in shares
+        ]
+
+    def folder(self, name: str, seed: int, share: float = 1.0) -> Path:
+        part = "" if share == 1.0 else f"-{round(share * 100)}pct"
+        return self.out / "runs" / f"{Path(name).stem}-seed{seed}{part}"
+
+    def run(self, training: Training) -> dict[str, Any] | None:
+        """Train unless it is finished; returns its scores. A Problem of the rung is remembered, not raised, and None
+        returned; a signal is raised."""
+        if training.finished:
+            return training.scores()
+        if training.recipe.rung in self.failures:
+            return None
+        reader, writer = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=_child, args=(writer, training, self.request, self.out))
+        process.start()
+        writer.close()
+        try:
+            kind, said = reader.recv() if _wait(process, reader.poll) else ("lost", "")
+        except EOFError:
+            kind, said = "lost", ""
+        finally:
+            process.join()
+        if kind == "interrupted":
+            raise Interrupted(said)
+        if kind == "done":
+            return said
+        what = said or f"its process ended with code {process.exitcode} (out of memory?)"
+        self.failures[training.recipe.rung] = what
+        self.terminal.note(f"{training.out.name}: {what}")
+        return None
+
+
+def _wait(process: ForkServerProcess, poll: Callable[[float], bool]) -> bool:
+    """Wait until the child has said something, or has ended without a word."""
+    while not poll(0.2):
+        if not process.is_alive():
+            return poll(0)
+    return True
+
+
+def _child(writer: Any, training: Training, request: Request, out: Path) -> None:
+    """In a process of its own: one training from data on disk to its run folder."""
+    from textladder import run
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    path = {
+        name: Path(value) if value else None for name, value in (("dev", request.dev), ("test", request.test))
+    }
+    try:
+        data = read_data(training.recipe.data, out / "work" / "data", request.file, path["dev"], path["test"])
+        if training.share < 1:
+            data = replace(data, train=data.train.first(training.share, training.recipe.training.seed))
+        scores = run.train(
+            training.recipe,
+            data,
+            training.out,
+            resume=True,
+            device=request.device,
+            reporter=Terminal(prefix=f"{training.out.name}: "),
+            stop_at=training.stop_at,
+        )
+        writer.send(("done", scores))
+    except Problem as problem:
+        writer.send(("problem", str(problem).replace("\n", " ")))
+    except Interrupted as stop:
+        writer.send(("interrupted", stop.exit_code - 128))
+    except KeyboardInterrupt:
+        writer.send(("interrupted", int(signal.SIGINT)))
+
+
+def _within_budget(crew: Crew, recipes: dict[str, Recipe], budget: float) -> Halved:
+    """Successive halving over the rungs, with the first seed."""
+    used = dict.fromkeys(recipes, 0.0)
+
+    def train(job: Job) -> Outcome:
+        chosen = recipes[job.rung].with_training(seed=1)
+        scores = crew.run(Training(chosen, crew.folder(job.rung, 1), stop_at=used[job.rung] + job.seconds))
+        if scores is None:
+            return Outcome(None, 0.0, note=crew.failures[job.rung])
+        spent = scores["training_seconds"] - used[job.rung]
+        used[job.rung] = scores["training_seconds"]
+        paused = "paused" in scores
+        return Outcome(scores["dev_score"] if paused else scores["dev"]["score"], spent, finished=not paused)
+
+    return drive(halving(list(recipes), budget), train)
+
+
+def _claim(out: Path, request: Request, overwrite: bool) -> None:
+    """Raises Problem if `out` holds another compare; with overwrite removes it."""
+    path = out / "request.json"
+    now = json.loads(json.dumps(request.__dict__))
+    if overwrite:
+        for name in ("runs", "work"):
+            shutil.rmtree(out / name, ignore_errors=True)
+    elif path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        changed = [key for key in now if before.get(key) != now[key]]
+        if changed:
+            raise Problem(
+                str(out),
+                f"the compare there was asked with another {', '.join(changed)}.",
+                "Give the same command to go on with it, another --out, or --overwrite.",
+            )
+    elif (out / "recipe.toml").exists():
+        raise Problem(str(out), "this folder holds a run of textladder train.", "Give another --out.")
+    write_text(path, json.dumps(now, indent=1))
+
+
+def environment() -> dict[str, Any]:
+    """What the figures were measured with."""
+    import torch
+
+    return {
+        "textladder": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        found = re.search(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M)
+        if found:
+            return found.group(1)
+    return platform.processor() or platform.machine()
+
+
+def duration(text: str) -> float:
+    """ "90s", "10m", "2h" or a number of seconds -> seconds; Problem for anything else."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if not found or float(found.group(1)) == 0:
+        raise Problem("--budget", f"{text!r} is no length of time.", "Write for example 90s, 10m or 2h.")
+    return float(found.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600}[found.group(2)]
