@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
 
 from textladder.batch import Ragged
@@ -88,7 +87,7 @@ def _counter(config: TokenizerConfig) -> Any:
 def learn(chunks: Iterator[list[str]], config: TokenizerConfig) -> models.Model:
     """Subword units from texts. Raises Problem if the vocabulary cannot be had.
 
-    byte: 256 bytes. bpe: Sennrich et al. 2016 over bytes (Radford et al. 2019), so nothing is unknown. wordpiece:
+    bpe: Sennrich et al. 2016, over bytes as in Radford et al. 2019, so that nothing is unknown. wordpiece:
     Schuster and Nakajima 2012. unigram: Kudo 2018.
     """
     alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -104,6 +103,7 @@ def learn(chunks: Iterator[list[str]], config: TokenizerConfig) -> models.Model:
         "show_progress": False,
     }
     model: models.Model
+    trainer: trainers.Trainer
     match config.units:
         case "bpe":
             model = models.BPE()

@@ -1,12 +1,12 @@
 """The fast path: ids and counts of plain texts, from compiled kernels over UTF-8 bytes.
 
-A text is *plain* when each of its code points is its own normal form, has a lower case of one code point and is
-neither a combining mark nor a joiner, and when no HTML entity is in it. The kernels do for plain texts what the
-`tokenizers` library does for all, with the same ids (tests hold the two together over the whole basic plane and over
-real data). Texts that are not plain are left to that library.
+A text is *plain* when each of its code points is its own normal form, has a lower case of one code point
+and is neither a combining mark nor a joiner, and when no HTML entity is in it. The kernels do for plain texts
+what the `tokenizers` library does for all, with the same ids (tests hold the two together, over the whole basic
+plane and over real data). Texts that are not plain are left to that library.
 
-At first only ASCII counts as plain, which needs a table of 128 entries; `widen` fills it for the whole basic plane
-(a tenth of a second) and is called when a corpus turns out to need it.
+At first only ASCII counts as plain, which needs a table of 128 entries; `widen` fills it for the whole basic
+plane (a tenth of a second) and is called when a corpus turns out to need it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import unicodedata
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,9 @@ class Scanner:
 
     def __init__(self, units: str, unicode: str, lowercase: bool, accents: str, html: bool) -> None:
         self.mode = MODES[units]
-        self.forms = [form for form in (unicode, "NFD" if accents == "strip" else "none") if form != "none"]
+        self.forms: list[Any] = [
+            form for form in (unicode, "NFD" if accents == "strip" else "none") if form != "none"
+        ]
         self.lowercase, self.html = lowercase, html
         self.wide = False
         self.kinds = np.full(PLANE, SLOW, np.uint8)
@@ -86,7 +89,7 @@ class Scanner:
         if code >= 128:
             if category[0] == "M" or category in ("Cf", "Cn", "Cs", "Co") or code in JOINING:
                 return SLOW
-            if not all(unicodedata.is_normalized(form, char) for form in self.forms):
+            if not all(unicodedata.normalize(form, char) == char for form in self.forms):
                 return SLOW
             if self.lowercase and (len(char.lower()) != 1 or ord(char.lower()) >= PLANE):
                 return SLOW
@@ -101,7 +104,7 @@ class Scanner:
 
 
 class PlainEncoder:
-    """Ids of plain texts. `vocabulary` gives the units by id; the first four, the special ones, are never found."""
+    """Ids of plain texts. `vocabulary` gives the units by id; the four special ones are never found."""
 
     def __init__(self, scanner: Scanner, vocabulary: Sequence[str]) -> None:
         self.scanner = scanner
@@ -117,27 +120,32 @@ class PlainEncoder:
 
     def one(self, text: bytes) -> NDArray[np.int32] | None:
         """Ids of one text, or None if it is not plain."""
+        counts = np.empty(1, np.int64)
+        bounds = np.array((0, len(text)), np.int64)
+        bounds.flags.writeable = False
+        ids = self._rows(np.frombuffer(text, np.uint8), bounds, 0, 1, len(text), counts)
+        return ids if counts[0] >= 0 else None
+
+    def _rows(  # noqa: PLR0917
+        self,
+        flat: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        first: int,
+        last: int,
+        longest: int,
+        counts: Any,
+    ) -> NDArray[np.int32]:
         s = self.scanner
-        flat = np.frombuffer(text, np.uint8)
-        out = np.empty(len(flat), np.int32)
-        stop = scanning.encode_row(
-            flat,
-            0,
-            len(flat),
-            out,
-            0,
-            s.mode,
-            s.kinds,
-            s.lower,
-            self.single,
-            self.slots,
-            self.codes,
-            self.ends,
-        )
-        return out[:stop] if stop >= 0 else None
+        out = np.empty(offsets[last] - offsets[first], np.int32)
+        text, kind = np.empty(longest + 1, np.uint16), np.empty(longest + 1, np.uint8)
+        stop = scanning.encode_rows(
+            flat, offsets, first, last, text, kind, out, counts, s.mode, s.kinds, s.lower, self.single,
+            self.slots, self.codes, self.ends,
+        )  # fmt: skip
+        return out[:stop]
 
     def many(self, texts: Ragged) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """The ids of the plain rows end to end, and the units of each row, -1 for those that are not plain."""
+        """Ids of the plain rows end to end, and the units of each row, -1 for those that are not plain."""
         flat, counts = self._scan(texts)
         if self.scanner.can_widen and not self.scanner.wide and np.count_nonzero(counts < 0) >= SLOW_ROWS:
             self.scanner.widen()
@@ -145,25 +153,17 @@ class PlainEncoder:
         return flat, counts
 
     def _scan(self, texts: Ragged) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        s = self.scanner
         flat, offsets = _readonly(texts.flat), _readonly(texts.offsets)
-        counts = np.zeros(len(texts), np.int64)
-
-        def rows(first: int, last: int) -> NDArray[np.int32]:
-            out = np.empty(int(offsets[last] - offsets[first]), np.int32)
-            stop = scanning.encode_rows(
-                flat, offsets, first, last, out, counts, s.mode, s.kinds, s.lower, self.single, self.slots,
-                self.codes, self.ends,
-            )  # fmt: skip
-            return out[:stop]
-
+        counts = np.empty(len(texts), np.int64)
+        longest = int(texts.lengths.max(initial=0))
         threads = min(_processors(), 1 + len(flat) // BYTES_PER_THREAD)
         if threads == 1:
-            return rows(0, len(texts)), counts
+            return self._rows(flat, offsets, 0, len(texts), longest, counts), counts
         # Rows are shared out so that each thread has about the same number of bytes.
         shares = np.searchsorted(offsets, np.linspace(0, offsets[-1], threads + 1)[1:-1])
         bounds = [0, *(int(share) for share in shares), len(texts)]
         with ThreadPoolExecutor(threads) as pool:
+            rows = partial(self._rows, flat, offsets, longest=longest, counts=counts)
             return np.concatenate(list(pool.map(rows, bounds[:-1], bounds[1:]))), counts
 
 
@@ -174,7 +174,7 @@ def merge(fast: NDArray[np.int32], counts: NDArray[np.int64], slow: Ragged) -> R
     offsets = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     out = np.empty(int(offsets[-1]), np.int32)
-    scanning.merge(out, offsets, counts, fast, slow.flat.astype(np.int32))
+    scanning.merge(out, counts, fast, slow.flat, slow.lengths)
     return Ragged(out, offsets)
 
 
@@ -189,7 +189,7 @@ class PlainCounter:
         self.slots = _slots(units)
         self.codes = np.zeros(letters, np.int64)
         self.ends, self.counts = np.zeros(units + 1, np.int64), np.zeros(units, np.int64)
-        self.used = np.zeros(4, np.int64)  # units, letters, and what else `count_rows` keeps there
+        self.used = np.zeros(3, np.int64)  # units, letters, and where `count_rows` stopped
 
     def __len__(self) -> int:
         return int(self.used[0])
@@ -201,11 +201,13 @@ class PlainCounter:
         plain = np.zeros(len(texts), np.bool_)
         if s.can_widen and not s.wide and _beyond_ascii(flat, offsets) >= SLOW_ROWS:
             s.widen()
+        longest = int(texts.lengths.max(initial=0))
+        text, kind = np.empty(longest + 1, np.uint16), np.empty(longest + 1, np.uint8)
         row = 0
         while True:
             row = scanning.count_rows(
-                flat, offsets, row, self.used, plain, s.mode, s.kinds, s.lower, self.slots, self.codes, self.ends,
-                self.counts,
+                flat, offsets, row, text, kind, self.used, plain, s.mode, s.kinds, s.lower, self.slots,
+                self.codes, self.ends, self.counts,
             )  # fmt: skip
             if row == len(texts):
                 return plain
@@ -222,15 +224,11 @@ class PlainCounter:
         scanning.place(self.slots, self.codes, self.ends, np.arange(units))
 
     def result(self) -> dict[str, int]:
-        units, letters, spaces, _ = (int(n) for n in self.used)
+        units, letters = int(self.used[0]), int(self.used[1])
         text = "".join(map(chr, self.codes[:letters]))
         ends = self.ends[: units + 1].tolist()
-        found = {
-            text[a:b]: n for a, b, n in zip(ends[:-1], ends[1:], self.counts[:units].tolist(), strict=True)
-        }
-        if spaces:
-            found[" "] = found.get(" ", 0) + spaces
-        return found
+        counts = self.counts[:units].tolist()
+        return {text[a:b]: n for a, b, n in zip(ends[:-1], ends[1:], counts, strict=True)}
 
     def keep(self, counts: Mapping[str, int]) -> None:
         """Starts again from these counts."""

@@ -1,7 +1,7 @@
 """Texts to ids. One `tokenizer.json` of the `tokenizers` library holds all that a tokenizer is.
 
-Ids 0 to 3 are <pad> <unk> <s> </s> in every vocabulary, and no text can write them: a text that spells out "<s>" is
-cut like any other. Plain texts take the compiled path in `plain.py`, which gives the same ids.
+Ids 0 to 3 are <pad> <unk> <s> </s> in every vocabulary, and no text can write them: a text that spells out
+"<s>" is cut like any other. Plain texts take the compiled path in `plain.py`, which gives the same ids.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ WARM_UP_BYTES = 1 << 16
 SLOW_ROWS_AT_ONCE = 8192
 
 _W = r"[\p{L}\p{M}\p{N}&&[^\p{Han}]]"
-# Runs of letters, marks and digits with apostrophes inside them ("don't"); Han characters one by one; all else
-# one by one as a reader counts characters (\X: an emoji with its skin tone, a flag).
+# Runs of letters, marks and digits with apostrophes inside them ("don't"); Han characters one by one; all
+# else one by one as a reader counts characters (\X: an emoji with its skin tone, a flag).
 WORD_PATTERN = (
     rf"\p{{Han}}|{_W}(?:{_W}|[\u200c\u200d])*(?:['\u2019]{_W}(?:{_W}|[\u200c\u200d])*)*|(?:(?!\s)\X)"
 )
@@ -54,7 +54,7 @@ class TokenizerConfig:
 
 
 class Tokenizer:
-    """Cuts texts into units and names them by id. Made by `fit`, `of_vocabulary` or `load`; it never changes."""
+    """Cuts texts into units and names them by id. Made by `fit`, `of_vocabulary` or `load`; never changes."""
 
     def __init__(self, library: tokenizers.Tokenizer, config: TokenizerConfig) -> None:
         self.config, self._library = config, library
@@ -65,8 +65,8 @@ class Tokenizer:
 
     @classmethod
     def fit(cls, chunks: Iterable[Ragged | Sequence[str]], config: TokenizerConfig) -> Tokenizer:
-        """Learns the vocabulary from texts (chunks of strings, or of UTF-8 bytes), which are read once, one chunk
-        at a time. Raises Problem if the configuration cannot be met."""
+        """Learns the vocabulary from texts (chunks of strings, or of UTF-8 bytes), which are read once, one
+        chunk at a time. Raises Problem if the configuration cannot be met."""
         from textladder.text import fitting
 
         if config.units in COUNTED:
@@ -142,7 +142,7 @@ class Tokenizer:
         return self._library.normalizer.normalize_str(without_surrogates(text)[0])
 
     def cut(self, text: str) -> list[str]:
-        """The units before any is looked up, normalised; for byte, bpe and the like: what the learnt units lie in."""
+        """The normalised units before any is looked up; for subwords: the stretches that they lie in."""
         normal = self.normalise(text)
         return [unit for unit, _ in self._library.pre_tokenizer.pre_tokenize_str(normal)]
 
