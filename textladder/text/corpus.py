@@ -95,7 +95,7 @@ class Corpus:
     def read(cls, source: Source, folder: Path) -> Corpus:
         """Spools a file into `folder`, or takes what is there if file and config are the same.
 
-        The folder appears only when it is whole. Raises a Problem for a wrong row, or if it cannot be written.
+        The folder appears only when it is whole. Raises a Problem for a wrong row, or if the disk fails.
         """
         fingerprint = _fingerprint(source)
         found = _opened(folder, fingerprint)

@@ -1,0 +1,76 @@
+"""The built-in data: fixed, balanced, nothing shared between languages or parts."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from collections import Counter
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from textladder.builtin import BUILTIN, load, write_csv
+from textladder.builtin.languages import LANGUAGES, PER_LANGUAGE
+from textladder.errors import Problem
+from textladder.text.reading import open_source
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_parts_share_no_text(name: str) -> None:
+    parts = load(name)
+    keys = [{example.texts[0].casefold() for example in part} for part in parts]
+    assert all(len(k) == len(part) > 0 for k, part in zip(keys, parts, strict=True))
+    assert len(set().union(*keys)) == sum(len(k) for k in keys)
+    assert parts.train[0].where == f"{name}/train:1"
+
+
+def test_languages_are_twenty_and_balanced() -> None:
+    train, dev, test = load("languages")
+    counts = [Counter(example.target for example in part) for part in (train, dev, test)]
+    assert [len(c) for c in counts] == [len(LANGUAGES)] * 3 == [20] * 3
+    for label in counts[0]:
+        total = sum(c[label] for c in counts)
+        assert 600 <= total <= PER_LANGUAGE
+        assert counts[1][label] == round(total * 0.1)
+        assert counts[2][label] == round(total * 0.2)
+    assert all(sum(c.isalpha() for c in e.texts[0]) >= 3 for e in train + dev + test)
+
+
+def digest() -> str:
+    rows = [(e.texts[0], e.target[0], e.where) for part in load("languages") for e in part]
+    return sha256(repr(rows).encode()).hexdigest()
+
+
+def test_languages_do_not_depend_on_the_hash_seed() -> None:
+    code = "from tests.test_builtin import digest; print(digest())"
+    root = Path(__file__).parents[1]
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONHASHSEED": "7"},
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=root,
+    )
+    assert found.stdout.strip() == digest()
+
+
+def test_write_csv(tmp_path: Path) -> None:
+    number = write_csv("languages", tmp_path / "l.csv")
+    with (tmp_path / "l.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == number == sum(map(len, load("languages")))
+    assert set(Counter(row["split"] for row in rows)) == {"train", "dev", "test"}
+    source = open_source(tmp_path / "l.csv")
+    assert (source.text_column, source.label_column, source.label_separator) == ("text", "label", "")
+    assert sum(1 for _ in source) == number
+
+
+def test_problems(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match="Did you mean languages"):
+        load("language")
+    with pytest.raises(Problem, match="cannot be written"):
+        write_csv("languages", tmp_path / "none" / "l.csv")
