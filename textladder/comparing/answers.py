@@ -1,0 +1,143 @@
+"""What a run folder says of every test text: read from predictions.jsonl, one line at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textladder.errors import Problem
+from textladder.metrics.reports import F1, statistic_multi, statistic_single
+from textladder.metrics.statistic import Floats, Statistic
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One line of predictions.jsonl. gold and predicted are tuples of labels, also for single-label tasks;
+    confidence is in [0, 1], None where the task gives none."""
+
+    where: str
+    text: str
+    gold: tuple[str, ...]
+    predicted: tuple[str, ...]
+    confidence: float | None
+
+    @property
+    def correct(self) -> bool:
+        return set(self.gold) == set(self.predicted)
+
+
+def read_answers(path: Path) -> Iterator[Answer]:
+    """Answers in file order, in flat memory. Raises Problem for a missing file or a broken line."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    yield _answer(json.loads(line))
+                except (ValueError, KeyError, TypeError) as error:
+                    raise Problem(
+                        f"{path}, line {number}",
+                        f"this is no prediction ({error}).",
+                        "Train this rung again with --overwrite.",
+                    ) from error
+    except OSError as error:
+        raise Problem(str(path), f"cannot be read ({error.strerror}).", "Train this rung again.") from error
+
+
+def side_by_side(files: Mapping[str, Path]) -> Iterator[dict[str, Answer]]:
+    """Every test text with the answers of all rungs. Raises Problem if they were not tested on the same texts
+    in the same order."""
+    with ExitStack() as stack:
+        streams = {}
+        for rung, path in files.items():
+            streams[rung] = answers = read_answers(path)
+            stack.callback(answers.close)  # type: ignore[attr-defined]  # generators close, iterators do not
+        while True:
+            row = {rung: next(answers, None) for rung, answers in streams.items()}
+            here = {rung: answer for rung, answer in row.items() if answer is not None}
+            if not here:
+                return
+            if len(here) < len(row) or len({(a.where, a.text) for a in here.values()}) > 1:
+                place = next(iter(here.values())).where
+                raise Problem(
+                    place, "the rungs were not tested on the same texts.", "Compare again into a new folder."
+                )
+            yield here
+
+
+def statistic_of(files: Sequence[Path], metric: str, labels: Sequence[str]) -> Statistic:
+    """The headline score of one rung, averaged over its seeds (a file each), as a Statistic of the texts.
+
+    Resampling it varies the test texts and keeps the trained models as they are. `labels` are all that a
+    model may answer. Raises Problem for a metric that is no function of sums over texts, or if the files
+    differ in length.
+    """
+    seeds = [_statistic(read_answers(path), metric, labels) for path in files]
+    if len({len(one) for one in seeds}) > 1:
+        raise Problem(str(files[0].parent), "its seeds were tested on different texts.", "Compare again.")
+    return seeds[0] if len(seeds) == 1 else _mean_of(seeds)
+
+
+class _MeanOverSeeds:
+    """sums [..., seeds * S] -> mean score [...]."""
+
+    def __init__(self, seeds: Sequence[Statistic]) -> None:
+        self.parts, self.width = [one.of for one in seeds], seeds[0].table.shape[1]
+
+    def __call__(self, sums: Floats) -> Floats:
+        width = self.width
+        scores = [of(sums[..., k * width : (k + 1) * width]) for k, of in enumerate(self.parts)]
+        return np.mean(scores, axis=0)
+
+
+def _mean_of(seeds: Sequence[Statistic]) -> Statistic:
+    kinds = np.stack([one.kinds for one in seeds], axis=1)  # [n, seeds]
+    joint, flat = np.unique(kinds, axis=0, return_inverse=True)
+    table = np.concatenate([one.table[joint[:, k]] for k, one in enumerate(seeds)], axis=1)
+    return Statistic(flat.ravel(), table, _MeanOverSeeds(seeds))
+
+
+def _statistic(answers: Iterator[Answer], metric: str, labels: Sequence[str]) -> Statistic:
+    if metric in ("accuracy", "subset_accuracy"):
+        return Statistic.mean([answer.correct for answer in answers])
+    if metric not in F1:
+        raise Problem(
+            metric,
+            "rungs cannot be compared by this metric: it is no function of sums over texts.",
+            f"Choose one of accuracy, subset_accuracy, {', '.join(F1)}.",
+        )
+    ids = {label: i for i, label in enumerate(labels)}
+    gold, predicted = [], []
+    for answer in answers:
+        gold.append([ids[label] for label in answer.gold])
+        predicted.append([ids[label] for label in answer.predicted])
+    if all(len(row) == 1 for row in gold) and all(len(row) == 1 for row in predicted):
+        return statistic_single(np.array(gold)[:, 0], np.array(predicted)[:, 0], len(labels), metric)
+    return statistic_multi(_hot(gold, len(labels)), _hot(predicted, len(labels)), metric)
+
+
+def _hot(rows: Sequence[Sequence[int]], labels: int) -> NDArray[np.bool_]:
+    hot = np.zeros((len(rows), labels), bool)
+    for i, row in enumerate(rows):
+        hot[i, row] = True
+    return hot
+
+
+def _answer(line: dict[str, Any]) -> Answer:
+    several = "labels" in line
+    gold = line["labels"] if several else [line["label"]]
+    predicted = line["predicted"]
+    confidence = line.get("confidence")
+    return Answer(
+        line.get("where", ""),
+        line["text"],
+        tuple(gold),
+        tuple(predicted) if isinstance(predicted, list) else (predicted,),
+        None if confidence is None else float(confidence),
+    )
