@@ -213,6 +213,15 @@ def test_records_for_programs():
     assert single().present(np.zeros((0, 3), np.float32)) == []
 
 
+def test_lines_of_predictions():
+    outcomes = np.array([[0.7, 0.2, 0.1]], np.float32)
+    line = {"label": "b", "predicted": "a", "confidence": 0.7, "loss": round(-np.log(0.2), 6)}
+    assert single().judged(outcomes, examples(("b",))) == [pytest.approx(line)]
+    lines = multi().judged(outcomes, examples(("b", "a")))
+    assert lines[0].pop("loss") == pytest.approx(-np.log(0.7) - np.log(0.2) - np.log(0.9), abs=1e-5)
+    assert lines == [{"labels": ["b", "a"], "predicted": ["a"]}]
+
+
 def test_scores_without_texts_or_with_unseen_labels():
     task = single()
     with pytest.raises(Problem, match="no texts to score"):

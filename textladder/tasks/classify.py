@@ -175,6 +175,23 @@ class Classify(Task):
             for label, row, p in zip(decided, rows, spread, strict=True)
         ]
 
+    def judged(self, outcomes: NDArray[np.float32], examples: Sequence[Example]) -> list[dict[str, Any]]:
+        """{"label", "predicted", "confidence", "loss"} per text; multi-label {"labels", "predicted",
+        "loss"}."""
+        losses = np.round(self.item_losses(outcomes, examples), 6).tolist()
+        golds = [labels_of(example.target) or () for example in examples]
+        decided = self.decide(outcomes)
+        if self.multi:
+            return [
+                {"labels": list(gold), "predicted": list(said), "loss": loss}
+                for gold, said, loss in zip(golds, decided, losses, strict=True)
+            ]
+        sure = np.round(outcomes.max(axis=1).astype(np.float64), 6).tolist()
+        return [
+            {"label": gold[0], "predicted": said, "confidence": confidence, "loss": loss}
+            for gold, said, confidence, loss in zip(golds, decided, sure, losses, strict=True)
+        ]
+
     def score(self, outcomes: NDArray[np.float32], examples: Sequence[Example]) -> Scores:
         """Every metric by name; see `metrics.reports`. Raises Problem for texts without a usable label.
 

@@ -71,12 +71,17 @@ class Task(nn.Module):
         """
 
     def present(self, outcomes: Any) -> list[dict[str, Any]]:
-        """One JSON-able record per text, in the user's words."""
+        """One JSON-able record per text, in the user's words: what `predict --json` prints."""
+        raise NotImplementedError
+
+    def judged(self, outcomes: Any, examples: Sequence[Example]) -> list[dict[str, Any]]:
+        """One JSON-able record per text with the right answer beside the given one: a line of
+        predictions.jsonl."""
         raise NotImplementedError
 
     def statistic(self, outcomes: Any, examples: Sequence[Example]) -> Statistic:
-        """The headline as a Statistic of the texts, of value `score(...).headline`; `metrics.intervals` gives its
-        interval, `metrics.paired` sets it against another system's."""
+        """The headline as a Statistic of the texts: `metrics.intervals` gives its interval, `metrics.paired`
+        sets it against another system's. Its value is that of `score(...).headline`."""
         raise NotImplementedError
 
     def item_losses(self, outcomes: Any, examples: Sequence[Example]) -> NDArray[np.float64]:
