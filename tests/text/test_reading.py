@@ -201,7 +201,6 @@ def test_texts_to_predict_need_no_labels(tmp_path: Path) -> None:
 texts = st.text(
     st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30
 ) | st.sampled_from(
-    # fmt: off
     [
         "e\u0302\u0303",
         "\u05e9\u05b8\u05dc\u05d5\u05dd \u200f",
@@ -215,7 +214,6 @@ texts = st.text(
         "\ufeff",
         " ",
     ]
-    # fmt: on
 )
 labels = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=5)
 relaxed = settings(

@@ -54,8 +54,10 @@ def load(name: str) -> Parts:
 
 
 def write_csv(name: str, path: Path) -> int:
-    """Writes a data set as a CSV with the columns text, label, split (several labels joined by "|"); returns the
-    number of rows. Raises a Problem for an unknown name, and if the file cannot be written."""
+    """Writes a data set as a CSV with the columns text, label, split (several labels joined by "|").
+
+    Returns the number of rows. Raises a Problem for an unknown name, and if the file cannot be written.
+    """
     parts = load(name)
     try:
         with path.open("w", encoding="utf-8", newline="") as file:

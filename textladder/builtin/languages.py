@@ -1,7 +1,8 @@
 """Which language is this short string? Names from CLDR, as the Babel package carries them.
 
 Twenty languages in Latin script, chosen with their neighbours (Danish beside Norwegian, Czech beside Slovak,
-Spanish beside Portuguese, ...), so that the script gives nothing away. A string that two of them share is left out.
+Spanish beside Portuguese, ...), so that the script gives nothing away. Strings that two of them share are
+left out.
 """
 
 from __future__ import annotations
