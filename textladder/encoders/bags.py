@@ -1,0 +1,119 @@
+"""What `bow` and `ngrams` share: a text is a bag of rows of one table, summed with weights, never padded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from textladder.batch import Encoded, Ragged, Tokens, move
+from textladder.encoders.encoder import Encoder
+from textladder.errors import Problem
+from textladder.layers.bags import Ids, NgramIndex, RowTable, plain
+
+CHUNK = 2048  # texts pooled at a time: bounds the memory of their entries, and keeps them in the cache
+
+Entries = tuple[Ids, NDArray[np.float32], Ids]  # rows [M], weights [M], offsets [B + 1]
+
+
+class BagEncoder(Encoder):
+    """Rows of a text (`NgramIndex`), their weights (`weigh`, a subclass's), their sum, and what comes after
+    it.
+
+    Entries are integers and are made on the processor wherever the table is. `prepare` learns which n-grams
+    get a row; without it there are only the rows of units.
+    """
+
+    pads = False
+    embedding: RowTable
+
+    def __init__(
+        self,
+        config: Any,
+        vocabulary: Sequence[str],
+        *,
+        char_orders: tuple[int, int],
+        scale: float,
+    ) -> None:
+        super().__init__(config, vocabulary)
+        _check(config, char_orders)
+        self.index = NgramIndex(vocabulary, config.orders, char_orders)
+        self.embedding = RowTable(self.index.num_rows, config.dim, scale)
+        self.dim = config.dim
+
+    @property
+    def table(self) -> RowTable:
+        """All rows; the first are those of units, so that word vectors can fill them."""
+        return self.embedding
+
+    def weigh(self, rows: Ids, offsets: Ids) -> Entries:
+        """Rows with repeats [M] and their offsets to the entries of each text."""
+        raise NotImplementedError(f"{type(self).__name__}.weigh")
+
+    def after(self, pooled: Tensor) -> Tensor:
+        """What follows the sum, for texts [B, D] as for single units [N, D]."""
+        return pooled
+
+    def pool(self, rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
+        return self.embedding.bags(rows, offsets, weights)
+
+    def prepare(self, texts: Iterable[Ragged]) -> None:
+        """Choose the n-grams of units that get a row, from the unit ids of the training texts, in one
+        pass."""
+        if self.index.orders > 1:
+            self.learn(texts)
+
+    def learn(self, texts: Iterable[Ragged]) -> NDArray[np.int64]:
+        """Number of texts that hold each row, then that of all; the table has the rows it needs."""
+        seen = self.index.learn(texts, self.config.max_ngrams, self.config.min_count)
+        self.embedding.resize(self.index.first_ngram, self.index.num_rows)
+        return seen
+
+    def _entries(self, flat: Ids, offsets: Ids) -> tuple[Tensor, Tensor, Tensor]:
+        rows, weights, ends = self.weigh(*self.index.entries(flat, offsets))
+        made = torch.from_numpy(rows), torch.from_numpy(weights), torch.from_numpy(ends)
+        return made if self.embedding.weight.is_cpu else move(made, self.embedding.weight.device)
+
+    def forward(self, tokens: Tokens) -> Encoded:
+        rows, weights, offsets = self._entries(tokens.flat.cpu().numpy(), tokens.offsets.cpu().numpy())
+        if self.training and self.config.word_dropout > 0:
+            weights = F.dropout(weights, self.config.word_dropout)
+        pooled = self.after(self.pool(rows, offsets, weights))  # [B, D]
+
+        def states() -> Tensor:
+            return tokens.pad(self.after(self.embedding(tokens.flat)))  # [B, T, D]
+
+        return Encoded(pooled, tokens.mask, states)
+
+    def bag_pooled(self, texts: Ragged) -> NDArray[np.float32]:
+        """What `forward` gives in evaluation as `pooled` [B, D], for any number of texts and without its
+        cost."""
+        was_training = self.training
+        if was_training:
+            self.eval()
+        with torch.inference_mode():
+            parts = []
+            for start in range(0, max(len(texts), 1), CHUNK):
+                part = texts if len(texts) <= CHUNK else texts.slice(start, min(start + CHUNK, len(texts)))
+                rows, weights, offsets = self._entries(*plain(part))
+                parts.append(self.after(self.pool(rows, offsets, weights)).float().cpu().numpy())
+        if was_training:
+            self.train()
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _check(config: Any, char_orders: tuple[int, int]) -> None:
+    if config.orders < 1:
+        raise Problem("encoder.orders", f"{config.orders} is not a length of n-grams.", "1 is units alone.")
+    lowest, highest = char_orders
+    if char_orders != (0, 0) and not 1 <= lowest <= highest:
+        raise Problem(
+            "encoder.char_orders",
+            f"{list(char_orders)} is not a shortest and a longest length.",
+            "For example [3, 6]; [0, 0] for no character n-grams.",
+        )

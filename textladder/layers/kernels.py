@@ -1,0 +1,319 @@
+"""Compiled kernels (numba) for bags of rows: hashing n-grams, summing duplicates, updating touched rows.
+
+Every kernel is one thread and goes through its input in order, so that results do not depend on the number of
+threads. They hold no lock (`nogil`): threads may call them at the same time. Letters as in
+`textladder.batch`; besides: R rows of a table, M entries of all bags (an entry is one row with one weight), K
+known n-grams, S slots of an open-addressing table (a power of two, 0 marks an empty slot), U distinct rows of
+a batch.
+
+Indices in inner loops are unsigned: a signed one may be negative, and the test for that stops vectorisation.
+"""
+
+# ruff: noqa: PLR0917  (compiled functions take positional arguments only)
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+# error_model: dividing by zero gives infinity, as in numpy; the test for it would stop vectorisation.
+kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
+
+SEED = np.uint64(0x9E3779B97F4A7C15)
+MIX_1, MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+U0, U1, U27, U30, U31 = np.uint64(0), np.uint64(1), np.uint64(27), np.uint64(30), np.uint64(31)
+
+
+@kernel
+def extend(key: Any, unit: Any) -> Any:
+    """The key of an n-gram made one unit longer: the finaliser of splitmix64 (Steele, Lea and Flood 2014)
+    over key xor unit. Integer arithmetic modulo 2^64 only: the same on every machine. Never 0."""
+    z = (key ^ np.uint64(unit)) + SEED
+    z = (z ^ (z >> U30)) * MIX_1
+    z = (z ^ (z >> U27)) * MIX_2
+    z = z ^ (z >> U31)
+    return z if z != U0 else U1
+
+
+@kernel
+def find(slot_keys: NDArray[np.uint64], key: Any) -> Any:
+    """The slot that holds `key`, or the empty slot where it belongs (linear probing)."""
+    last = np.uint64(len(slot_keys) - 1)
+    slot = key & last
+    while slot_keys[slot] != key and slot_keys[slot] != U0:
+        slot = (slot + U1) & last
+    return slot
+
+
+@kernel
+def build_slots(keys: NDArray[np.uint64], size: int) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+    """Keys [K] to a table of `size` slots: its keys [S] and where in `keys` each stands [S]."""
+    slot_keys, slot_rows = np.zeros(size, np.uint64), np.zeros(size, np.int32)
+    for k in range(len(keys)):
+        slot = find(slot_keys, keys[k])
+        slot_keys[slot] = keys[k]
+        slot_rows[slot] = k
+    return slot_keys, slot_rows
+
+
+@kernel
+def ngram_keys(
+    flat: NDArray[np.int64], offsets: NDArray[np.int64], lowest: int, highest: int
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Keys of all n-grams of lengths lowest..highest in ids flat [N], none across two texts; and offsets [B +
+    1]."""
+    keys = np.empty(len(flat) * max(highest - lowest + 1, 0), np.uint64)
+    ends, count = np.zeros_like(offsets), 0
+    for b in range(len(offsets) - 1):
+        for i in range(offsets[b], offsets[b + 1]):
+            key = SEED
+            for j in range(i, min(i + highest, offsets[b + 1])):
+                key = extend(key, flat[j])
+                if j - i + 1 >= lowest:
+                    keys[count] = key
+                    count += 1
+        ends[b + 1] = count
+    return keys[:count], ends
+
+
+@kernel
+def bag_entries(
+    flat: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    order: int,
+    slot_keys: NDArray[np.uint64],
+    slot_rows: NDArray[np.int32],
+    first_row: int,
+    part_rows: NDArray[np.int64],
+    part_offsets: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Ids flat [N] to rows [M] of a table and offsets [B + 1]: for each unit its own row, those of its parts
+    (`part_rows[part_offsets[id]:part_offsets[id + 1]]`, none when part_offsets is empty), and those of the
+    known n-grams of length 2..order that begin at it (first_row + their place)."""
+    has_parts = len(part_offsets) > 0
+    size = len(flat) * order
+    if has_parts:
+        for i in range(len(flat)):
+            size += part_offsets[flat[i] + 1] - part_offsets[flat[i]]
+    rows = np.empty(size, np.int64)
+    ends, count = np.zeros_like(offsets), 0
+    for b in range(len(offsets) - 1):
+        stop = offsets[b + 1]
+        for i in range(offsets[b], stop):
+            rows[count] = flat[i]
+            count += 1
+            if has_parts:
+                for p in range(part_offsets[flat[i]], part_offsets[flat[i] + 1]):
+                    rows[count] = part_rows[p]
+                    count += 1
+            if order > 1:
+                key = extend(SEED, flat[i])
+                for j in range(i + 1, min(i + order, stop)):
+                    key = extend(key, flat[j])
+                    slot = find(slot_keys, key)
+                    if slot_keys[slot] == key:
+                        rows[count] = first_row + slot_rows[slot]
+                        count += 1
+        ends[b + 1] = count
+    return rows[:count], ends
+
+
+@kernel
+def distinct_entries(
+    rows: NDArray[np.int64], offsets: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
+    """Rows [M] to the distinct ones of each bag in order of first appearance, how often each stands there,
+    and the new offsets [B + 1]."""
+    longest = 1
+    for b in range(len(offsets) - 1):
+        longest = max(longest, offsets[b + 1] - offsets[b])
+    size = 2
+    while size < 2 * longest:
+        size *= 2
+    last = np.uint64(size - 1)
+    owner, place = np.full(size, -1, np.int64), np.empty(size, np.int64)
+    found, counts = np.empty_like(rows), np.empty(len(rows), np.float32)
+    ends, total = np.zeros_like(offsets), 0
+    for b in range(len(offsets) - 1):
+        for i in range(offsets[b], offsets[b + 1]):
+            slot = (np.uint64(rows[i]) * MIX_1 >> U31) & last
+            while owner[slot] == b and found[place[slot]] != rows[i]:
+                slot = (slot + U1) & last
+            if owner[slot] == b:
+                counts[place[slot]] += np.float32(1)
+            else:
+                owner[slot], place[slot] = b, total
+                found[total], counts[total] = rows[i], np.float32(1)
+                total += 1
+        ends[b + 1] = total
+    return found[:total], counts[:total], ends
+
+
+@kernel
+def scale_bags(weights: NDArray[np.float32], offsets: NDArray[np.int64], power: int) -> NDArray[np.float32]:
+    """Weights [M] divided by the norm of their bag: power 1 the sum of sizes (a mean), power 2 the
+    Euclidean."""
+    scaled = np.empty_like(weights)
+    for b in range(len(offsets) - 1):
+        norm = 0.0
+        for i in range(offsets[b], offsets[b + 1]):
+            norm += abs(weights[i]) if power == 1 else weights[i] * weights[i]
+        if power == 2:
+            norm = np.sqrt(norm)
+        factor = np.float32(1 / norm) if norm > 0 else np.float32(0)
+        for i in range(offsets[b], offsets[b + 1]):
+            scaled[i] = weights[i] * factor
+    return scaled
+
+
+@kernel
+def spread(
+    gradient: NDArray[np.float32], offsets: NDArray[np.int64], weights: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The transpose of the weighted sum: gradient [B, D] of the bags to weights[i] * gradient[bag of i] [M,
+    D]."""
+    dim = np.uint64(gradient.shape[1])
+    source, values = gradient.reshape(-1), np.empty(len(weights) * gradient.shape[1], np.float32)
+    for b in range(len(offsets) - 1):
+        start = np.uint64(b) * dim
+        for i in range(np.uint64(offsets[b]), np.uint64(offsets[b + 1])):
+            entry, weight = i * dim, weights[i]
+            for d in range(dim):
+                values[entry + d] = weight * source[start + d]
+    return values.reshape(-1, gradient.shape[1])
+
+
+@kernel
+def sum_duplicates(
+    rows: NDArray[np.int64], values: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Entries (rows [M], values [M, D]) to distinct rows [U] in order of first appearance and their sums [U,
+    D]."""
+    dim, size = np.uint64(values.shape[1]), np.uint64(2)
+    while size < np.uint64(2 * len(rows)):
+        size *= np.uint64(2)
+    last = size - U1
+    place = np.full(size, -1, np.int32)
+    source, sums = values.reshape(-1), np.empty(values.size, np.float32)
+    found, total = np.empty_like(rows), np.int32(0)
+    for i in range(np.uint64(len(rows))):
+        slot = (np.uint64(rows[i]) * MIX_1 >> U31) & last
+        while place[slot] >= 0 and found[np.uint64(place[slot])] != rows[i]:
+            slot = (slot + U1) & last
+        entry = i * dim
+        if place[slot] < 0:
+            place[slot] = total
+            found[np.uint64(total)] = rows[i]
+            start = np.uint64(total) * dim
+            total += np.int32(1)
+            for d in range(dim):
+                sums[start + d] = source[entry + d]
+        else:
+            start = np.uint64(place[slot]) * dim
+            for d in range(dim):
+                sums[start + d] += source[entry + d]
+    return found[:total], sums[: np.uint64(total) * dim].reshape(-1, values.shape[1])
+
+
+@kernel
+def count_documents(
+    keys: NDArray[np.uint64],
+    offsets: NDArray[np.int64],
+    first: int,
+    slot_keys: NDArray[np.uint64],
+    slot_counts: NDArray[np.int64],
+    slot_last: NDArray[np.int64],
+) -> int:
+    """Counts each key [N] once per text into an open-addressing table; `first` is the number of the first
+    text, from 1. Returns how many slots became used. The caller keeps room for all of them."""
+    used = 0
+    for b in range(len(offsets) - 1):
+        for i in range(offsets[b], offsets[b + 1]):
+            slot = find(slot_keys, keys[i])
+            if slot_keys[slot] == U0:
+                slot_keys[slot] = keys[i]
+                used += 1
+            if slot_last[slot] != first + b:
+                slot_last[slot] = first + b
+                slot_counts[slot] += 1
+    return used
+
+
+# Updates of the touched rows of a table [R, D] with summed gradients [U, D] of distinct rows [U]. The
+# formulas are those of torch.optim (without `foreach`), in its order of operations.
+
+
+@kernel
+def sgd_rows(
+    table: NDArray[np.float32],
+    buffer: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    sums: NDArray[np.float32],
+    rate: np.float32,
+    momentum: np.float32,
+    decay: np.float32,
+) -> None:
+    """`buffer` is the momentum [R, D], or empty when momentum is 0."""
+    dim = np.uint64(table.shape[1])
+    flat, state, gradient = table.reshape(-1), buffer.reshape(-1), sums.reshape(-1)
+    moving = momentum > 0
+    for u in range(np.uint64(len(rows))):
+        start, entry = np.uint64(rows[u]) * dim, u * dim
+        for d in range(dim):
+            g = gradient[entry + d] + decay * flat[start + d]
+            if moving:
+                g += momentum * state[start + d]
+                state[start + d] = g
+            flat[start + d] -= rate * g
+
+
+@kernel
+def adagrad_rows(
+    table: NDArray[np.float32],
+    squares: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    sums: NDArray[np.float32],
+    rate: np.float32,
+    decay: np.float32,
+    epsilon: np.float32,
+) -> None:
+    dim = np.uint64(table.shape[1])
+    flat, state, gradient = table.reshape(-1), squares.reshape(-1), sums.reshape(-1)
+    for u in range(np.uint64(len(rows))):
+        start, entry = np.uint64(rows[u]) * dim, u * dim
+        for d in range(dim):
+            g = gradient[entry + d] + decay * flat[start + d]
+            state[start + d] += g * g
+            flat[start + d] -= rate * g / (np.sqrt(state[start + d]) + epsilon)
+
+
+@kernel
+def adam_rows(
+    table: NDArray[np.float32],
+    means: NDArray[np.float32],
+    squares: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    sums: NDArray[np.float32],
+    rate: np.float32,
+    betas: tuple[np.float32, np.float32],
+    corrections: tuple[np.float32, np.float32],
+    decay: np.float32,
+    shrink: np.float32,
+    epsilon: np.float32,
+) -> None:
+    """corrections: 1 - beta_1^t and sqrt(1 - beta_2^t); decay: L2, added to the gradient (adam); shrink: what
+    the row is multiplied by first (adamw)."""
+    dim, one = np.uint64(table.shape[1]), np.float32(1)
+    flat, mean, square = table.reshape(-1), means.reshape(-1), squares.reshape(-1)
+    gradient, step = sums.reshape(-1), rate / corrections[0]
+    for u in range(np.uint64(len(rows))):
+        start, entry = np.uint64(rows[u]) * dim, u * dim
+        for d in range(dim):
+            g = gradient[entry + d] + decay * flat[start + d]
+            m = mean[start + d] + (one - betas[0]) * (g - mean[start + d])
+            v = betas[1] * square[start + d] + (one - betas[1]) * g * g
+            mean[start + d], square[start + d] = m, v
+            flat[start + d] = shrink * flat[start + d] - step * m / (np.sqrt(v) / corrections[1] + epsilon)
