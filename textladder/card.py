@@ -11,7 +11,9 @@ from textladder.recipe import Recipe
 def model_card(recipe: Recipe, scores: dict[str, Any], labels: Any) -> str:
     """Markdown from a recipe and the content of scores.json."""
     names = labels["labels"]
-    shown = ", ".join(f"`{name}`" for name in names[:30]) + (f" and {len(names) - 30} more" if len(names) > 30 else "")
+    shown = ", ".join(f"`{name}`" for name in names[:30]) + (
+        f" and {len(names) - 30} more" if len(names) > 30 else ""
+    )
     lines = [
         f"# {recipe.rung}: a model for the task `{recipe.task_name}`",
         "",

@@ -21,14 +21,29 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-File = Annotated[str, typer.Argument(help="CSV, TSV, JSONL, Parquet, fastText or text file (.gz, .zst too), or a built-in data set")]
-TextColumn = Annotated[Optional[str], typer.Option("--text", help="column of the text (inferred, and said, if not given)")]  # noqa: UP045
-LabelColumn = Annotated[Optional[str], typer.Option("--label", help="column of the label (inferred if not given)")]  # noqa: UP045
+File = Annotated[
+    str,
+    typer.Argument(
+        help="CSV, TSV, JSONL, Parquet, fastText or text file (.gz, .zst too), or a built-in data set"
+    ),
+]
+TextColumn = Annotated[
+    Optional[str], typer.Option("--text", help="column of the text (inferred, and said, if not given)")
+]  # noqa: UP045
+LabelColumn = Annotated[
+    Optional[str], typer.Option("--label", help="column of the label (inferred if not given)")
+]  # noqa: UP045
 DevFile = Annotated[Optional[Path], typer.Option("--dev", help="file to choose by (split off if not given)")]  # noqa: UP045
-TestFile = Annotated[Optional[Path], typer.Option("--test", help="file to test on, once (split off if not given)")]  # noqa: UP045
-Set = Annotated[Optional[list[str]], typer.Option("--set", help="any value of the recipe, as table.key=value")]  # noqa: UP045
+TestFile = Annotated[
+    Optional[Path], typer.Option("--test", help="file to test on, once (split off if not given)")
+]  # noqa: UP045
+Set = Annotated[
+    Optional[list[str]], typer.Option("--set", help="any value of the recipe, as table.key=value")
+]  # noqa: UP045
 TaskName = Annotated[str, typer.Option("--task", help="what is learned")]
-Units = Annotated[Optional[str], typer.Option("--units", help="word whitespace character byte bpe wordpiece unigram")]  # noqa: UP045
+Units = Annotated[
+    Optional[str], typer.Option("--units", help="word whitespace character byte bpe wordpiece unigram")
+]  # noqa: UP045
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, or another name that torch knows")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON object on stdout, and nothing else there")]
 ModelPath = Annotated[Path, typer.Argument(help="folder of a model, a run, or a compare (its pick)")]
@@ -70,7 +85,9 @@ def train(
     dev: DevFile = None,
     test: TestFile = None,
     units: Units = None,
-    vectors: Annotated[Optional[Path], typer.Option("--vectors", help="word vectors (text format) for the embedding")] = None,  # noqa: UP045
+    vectors: Annotated[
+        Optional[Path], typer.Option("--vectors", help="word vectors (text format) for the embedding")
+    ] = None,  # noqa: UP045
     seed: Annotated[Optional[int], typer.Option("--seed", help="of everything random")] = None,  # noqa: UP045
     device: Device = "auto",
     set_: Set = None,
@@ -80,6 +97,7 @@ def train(
 ) -> None:
     """Train one rung of the ladder on a file and leave its run folder."""
     from textladder import distributed, recipe, run
+    from textladder.files import locked
     from textladder.preparing import read_data
     from textladder.terminal import Terminal
 
@@ -89,12 +107,14 @@ def train(
     chosen = recipe.rung(rung, task).set(settings)
     distributed.start()
     terminal = Terminal()
-    data = read_data(chosen.data, out / "work" / f"data{distributed.rank()}", file, dev, test)
-    for note in data.notes:
-        terminal.note(note)
-    scores = run.train(
-        chosen, data, out, resume=resume, overwrite=overwrite, device=device, reporter=terminal, vectors=vectors
-    )
+    with locked(out):
+        run.claim(out, chosen, resume, overwrite)
+        data = read_data(chosen.data, out / "work" / f"data{distributed.rank()}", file, dev, test)
+        for note in data.notes:
+            terminal.note(note)
+        scores = run.train(
+            chosen, data, out, resume=resume, device=device, reporter=terminal, vectors=vectors
+        )
     if distributed.is_main():
         if as_json:
             _print_json(scores)
@@ -107,16 +127,24 @@ def train(
 def compare(
     file: File,
     out: Annotated[Path, typer.Option("--out", help="folder for the table, the page and all runs")],
-    rungs: Annotated[Optional[str], typer.Option("--rungs", help="names, separated by commas (all if not given)")] = None,  # noqa: UP045
+    rungs: Annotated[
+        Optional[str], typer.Option("--rungs", help="names, separated by commas (all if not given)")
+    ] = None,  # noqa: UP045
     task: TaskName = "classify",
     text: TextColumn = None,
     label: LabelColumn = None,
     dev: DevFile = None,
     test: TestFile = None,
     units: Units = None,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="trainings per rung; the table gives mean and deviation")] = 1,
-    budget: Annotated[Optional[str], typer.Option("--budget", help="training time in all, such as 90s, 10m, 2h")] = None,  # noqa: UP045
-    learning_curve: Annotated[bool, typer.Option("--learning-curve", help="train on 10, 30 and 100 % as well")] = False,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, help="trainings per rung; the table gives mean and deviation")
+    ] = 1,
+    budget: Annotated[
+        Optional[str], typer.Option("--budget", help="training time in all, such as 90s, 10m, 2h")
+    ] = None,  # noqa: UP045
+    learning_curve: Annotated[
+        bool, typer.Option("--learning-curve", help="train on 10, 30 and 100 % as well")
+    ] = False,
     device: Device = "auto",
     set_: Set = None,
     overwrite: Overwrite = False,
@@ -164,7 +192,9 @@ def evaluate(model: ModelPath, file: File, device: Device = "auto", as_json: Jso
         _print_json(result)
         return
     low, high = result["interval"]
-    print(f"{result['metric']} {result['score']:.4f} (95 % interval {low:.4f} to {high:.4f}) on {result['count']:,} texts")
+    print(
+        f"{result['metric']} {result['score']:.4f} (95 % interval {low:.4f} to {high:.4f}) on {result['count']:,} texts"
+    )
     for name, value in result["scores"].items():
         if name != result["metric"] and value is not None:
             print(f"  {name} {value:.4f}")
@@ -187,7 +217,9 @@ def predict(
         if as_json:
             sys.stdout.write((",\n" if number else "\n") + json.dumps(said, ensure_ascii=False))
         else:
-            sys.stdout.write(f"{'|'.join(said['labels']) if 'labels' in said else said['label']}\t{said['confidence']:.4f}\n")
+            sys.stdout.write(
+                f"{'|'.join(said['labels']) if 'labels' in said else said['label']}\t{said['confidence']:.4f}\n"
+            )
     if as_json:
         sys.stdout.write("\n]}\n")
 
@@ -204,7 +236,9 @@ def rungs(task: TaskName = "classify", as_json: Json = False) -> None:
 @app.command()
 def data(
     name: Annotated[Optional[str], typer.Argument(help="a built-in data set; none lists them")] = None,  # noqa: UP045
-    out: Annotated[Optional[Path], typer.Option("--out", help="CSV file to write (columns text, label, split)")] = None,  # noqa: UP045
+    out: Annotated[
+        Optional[Path], typer.Option("--out", help="CSV file to write (columns text, label, split)")
+    ] = None,  # noqa: UP045
     as_json: Json = False,
 ) -> None:
     """The data sets that need no download: list them, look into one, write one as CSV."""
@@ -266,7 +300,10 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except MemoryError:
-        print("textladder: memory ran out.\nTry a smaller --set training.batch_units, or a cheaper rung.", file=sys.stderr)
+        print(
+            "textladder: memory ran out.\nTry a smaller --set training.batch_units, or a cheaper rung.",
+            file=sys.stderr,
+        )
         code = 2
     except Exception as error:
         code = _other(error)
@@ -279,11 +316,14 @@ def main() -> NoReturn:
 
 def _other(error: Exception) -> int:
     """Usage errors of the command line parser, and interrupts that saved a state; anything else is our own bug."""
-    code = getattr(error, "exit_code", None)
-    if hasattr(error, "format_message") and code is not None:  # click's UsageError family
+    code: int | None = getattr(error, "exit_code", None)
+    if code is not None and hasattr(error, "format_message"):  # click's UsageError family
         print(f"textladder: {error.format_message()}\nTry textladder --help", file=sys.stderr)
         return code
     if type(error).__name__ == "Interrupted":
-        print("textladder: stopped; the state is saved. Run the same command with --resume to go on.", file=sys.stderr)
-        return error.code  # type: ignore[attr-defined]
+        print(
+            "textladder: stopped; the state is saved. Run the same command with --resume to go on.",
+            file=sys.stderr,
+        )
+        return error.exit_code  # type: ignore[attr-defined]
     raise error

@@ -16,7 +16,10 @@ from textladder import distributed
 from textladder.errors import Problem
 
 _REASONS = {
-    errno.ENOSPC: ("the disk is full.", "Make room, then run the same command again (with --resume if it was training)."),
+    errno.ENOSPC: (
+        "the disk is full.",
+        "Make room, then run the same command again (with --resume if it was training).",
+    ),
     errno.EDQUOT: ("the disk quota is used up.", "Make room, then run the same command again."),
     errno.EROFS: ("this disk is read-only.", "Give --out a folder that can be written to."),
     errno.EACCES: ("this folder may not be written to.", "Give --out a folder that can be written to."),

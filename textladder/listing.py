@@ -13,6 +13,7 @@ from textladder import builtin, recipe
 from textladder.builtin import BUILTIN
 from textladder.errors import Problem, suggest
 from textladder.model import Model
+from textladder.preparing import builtin_corpora
 from textladder.tasks import TASKS, task_class
 from textladder.text.tokenizing import SPECIAL, Tokenizer
 
@@ -70,14 +71,15 @@ def describe_data(name: str, out: Path | None = None) -> dict[str, Any]:
     """Size, labels and first texts of a built-in data set; also written as CSV if `out` is given."""
     if name not in BUILTIN:
         raise Problem("textladder data", f"there is no built-in data set {name!r}.", suggest(name, BUILTIN))
-    corpora = builtin.corpora(name)
+    corpora = builtin_corpora(name)
     counts: Counter[str] = Counter()
     for corpus in corpora.values():
         counts.update(corpus.label_counts())
     train = corpora["train"]
     described = {
         "name": name,
-        "about": builtin.about(name),
+        "about": BUILTIN[name].summary,
+        "source": BUILTIN[name].source,
         "texts": {part: len(corpus) for part, corpus in corpora.items()},
         "labels": dict(sorted(counts.items())),
         "examples": [

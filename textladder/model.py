@@ -47,7 +47,9 @@ class Model(nn.Module):
     def __init__(self, recipe: Recipe, tokenizer: Tokenizer, labels: Any) -> None:
         super().__init__()
         config = recipe.encoder
-        if getattr(recipe.task, "head", None) == "none":  # the pooled vector is the logits: one entry per label
+        if (
+            getattr(recipe.task, "head", None) == "none"
+        ):  # the pooled vector is the logits: one entry per label
             config = replace(config, dim=len(labels["labels"]))
         self.recipe, self.tokenizer, self.labels = recipe, tokenizer, labels
         self.encoder = encoder_class(recipe.encoder_name)(config, tokenizer.vocabulary)
@@ -88,7 +90,9 @@ class Model(nn.Module):
         short = self.ids(texts)
         return self.merged(self.predict_columns(Store.of({"text": short.ids})), short.owner, len(texts))
 
-    def predict_columns(self, store: Store, rows: NDArray[np.int64] | None = None, precision: str = "float32") -> Any:
+    def predict_columns(
+        self, store: Store, rows: NDArray[np.int64] | None = None, precision: str = "float32"
+    ) -> Any:
         """Outcomes for the rows of a store (all of them if not given), in their order; batches of similar length."""
         outcomes: list[Any] = []
         order: list[NDArray[np.int64]] = []
@@ -136,19 +140,27 @@ class Model(nn.Module):
         """Write the folder in one step: it is made beside its place and moved there when it is whole."""
         recipe = replace(self.recipe, encoder=self.encoder.config)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with writing(folder), tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as fresh_name:
+        with (
+            writing(folder),
+            tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as fresh_name,
+        ):
             fresh = Path(fresh_name) / "model"
             fresh.mkdir()
             weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
             save_file(weights, fresh / "weights.safetensors")
             (fresh / "recipe.toml").write_text(recipe.to_toml(), encoding="utf-8")
             self.tokenizer.save(fresh / "tokenizer.json")
-            (fresh / "labels.json").write_text(json.dumps(self.labels, ensure_ascii=False, indent=1), encoding="utf-8")
+            (fresh / "labels.json").write_text(
+                json.dumps(self.labels, ensure_ascii=False, indent=1), encoding="utf-8"
+            )
             (fresh / "README.md").write_text(card or f"# {recipe.rung}\n\n{recipe.about}\n", encoding="utf-8")
             header = {
                 "format_version": FORMAT_VERSION,
                 "textladder": __version__,
-                "files": {name: {"sha256": _sha256(fresh / name), "bytes": (fresh / name).stat().st_size} for name in FILES},
+                "files": {
+                    name: {"sha256": _sha256(fresh / name), "bytes": (fresh / name).stat().st_size}
+                    for name in FILES
+                },
             }
             (fresh / "model.json").write_text(json.dumps(header, indent=1), encoding="utf-8")
             if folder.exists():
@@ -186,7 +198,9 @@ def find_model(path: Path) -> Path:
         if picked and (path / picked / "model.json").is_file():
             return path / picked
     if not path.exists():
-        raise Problem(str(path), "there is no such folder.", "Give a folder that textladder train or compare wrote.")
+        raise Problem(
+            str(path), "there is no such folder.", "Give a folder that textladder train or compare wrote."
+        )
     raise Problem(
         str(path),
         "there is no finished model here (no model.json).",
@@ -214,7 +228,9 @@ def _verify(folder: Path) -> None:
                 "Copy the whole folder again.",
             )
         if _sha256(path) != entry["sha256"]:
-            raise Problem(str(path), "this file was changed since the model was saved.", "Copy the whole folder again.")
+            raise Problem(
+                str(path), "this file was changed since the model was saved.", "Copy the whole folder again."
+            )
 
 
 def _sha256(path: Path) -> str:
@@ -224,12 +240,10 @@ def _sha256(path: Path) -> str:
 
 def _in_order(outcomes: list[Any], order: NDArray[np.int64]) -> Any:
     """Outcomes of batches, joined and put back into the order of the rows."""
-    if isinstance(outcomes[0], NDArray[np.int64]):
+    if isinstance(outcomes[0], np.ndarray):
         joined = np.concatenate(outcomes)
         result = np.empty_like(joined)
         result[order] = joined
         return result
     items = [item for part in outcomes for item in part]
     return [items[position] for position in np.argsort(order)]
-
-

@@ -45,6 +45,10 @@ class Part:
         for _, texts, _ in self.corpus.chunks(self.rows):
             yield texts
 
+    def places(self, rows: NDArray[np.int64]) -> list[str]:
+        """Where rows of the corpus stand, for messages."""
+        return [self.corpus.place(int(line)) for line in self.corpus.store.columns["line"].flat[rows]]
+
     @cached_property
     def golds(self) -> list[Example]:
         """The targets alone: scoring needs no texts, which may be larger than memory."""
@@ -89,7 +93,7 @@ def read_corpora(
     """Each file that is given as a corpus, by the name of its part."""
     corpora: dict[str, Corpus] = {}
     if train in BUILTIN and not Path(train).exists():
-        corpora = builtin.corpora(train)
+        corpora = builtin_corpora(train)
     for name, path in (("train", Path(train)), ("dev", dev), ("test", test)):
         if path is None or (name == "train" and corpora):
             continue
@@ -97,6 +101,14 @@ def read_corpora(
         corpora[name] = Corpus.read(source, work / name)
         config = source.resolved  # dev and test files have the columns of the training file
     return corpora
+
+
+def builtin_corpora(name: str) -> dict[str, Corpus]:
+    """The fixed parts of a built-in data set."""
+    return {
+        part: Corpus.of([e.texts[0] for e in examples], [e.target for e in examples], f"{name}/{part}")
+        for part, examples in builtin.load(name)._asdict().items()
+    }
 
 
 def split_data(config: DataConfig, corpora: dict[str, Corpus]) -> Data:
@@ -130,7 +142,7 @@ def split_data(config: DataConfig, corpora: dict[str, Corpus]) -> Data:
 
 
 def _leakage_notes(name: str, train: Part, other: Part) -> list[str]:
-    found = find_leakage(train.corpus, train.rows, other.corpus, other.rows)
+    found = find_leakage(train.corpus, other.corpus, train.rows, other.rows)
     return [f"{name}: {line}" for line in found.lines()]
 
 
@@ -168,13 +180,11 @@ def _store_part(part: Part, recipe: Recipe, tokenizer: Tokenizer, task: Task, fo
     base = 0
     with StoreWriter(folder) as writer:
         for rows, texts, targets in part.corpus.chunks(part.rows):
-            wheres = part.corpus.places(rows)
+            wheres = part.places(rows)
             short = shorten(tokenizer.encode(texts), recipe.tokenizer, wheres)
-            columns = {
-                name: column.take(short.owner) for name, column in task.targets(targets, wheres).items()
-            }
+            label = task.targets(targets, wheres).take(short.owner)
             owner = Ragged(short.owner + base, np.arange(len(short.owner) + 1))
-            writer.append({"text": short.ids, "owner": owner, **columns})
+            writer.append({"text": short.ids, "label": label, "owner": owner})
             report += short.cut
             base += len(rows)
     return report

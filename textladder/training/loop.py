@@ -94,7 +94,9 @@ def fit(
                 learning_rate=options.learning_rate * factor,
                 gradient_norm=norm,
                 gradient_norms=norms,
-                check=late or progress.step == total_steps or _check_due(group, in_epoch, options.checks_per_epoch),
+                check=late
+                or progress.step == total_steps
+                or _check_due(group, in_epoch, options.checks_per_epoch),
                 note=note,
             )
             if late:
@@ -152,7 +154,8 @@ def _update(
             f"Try a lower learning rate: --set training.learning_rate={options.learning_rate / 10:g}",
         )
     norms = gradient_norms(model) if logged else None
-    optimizer.step(factor)
+    optimizer.set_learning_rate(options.learning_rate * factor)
+    optimizer.step()
     return total / count, norm, norms, note
 
 

@@ -18,6 +18,7 @@ class TrainingConfig(OptimizerConfig):
     batch_units: int = 8192  # units of one batch (padded positions where the encoder pads)
     batch_texts: int = 64  # texts of one batch, at most
     accumulate: int = 1  # batches summed before one optimizer step
+    clip_norm: float = 1.0  # gradients are scaled down to this Euclidean norm; 0: never
     checks_per_epoch: int = 1  # how often dev is scored
     patience: int = 3  # checks without a better dev score before training stops; 0: never stop early
     average: Literal["none", "ema", "epochs"] = "none"  # weights that are scored and kept

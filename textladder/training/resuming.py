@@ -21,7 +21,12 @@ STATE = "state.safetensors"
 
 
 def save_state(
-    folder: Path, model: nn.Module, optimizer: Optimizer, progress: Progress, tensors: dict[str, Tensor], notes: Any
+    folder: Path,
+    model: nn.Module,
+    optimizer: Optimizer,
+    progress: Progress,
+    tensors: dict[str, Tensor],
+    notes: Any,
 ) -> None:
     """Write all that the next step depends on: weights, optimizer, random state, place in the data, and the caller's
     own `tensors` (best weights so far) and `notes` (JSON)."""
