@@ -93,7 +93,8 @@ class Classify(Task):
     def columns(self, examples: Sequence[Example], tokenizer: Tokenizer) -> dict[str, Ragged]:
         """ "text": unit ids; "label": label ids, missing when no text has a label."""
         columns = {"text": tokenizer.encode([example.texts[0] for example in examples])}
-        if any(labels_of(example.target) for example in examples):
+        nothing = (None,) if self.multi else (None, ())  # multi-label: () says that no label applies
+        if any(labels_of(example.target) not in nothing for example in examples):
             columns["label"] = self.targets([e.target for e in examples], [e.where for e in examples])
         return columns
 
