@@ -28,7 +28,7 @@ def seen() -> Look:
     labels = [("pos",)] * 42 + [("pos",), ("neg",)] + [("Pos",)] * 5 + [("pos",)]
     test = Corpus.of(["twice seen", "new film"], [("pos",), ("other",)], name="test.csv")
     config = TokenizerConfig(max_length=6, min_count=1)
-    return look(Corpus.of(texts, labels, name="a.csv"), test=test, tokenizer=config)
+    return look(Corpus.of(texts, labels, name="a.csv"), test=test, config=config)
 
 
 def test_counts(seen: Look) -> None:
@@ -74,7 +74,7 @@ def test_it_can_be_written_and_shown(seen: Look) -> None:
     assert written["shared"]["test"]["exact"] == 1
     assert written["warnings"] == seen.warnings()
     out = io.StringIO()
-    seen.show(Console(file=out, width=100))
+    seen.render(Console(file=out, width=100))
     for line in seen.lines():
         assert line.strip() in out.getvalue()
     assert "a.csv: 50 texts" in out.getvalue()

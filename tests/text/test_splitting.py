@@ -90,6 +90,9 @@ def test_no_labels_and_rare_classes() -> None:
     parts = split(corpus({"a": 5, "b": 5, "c": 1}), 0.2, 0.2, seed=0, rare="drop")
     assert sum(parts.sizes.values()) == 10
     assert parts.notes == ["1 texts of classes with one text were left out."]
+    data = corpus({"a": 5, "b": 1, "c": 1})
+    kept = split(data, 0.2, 0.2, seed=0, rare="keep")
+    assert data.label_counts(kept.train) == {"a": 3, "b": 1, "c": 1}
 
 
 LONG = "The quick brown fox jumps over the lazy dog while seven wizards watch from the old tower by the sea"

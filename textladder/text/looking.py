@@ -158,10 +158,12 @@ class Look:
                 said += [f"  {label}: {text}  ({where})" for where, text in texts]
         return said
 
-    def show(self, console: Console) -> None:
+    def render(self, console: Console | None = None) -> None:
         """Prints the report to a terminal; what to heed stands out."""
+        from rich.console import Console
         from rich.text import Text
 
+        console = console or Console()
         heed = {f"- {line}" for line in self.warnings()}
         for number, line in enumerate(self.lines()):
             style = "bold" if number == 0 else "yellow" if line in heed else ""
@@ -169,51 +171,51 @@ class Look:
 
 
 def look(
-    data: Source | Corpus,
+    train: Source | Corpus,
     *,
     dev: Corpus | None = None,
     test: Corpus | None = None,
-    tokenizer: TokenizerConfig | None = None,
+    config: TokenizerConfig | None = None,
 ) -> Look:
     """Looks at a corpus, and at what dev and test share with it.
 
-    A source is spooled to a temporary folder first. Units are those of `tokenizer` (default: words), learned
-    from the texts; the share that is unknown is counted in dev (or test) if it is given, else in a tenth of the
-    texts that is then held out. Memory is a few numbers a row. Raises a Problem for a file that cannot be read.
+    A source is spooled to a temporary folder first. Units are those of `config` (default: words), learned
+    from the texts; the share that is unknown is counted in dev (or test) if it is given, else in a tenth of
+    the texts that is then held out. Memory is a few numbers a row. Raises a Problem for a wrong file.
     """
-    if isinstance(data, Source):
+    if isinstance(train, Source):
         with tempfile.TemporaryDirectory(prefix="textladder-") as folder:
-            corpus = Corpus.read(data, Path(folder) / "corpus")
-            return look(corpus, dev=dev, test=test, tokenizer=tokenizer)
+            corpus = Corpus.read(train, Path(folder) / "corpus")
+            return look(corpus, dev=dev, test=test, config=config)
     given = {name: part for name, part in (("dev", dev), ("test", test)) if part is not None}
-    units = _units(data, tokenizer or TokenizerConfig(), given)
-    characters, empty, oddities = _characters(data)
-    rows = np.arange(len(data))
-    notes = list(data.notes)
+    units = _units(train, config or TokenizerConfig(), given)
+    characters, empty, oddities = _characters(train)
+    rows = np.arange(len(train))
+    notes = list(train.notes)
     if len(rows) > NEAR_ROWS:
-        rows = np.linspace(0, len(data) - 1, NEAR_ROWS).astype(np.int64)
+        rows = np.linspace(0, len(train) - 1, NEAR_ROWS).astype(np.int64)
         notes.append(f"Copies were looked for among {NEAR_ROWS:,} of the texts, evenly spaced.")
-    counts = data.label_counts()
+    counts = train.label_counts()
     return Look(
-        name=data.name,
-        rows=len(data),
+        name=train.name,
+        rows=len(train),
         notes=notes,
         labels=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
-        multilabel=data.multilabel,
+        multilabel=train.multilabel,
         unlabelled=int(
-            np.isin(data.label_codes, [c for c, some in enumerate(data.label_sets) if not some]).sum()
+            np.isin(train.label_codes, [c for c, some in enumerate(train.label_sets) if not some]).sum()
         ),
         empty=empty,
         characters=_quantiles(characters),
-        copies=find_copies(data, rows),
-        shared={name: find_leakage(data, part) for name, part in given.items()},
+        copies=find_copies(train, rows),
+        shared={name: find_leakage(train, part) for name, part in given.items()},
         unseen_labels={
             name: unseen
             for name, part in given.items()
             if (unseen := sorted(set(part.label_counts()) - set(counts)))
         },
         oddities={name: number for name, number in oddities.items() if number},
-        examples=_examples(data),
+        examples=_examples(train),
         **units,
     )
 

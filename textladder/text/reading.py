@@ -37,7 +37,8 @@ class DataConfig:
     header: bool | None = None  # CSV, TSV: does line 1 hold the names? None: by what it looks like
     # A row without a label: a Problem; left out and counted; or kept (of several labels, none applies).
     unlabelled: Literal["error", "drop", "keep"] = "error"
-    rare: Literal["error", "drop"] = "error"  # a class with one text: a Problem, or left out and counted
+    # A class with one text: a Problem; left out and counted; or kept (it is trained on, never tested).
+    rare: Literal["error", "drop", "keep"] = "error"
     duplicates: Literal["keep", "drop"] = (
         "keep"  # a text that was there before: kept in the same part, or left out
     )

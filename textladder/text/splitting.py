@@ -46,13 +46,13 @@ def split(
     text the stratum is the text's rarest label.
 
     Raises a Problem if there are no labels, one class only, or (rare="error") a class with one text;
-    rare="drop" leaves such texts out and says so.
+    rare="drop" leaves such texts out and says so, rare="keep" trains on them.
     """
     rows, notes = np.arange(len(corpus)), list[str]()
     counts = corpus.label_counts()
     check_classes(corpus.name, counts, rare)
     single = {label for label, number in counts.items() if number == 1}
-    if single:
+    if single and rare == "drop":
         keep = np.array([not single.intersection(labels) for labels in corpus.label_sets])
         rows = rows[keep[corpus.label_codes]]
         notes.append(f"{len(corpus) - len(rows):,} texts of classes with one text were left out.")
@@ -92,7 +92,7 @@ def check_classes(where: str, counts: dict[str, int], rare: str = "error") -> No
             f"{len(single):,} {classes} one example only ({names}): it cannot be both trained on and tested.",
             "Add examples, join the class with another, or leave it out with --set data.rare=drop",
         )
-    if len(counts) - len(single) < 2:
+    if rare != "keep" and len(counts) - len(single) < 2:
         raise Problem(
             where,
             "fewer than two classes have two examples or more.",
