@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import nn
 
-from textladder.batch import Encoded, Tokens
+from textladder.batch import Encoded, Ragged, Tokens
 
 
 class Encoder(nn.Module):
     """Ids to vectors: a vector per unit (`states`) and one per text (`pooled`).
 
-    Promises, checked by the contract suite for every entry of `ENCODERS`: more padding changes nothing, states are
-    zero where there is no unit, a causal encoder sees no later unit, every parameter gets gradient, an empty text
-    works (also a batch of nothing but empty texts), bfloat16 and other devices agree with float32.
+    Promises, checked by the contract suite for every entry of `ENCODERS`: more padding changes
+    nothing, states are zero where there is no unit, a causal encoder sees no later unit, every
+    parameter gets gradient, an empty text works (also a batch of nothing but empty texts), bfloat16
+    and other devices agree with float32.
 
-    A subclass has a frozen dataclass `Config` beside it, where each default lives, once, and is built as
-    `Cls(config, vocabulary)`: `vocabulary` lists the tokenizer's units by id (0 is <pad>, 1 is <unk>).
+    A subclass has a frozen dataclass `Config` beside it, where each default lives, once, and is built
+    as `Cls(config, vocabulary)`: `vocabulary` lists the tokenizer's units by id (0 is <pad>, 1 is
+    <unk>).
     """
 
     @dataclass(frozen=True)
@@ -30,11 +32,19 @@ class Encoder(nn.Module):
     causal: bool = False
     dim: int  # D of states and pooled
     max_length: int | None = None  # longest text in units that positions allow; None: any
-    embedding: nn.Embedding | None = None  # the table that word vectors can fill; None: no row per unit
+    pads: bool = True  # False: works on flat units, so that a batch costs its units and not B * T
+    bfloat16_pays: bool = False  # True: wide enough to train faster in bfloat16, where the hardware has it
+    embedding: nn.Embedding | None  # the table that word vectors can fill; None: no row per unit
 
     def __init__(self, config: Any, vocabulary: Sequence[str]) -> None:
         super().__init__()
         self.config = config
+        self.embedding = None  # not on the class, where it would hide the module that a subclass sets
+
+    def prepare(self, texts: Iterable[Ragged]) -> None:
+        """Called once before training with the unit ids of the training texts, in chunks: for what is
+        counted, not learned by gradient (document frequencies, the number of n-grams). It may change
+        `config`."""
 
     def forward(self, tokens: Tokens) -> Encoded:
         raise NotImplementedError(f"{type(self).__name__}.forward")

@@ -1,0 +1,154 @@
+"""Transformer layers over flat units: padding exists only inside the attention product itself."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from textladder.batch import Tokens
+
+NormPlace = Literal["pre", "post"]
+
+
+class _Spread(torch.autograd.Function):
+    """Rows to given places of a larger, zero array; backward takes them from there. `index_copy` alone
+    would keep and clear a copy of the whole."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, places: Tensor, size: int) -> Tensor:
+        ctx.save_for_backward(places)
+        return rows.new_zeros(size, *rows.shape[1:]).index_copy_(0, places, rows)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (places,) = ctx.saved_tensors
+        return gradient.index_select(0, places), None, None
+
+
+class _Collect(torch.autograd.Function):
+    """The inverse of `_Spread`, with `_Spread` as its backward: distinct places need no scatter-add."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, places: Tensor) -> Tensor:
+        ctx.save_for_backward(places)
+        ctx.size = len(rows)
+        return rows.index_select(0, places)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (places,) = ctx.saved_tensors
+        return gradient.new_zeros(ctx.size, *gradient.shape[1:]).index_copy_(0, places, gradient), None
+
+
+class Layout:
+    """Where the flat units of a batch stand in its padded view; made once per batch, used by every layer."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self.texts, self.width, self.mask = len(tokens), tokens.width, tokens.mask
+        units = len(tokens.flat)
+        self.full = units == self.texts * self.width  # no padding: the two views are one
+        numbers = torch.arange(units, device=tokens.flat.device)
+        starts = tokens.offsets[:-1].repeat_interleave(tokens.lengths, output_size=units)
+        self.positions = numbers - starts  # [N] place of each unit in its text
+        text = torch.arange(self.texts, device=numbers.device)
+        text = text.repeat_interleave(tokens.lengths, output_size=units)
+        self.places = text * self.width + self.positions  # [N] place of each unit in the padded view
+
+    def pad(self, flat: Tensor) -> Tensor:
+        """[N, ...] -> [B, T, ...], zeros at padding."""
+        padded = flat if self.full else _Spread.apply(flat, self.places, self.texts * self.width)
+        return padded.view(self.texts, self.width, *flat.shape[1:])
+
+    def unpad(self, padded: Tensor) -> Tensor:
+        """[B, T, ...] -> [N, ...]"""
+        rows = padded.reshape(self.texts * self.width, *padded.shape[2:])
+        return rows if self.full else _Collect.apply(rows, self.places)
+
+    def allowed(self, causal: bool) -> Tensor | None:
+        """[B, 1, T or 1, T] which units each unit may see, or None if that needs no saying.
+
+        Padding comes after the text, so that a causal mask hides it from every unit already. A text
+        without units may see everything: nothing reads the result, and a softmax over nothing would be
+        NaN.
+        """
+        if self.full or causal:
+            return None
+        return (self.mask | ~self.mask.any(1, keepdim=True))[:, None, None]
+
+
+class MultiHeadAttention(nn.Module):
+    """softmax(Q K' / sqrt(d)) V per head, heads joined by a linear map (Vaswani et al. 2017, section 3.2).
+
+    Flat units [N, D] -> [N, D]; the projections see no padding, the product of each head is
+    `F.scaled_dot_product_attention`.
+    """
+
+    def __init__(self, dim: int, num_heads: int, dropout: float, causal: bool) -> None:
+        super().__init__()
+        self.num_heads, self.dropout, self.causal = num_heads, dropout, causal
+        self.projection = nn.Linear(dim, 3 * dim)  # Q, K, V in one product
+        self.output = nn.Linear(dim, dim)
+        for block in self.projection.weight.data.split(dim):
+            nn.init.xavier_uniform_(block)
+        nn.init.xavier_uniform_(self.output.weight)
+        nn.init.zeros_(self.projection.bias)
+        nn.init.zeros_(self.output.bias)
+
+    def forward(self, x: Tensor, layout: Layout, keep_map: bool = False) -> tuple[Tensor, Tensor | None]:
+        """-> [N, D], and the map [B, H, T, T] if it is to be kept (rows at padding mean nothing)."""
+        joint = layout.pad(self.projection(x))  # [B, T, 3D]
+        heads = joint.unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)  # [3, B, H, T, d]
+        query, key, value = heads.unbind(0)
+        mask = layout.allowed(self.causal)
+        share = self.dropout if self.training else 0.0
+        mixed = F.scaled_dot_product_attention(query, key, value, mask, share, is_causal=self.causal)
+        kept = _attention_map(query, key, mask, self.causal) if keep_map else None
+        mixed = layout.unpad(mixed.transpose(1, 2).flatten(2))  # [N, D]
+        return self.output(mixed), kept
+
+
+def _attention_map(query: Tensor, key: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+    scores = (query @ key.transpose(-1, -2)).float() / query.shape[-1] ** 0.5  # [B, H, T, T]
+    if causal:
+        mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+    if mask is not None:
+        scores = scores.masked_fill(~mask, float("-inf"))
+    return scores.softmax(-1)
+
+
+class TransformerLayer(nn.Module):
+    """Attention, then a feed-forward net with GELU, each with a residual connection and a layer norm:
+    before the branch ("pre", Xiong et al. 2020: trains without warm-up) or after the sum ("post",
+    Vaswani et al. 2017)."""
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int,
+        feedforward_dim: int,
+        *,
+        dropout: float,
+        norm: NormPlace,
+        causal: bool,
+    ) -> None:
+        super().__init__()
+        self.attention = MultiHeadAttention(dim, num_heads, dropout, causal)
+        self.widen, self.narrow = nn.Linear(dim, feedforward_dim), nn.Linear(feedforward_dim, dim)
+        self.attention_norm, self.feedforward_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.dropout = nn.Dropout(dropout)
+        self.pre = norm == "pre"
+        for linear in (self.widen, self.narrow):
+            nn.init.xavier_uniform_(linear.weight)
+            nn.init.zeros_(linear.bias)
+
+    def forward(self, x: Tensor, layout: Layout, keep_map: bool = False) -> tuple[Tensor, Tensor | None]:
+        """[N, D] -> [N, D], and the attention map if it is to be kept."""
+        branch, kept = self.attention(self.attention_norm(x) if self.pre else x, layout, keep_map)
+        x = x + self.dropout(branch)
+        x = x if self.pre else self.attention_norm(x)
+        branch = self.narrow(F.gelu(self.widen(self.feedforward_norm(x) if self.pre else x)))
+        x = x + self.dropout(branch)
+        return x if self.pre else self.feedforward_norm(x), kept

@@ -1,0 +1,88 @@
+"""From a vector per unit to one per text. Padding never counts; the vector of an empty text is zero."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from textladder.errors import Problem, suggest
+
+PoolingName = Literal["mean", "max", "last", "first", "attention"]
+
+
+def mean(states: Tensor, mask: Tensor) -> Tensor:
+    """[B, T, D], [B, T] -> [B, D] mean over the units of each text."""
+    weights = mask.to(states.dtype) / mask.sum(1, keepdim=True).clamp(min=1)
+    return _weighted(states, weights)
+
+
+def maximum(states: Tensor, mask: Tensor) -> Tensor:
+    """[B, T, D], [B, T] -> [B, D] the largest value of each feature."""
+    lowest = torch.finfo(states.dtype).min
+    largest = states.masked_fill(~mask[..., None], lowest).amax(1)
+    return largest * mask.any(1, keepdim=True)
+
+
+def first(states: Tensor, mask: Tensor) -> Tensor:
+    """[B, T, D], [B, T] -> [B, D] the first unit's vector."""
+    return states[:, 0] * mask[:, :1]
+
+
+def last(states: Tensor, mask: Tensor) -> Tensor:
+    """[B, T, D], [B, T] -> [B, D] the last unit's vector."""
+    lengths = mask.sum(1)
+    rows = torch.arange(len(states), device=states.device)
+    return states[rows, (lengths - 1).clamp(min=0)] * (lengths > 0)[:, None]
+
+
+def _weighted(states: Tensor, weights: Tensor) -> Tensor:
+    return torch.bmm(weights[:, None].to(states.dtype), states).squeeze(1)  # [B, 1, T] x [B, T, D] -> [B, D]
+
+
+class AttentionPooling(nn.Module):
+    """A learned weight per unit: softmax of u . tanh(W h + b) over the text (Yang et al. 2016, equations
+    5-7)."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(dim, dim)
+        self.score = nn.Linear(dim, 1, bias=False)
+
+    def weights(self, states: Tensor, mask: Tensor) -> Tensor:
+        """[B, T] shares of each unit; zero at padding."""
+        scores = self.score(torch.tanh(self.hidden(states))).squeeze(-1).float()
+        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+        return scores.softmax(1) * mask  # the product: a text with no unit has no weight anywhere
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        return _weighted(states, self.weights(states, mask))
+
+
+class _Fixed(nn.Module):
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        return self.function(states, mask)
+
+
+_FIXED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mean": mean,
+    "max": maximum,
+    "last": last,
+    "first": first,
+}
+
+
+def make_pooling(name: PoolingName, dim: int) -> nn.Module:
+    """A module (states [B, T, D], mask [B, T]) -> [B, D]. Values of states at padding do not matter if
+    finite. Raises Problem for an unknown name."""
+    if name == "attention":
+        return AttentionPooling(dim)
+    if name not in _FIXED:
+        raise Problem("encoder.pooling", f"{name!r} is unknown.", suggest(name, [*_FIXED, "attention"]))
+    return _Fixed(_FIXED[name])

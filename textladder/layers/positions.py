@@ -1,0 +1,49 @@
+"""Where a unit stands in its text, as a vector to add to the unit's own."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+def sinusoids(length: int, dim: int, device: torch.device | str | None = None) -> Tensor:
+    """[length, dim] sine in even, cosine in odd columns, wavelengths 2 pi to 10000 * 2 pi (Vaswani et al.
+    2017, 3.5)."""
+    position = torch.arange(length, device=device, dtype=torch.float32)[:, None]
+    rates = torch.exp(
+        torch.arange(0, dim, 2, device=device, dtype=torch.float32) * (-math.log(10000.0) / dim)
+    )
+    angles = position * rates  # [length, ceil(dim / 2)]
+    return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)[:, :dim]
+
+
+class SinusoidalPositions(nn.Module):
+    """Positions [N] -> [N, D]. The table grows with the longest text seen and is not saved."""
+
+    table: Tensor
+
+    def __init__(self, dim: int, length: int = 512) -> None:
+        super().__init__()
+        self.dim = dim
+        self.register_buffer("table", sinusoids(length, dim), persistent=False)
+
+    def forward(self, positions: Tensor, width: int) -> Tensor:
+        """width: above every position."""
+        if width > len(self.table):
+            self.table = sinusoids(max(width, 2 * len(self.table)), self.dim, self.table.device)
+        return self.table[positions]
+
+
+class LearnedPositions(nn.Module):
+    """Positions [N] -> [N, D], a trained vector for each of `max_length` positions (Devlin et al. 2019)."""
+
+    def __init__(self, dim: int, max_length: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(max_length, dim)
+        nn.init.normal_(self.table.weight, std=0.02)
+
+    def forward(self, positions: Tensor, width: int) -> Tensor:
+        vectors: Tensor = self.table(positions)
+        return vectors
