@@ -20,7 +20,7 @@ Floats = NDArray[np.floating[Any]]
 Function = Callable[[Floats], Floats]
 
 # Random numbers drawn at once; it bounds the memory of a resampling, whatever the number of texts.
-CHUNK = 1 << 22
+CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -103,15 +103,14 @@ class Statistic:
         change = self.table[:, half:] - self.table[:, :half]
         differ = change.any(axis=1)
         change, counts = change[differ], self.counts[differ]
-        change = np.concatenate([change, -change], axis=1)  # what one exchange does to the sums of both
-        single = len(counts) > 0 and counts.max() == 1
+        single, many = np.flatnonzero(counts == 1), np.flatnonzero(counts > 1)
         for size in _chunks(resamples, max(len(counts), 1)):
-            shape = (size, len(counts))
-            # Of c texts of one kind, Binomial(c, 1/2) are exchanged.
-            exchanged = (
-                rng.integers(0, 2, size=shape, dtype=np.int8) if single else rng.binomial(counts, 0.5, shape)
-            )
-            yield self.sums + exchanged.astype(change.dtype) @ change
+            # Of c texts of one kind, Binomial(c, 1/2) are exchanged; for one text that is a random bit.
+            exchanged = np.empty((size, len(counts)), change.dtype)
+            exchanged[:, single] = rng.integers(0, 2, size=(size, len(single)), dtype=np.int8)
+            exchanged[:, many] = rng.binomial(counts[many], 0.5, size=(size, len(many)))
+            moved = exchanged @ change  # [r, S]: what the first system gains, and the second loses
+            yield self.sums + np.concatenate([moved, -moved], axis=1)
 
 
 def _as_floats(rows: NDArray[Any]) -> Floats:
