@@ -90,9 +90,9 @@ def detectable(row: Row) -> float | None:
 def pick(rows: Sequence[Row], best: str, *, metric: str = "score", higher_is_better: bool = True) -> Pick:
     """The cheapest rung that is not significantly worse than the best.
 
-    rows: all rungs tested, with differences to `best` (the best by dev score). A rung that could not be paired
-    with the best (difference None) is no candidate. Of equally cheap ones the better on dev. Raises Problem
-    without rows.
+    rows: all rungs tested, with differences to `best` (the best by dev score). A rung that could not be
+    paired with the best (difference None) is no candidate. Of equally cheap ones the better on dev. Raises
+    Problem without rows.
     """
     if not rows:
         raise Problem("compare", "there is no rung to pick from.", "Give at least one rung.")

@@ -51,7 +51,8 @@ class Row:
     def from_dict(cls, values: Mapping[str, Any]) -> Row:
         """The inverse of `to_dict`; unknown keys are left alone."""
         known: dict[str, Any] = {f.name: values[f.name] for f in fields(cls) if f.name in values}
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in known.items()})
+        known |= {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+        return cls(**known)
 
 
 @dataclass(frozen=True)

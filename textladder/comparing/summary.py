@@ -3,7 +3,8 @@
     format_version task metric higher_is_better command data environment
     rows: one per rung tested (`Row`)        best: rung        stopped: rung -> why it was not tested
     pick: {rung, reason, model (a folder), cost, detectable}   costs: rung -> number   fronts: cost -> rungs
-    runs: rung -> [{folder, seed}]           learning_curve: rung -> {points: [{texts, score, interval}], verdict}
+    runs: rung -> [{folder, seed}]
+    learning_curve: rung -> {points: [{texts, score, interval}], verdict}
 
 Folders are relative to that of compare.json.
 """
@@ -35,8 +36,8 @@ def summarise(
     """Decide, and tell it as one JSON-able object.
 
     runs: (run folder relative to `folder`, share of the training texts, what its scores.json holds) of every
-    finished run. A rung without a run on all texts is left to `stopped`. Raises Problem when there is none, or
-    when runs cannot be compared.
+    finished run. A rung without a run on all texts is left to `stopped`. Raises Problem when there is none,
+    or when runs cannot be compared.
     """
     full: dict[str, list[tuple[str, dict[str, Any]]]] = {}
     parts: dict[str, dict[float, list[tuple[str, dict[str, Any]]]]] = {}

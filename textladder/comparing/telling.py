@@ -16,7 +16,9 @@ PICK, BEST = "➤", "★"
 LETTERS = {"latency_p50_ms": "l", "training_seconds": "t", "size_mb": "s"}
 LEGEND = (
     f"{PICK} the pick   {BEST} best on dev   front: no rung is better and cheaper in "
-    "l(atency), t(raining seconds), s(ize)   p: paired test against the best, Holm-adjusted"
+    "l(atency), t(raining seconds), s(ize)\n"
+    "p: paired test against the best, Holm-adjusted   "
+    "cost: geometric mean of the ratios to the cheapest in those three"
 )
 
 
@@ -33,6 +35,7 @@ def heads(comparison: Mapping[str, Any]) -> list[str]:
         "rung",
         f"test {metric} [95 %]",
         "to best (p)",
+        "cost",
         "training s",
         "p50 ms",
         "p95 ms",
@@ -103,6 +106,7 @@ def _cells(row: Row, comparison: Mapping[str, Any], on: Mapping[str, Sequence[st
         row.rung,
         f"{row.score:.3f}{sd} [{row.interval[0]:.3f}, {row.interval[1]:.3f}]",
         difference,
+        f"{comparison['costs'][row.rung]:.3g}×",
         number(row.training_seconds),
         number(row.latency_p50_ms),
         number(row.latency_p95_ms),

@@ -1,0 +1,301 @@
+"""Figures of a comparison as plotly figures, from plain dicts. They serve the page and notebooks alike.
+
+Colours belong to rungs and stay the same in every figure; marks differ in shape too, for those who see no
+colours and for paper. Backgrounds are transparent and text has no colour of its own, so that a page may be dark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+# Ten hues that stay apart on white and on near-black.
+COLOURS = (
+    "#4c78a8", "#e4752b", "#3f9b76", "#c8505e", "#8f6fc2",
+    "#a5761d", "#2fa3b5", "#d467a4", "#7c8b2f", "#8b8b8b",
+)  # fmt: skip
+SYMBOLS = (
+    "circle",
+    "square",
+    "diamond",
+    "triangle-up",
+    "cross",
+    "x",
+    "triangle-down",
+    "star",
+    "pentagon",
+    "hexagon",
+)
+DASHES = ("solid", "dash", "dot", "dashdot")
+COST_TITLES = {
+    "latency_p50_ms": "latency of one text, p50 (ms, log scale)",
+    "training_seconds": "training time (s, log scale)",
+    "size_mb": "size on disk (MB, log scale)",
+}
+
+
+def style(rungs: Sequence[str]) -> dict[str, dict[str, str]]:
+    """rung -> {"colour", "symbol", "dash"}, by its place in the order."""
+    return {
+        rung: {
+            "colour": COLOURS[i % len(COLOURS)],
+            "symbol": SYMBOLS[i % len(SYMBOLS)],
+            "dash": DASHES[i // len(COLOURS) % len(DASHES)],
+        }
+        for i, rung in enumerate(rungs)
+    }
+
+
+def trade_off(comparison: Mapping[str, Any], cost: str) -> Figure:
+    """Test score with its 95 % interval against a cost (a key of COST_TITLES); the Pareto front as steps."""
+    rows = [row for row in comparison["rows"] if row.get(cost)]
+    look = style([row["rung"] for row in comparison["rows"]])
+    by_name = {row["rung"]: row for row in rows}
+    front = [by_name[rung] for rung in comparison["fronts"].get(cost, ()) if rung in by_name]
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": [row[cost] for row in front],
+            "y": [row["score"] for row in front],
+            "line": {"shape": "hv", "dash": "dot", "color": "#888888", "width": 1.5},
+            "hoverinfo": "skip",
+            "name": "Pareto front",
+        }
+    ]
+    for row in rows:
+        mine, chosen = look[row["rung"]], row["rung"] == comparison["pick"]["rung"]
+        (low, high), name = row["interval"], _plain(row["rung"])
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers+text",
+                "x": [row[cost]],
+                "y": [row["score"]],
+                "error_y": {
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [high - row["score"]],
+                    "arrayminus": [row["score"] - low],
+                    "thickness": 1.2,
+                    "width": 3,
+                },
+                "marker": {"color": mine["colour"], "symbol": mine["symbol"], "size": 14 if chosen else 10},
+                "text": [f"<b>{name}</b>" if chosen else name],
+                "textposition": "top right",
+                "cliponaxis": False,
+                "name": name,
+                "hovertemplate": f"{name}: %{{y:.3f}} [{low:.3f}, {high:.3f}] at %{{x:.3g}}<extra></extra>",
+            }
+        )
+    figure = _figure(traces, COST_TITLES[cost], _title(comparison), showlegend=False)
+    figure.update_xaxes(type="log", range=_log_range([row[cost] for row in rows]), dtick="D2")
+    return figure
+
+
+def learning(checks: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, x: str = "epoch") -> Figure:
+    """Dev score by epoch or by seconds of training, one line per rung; the state that was kept is larger.
+
+    checks: rung -> the "check" lines of its log.jsonl. x: "epoch" or "seconds"."""
+    look = style(list(checks))
+    traces = []
+    for rung, points in checks.items():
+        kept = max((i for i, point in enumerate(points) if point.get("best")), default=-1)
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "x": [point[x] for point in points],
+                "y": [point["dev_score"] for point in points],
+                "line": {"color": look[rung]["colour"], "dash": look[rung]["dash"], "width": 2},
+                "marker": {
+                    "symbol": look[rung]["symbol"],
+                    "size": [11 if i == kept else 5 for i in range(len(points))],
+                },
+                "name": _plain(rung),
+                "hovertemplate": f"{_plain(rung)}: %{{y:.3f}} at %{{x:.3g}}<extra></extra>",
+            }
+        )
+    title = "epoch" if x == "epoch" else "seconds of training (log scale)"
+    figure = _figure(traces, title, f"dev {_words(metric)}")
+    if x != "epoch":
+        seconds = [point[x] for points in checks.values() for point in points if point[x] > 0]
+        figure.update_xaxes(type="log", range=_log_range(seconds), dtick="D2")
+    return figure
+
+
+def data_curve(curves: Mapping[str, Mapping[str, Any]], metric: str, rungs: Sequence[str]) -> Figure:
+    """Test score with interval by the number of training texts. curves: `learning_curve` of compare.json."""
+    look = style(rungs)
+    traces = []
+    for rung, curve in curves.items():
+        points = curve["points"]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "x": [point["texts"] for point in points],
+                "y": [point["score"] for point in points],
+                "error_y": {
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [point["interval"][1] - point["score"] for point in points],
+                    "arrayminus": [point["score"] - point["interval"][0] for point in points],
+                    "thickness": 1,
+                    "width": 3,
+                },
+                "line": {"color": look[rung]["colour"], "dash": look[rung]["dash"]},
+                "marker": {"symbol": look[rung]["symbol"], "size": 8},
+                "name": _plain(rung),
+            }
+        )
+    figure = _figure(traces, "training texts (log scale)", f"test {_words(metric)}")
+    figure.update_xaxes(type="log", dtick="D2")
+    return figure
+
+
+def confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> Figure:
+    """Gold labels in rows, predictions in columns; colour is the share of the row: rare labels are seen too."""
+    shares = [[round(count / max(sum(row), 1), 4) for count in row] for row in matrix]
+    named = [_plain(_short(label)) for label in labels]
+    figure = _figure(
+        [
+            {
+                "type": "heatmap",
+                "z": shares,
+                "customdata": [list(row) for row in matrix],
+                "x": list(range(len(labels))),
+                "y": list(range(len(labels))),
+                "zmin": 0,
+                "zmax": 1,
+                "colorscale": [[0, "rgba(76,120,168,0.04)"], [1, "rgb(76,120,168)"]],
+                "showscale": False,
+                "xgap": 1,
+                "ygap": 1,
+                # Up to this many labels the numbers can be read in the cells.
+                **({"texttemplate": "%{customdata}"} if len(labels) <= 20 else {}),
+                "hovertemplate": "%{customdata} of %{y} answered as %{x} (%{z:.0%})<extra></extra>",
+            }
+        ],
+        "predicted",
+        "gold",
+    )
+    ticks = {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": named, "showgrid": False}
+    figure.update_xaxes(**ticks, tickangle=-45)
+    figure.update_yaxes(**ticks, autorange="reversed")
+    figure.update_layout(height=max(360, 140 + 24 * len(labels)))
+    return figure
+
+
+def reliability(table: Sequence[Mapping[str, float]], rung: str, rungs: Sequence[str]) -> Figure:
+    """How often answers of a confidence are right. table: rows with confidence, accuracy, count (and perhaps
+    the bin's from, to). On the diagonal confidence means what it says; below it the rung is too sure."""
+    colour = style(rungs)[rung]["colour"]
+    width = [row.get("to", 0.0) - row.get("from", 0.0) or 0.05 for row in table]
+    figure = _figure(
+        [
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": [0, 1],
+                "y": [0, 1],
+                "line": {"dash": "dot", "color": "#888888"},
+                "hoverinfo": "skip",
+            },
+            {
+                "type": "bar",
+                "x": [row["confidence"] for row in table],
+                "y": [row["accuracy"] for row in table],
+                "width": [0.9 * one for one in width],
+                "marker": {"color": colour, "opacity": 0.75},
+                "customdata": [row["count"] for row in table],
+                "hovertemplate": "%{customdata} texts: confidence %{x:.2f}, right %{y:.2f}<extra></extra>",
+            },
+        ],
+        "confidence",
+        "share right",
+        showlegend=False,
+    )
+    figure.update_xaxes(range=[0, 1.02])
+    figure.update_yaxes(range=[0, 1.02])
+    return figure
+
+
+def disagreement(rungs: Sequence[str], counts: Sequence[Sequence[int]], texts: int) -> Figure:
+    """Share of test texts on which two rungs answer differently, [R, R]."""
+    shares = [[count / max(texts, 1) for count in row] for row in counts]
+    named = [_plain(rung) for rung in rungs]
+    figure = _figure(
+        [
+            {
+                "type": "heatmap",
+                "z": shares,
+                "x": named,
+                "y": named,
+                "colorscale": [[0, "rgba(228,117,43,0.04)"], [1, "rgb(228,117,43)"]],
+                "zmin": 0,
+                "showscale": False,
+                "xgap": 1,
+                "ygap": 1,
+                "texttemplate": "%{z:.0%}",
+                "hovertemplate": "%{y} and %{x} differ on %{z:.1%} of the texts<extra></extra>",
+            }
+        ],
+        "",
+        "",
+    )
+    figure.update_xaxes(showgrid=False, type="category")
+    figure.update_yaxes(showgrid=False, type="category", autorange="reversed")
+    return figure
+
+
+def _figure(traces: Sequence[dict[str, Any]], x: str, y: str, **layout: Any) -> Figure:
+    import plotly.graph_objects as go
+
+    axis = {"gridcolor": "rgba(128,128,128,0.25)", "zeroline": False, "automargin": True}
+    return go.Figure(
+        data=list(traces),
+        layout={
+            # plotly's own template would add 7 kB to every figure of the page.
+            "template": go.layout.Template(),
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
+            "height": 360,
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+            "xaxis": {**axis, "title": {"text": x}},
+            "yaxis": {**axis, "title": {"text": y}},
+            **layout,
+        },
+    )
+
+
+def _title(comparison: Mapping[str, Any]) -> str:
+    return f"test {_words(comparison['metric'])}"
+
+
+def _words(metric: str) -> str:
+    return metric.replace("_", " ")
+
+
+def _short(label: str, longest: int = 24) -> str:
+    return label if len(label) <= longest else label[: longest - 1] + "…"
+
+
+def _plain(text: str) -> str:
+    """Text as plotly shows it: it reads a little HTML (<b>, <a href>), and %{...} in templates."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("%{", "% {")
+
+
+def _log_range(values: Sequence[float]) -> list[float] | None:
+    """Log10 bounds with room for the names to the right of the marks."""
+    import math
+
+    if not values:
+        return None
+    low, high = math.log10(min(values)), math.log10(max(values))
+    room = max(high - low, 0.5)
+    return [low - 0.08 * room, high + 0.25 * room]

@@ -1,0 +1,376 @@
+"""The sections of a comparison's page as HTML. Everything that comes from data goes through `esc`."""
+
+from __future__ import annotations
+
+import html
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from textladder.comparing.answers import Answer
+from textladder.comparing.deciding import told_p
+from textladder.comparing.telling import number
+from textladder.inspection.findings import Finding
+
+if TYPE_CHECKING:
+    from textladder.inspection.page import Material
+
+LONGEST = 400  # characters of a text that are shown
+MARKS = {"latency_p50_ms": "latency", "training_seconds": "training", "size_mb": "size"}
+
+
+@dataclass(frozen=True)
+class Section:
+    anchor: str
+    short: str  # its name in the navigation
+    html: str
+
+
+def build(material: Material, drawn: Mapping[str, Any]) -> list[Section]:
+    """All sections that this comparison has, in order. drawn: figure ids that exist."""
+    made = [
+        ("answer", "Answer", "The answer", answer),
+        ("table", "Table", "All rungs", table),
+        ("cost", "Cost", "Score against cost", cost),
+        ("learning", "Learning", "How they learned", learning),
+        ("data-size", "More data?", "Would more data help?", data_size),
+        ("confusion", "Confusion", "Which labels are taken for which", confusion),
+        ("calibration", "Calibration", "Does confidence mean what it says", calibration),
+        ("hardest", "Hardest texts", "The hardest test texts", hardest),
+        ("disagreement", "Disagreement", "Where rungs disagree", disagreement),
+        ("data", "Data", "The data", data),
+        ("repeat", "Repeat it", "To repeat it", repeat),
+        ("environment", "Environment", "Measured with", environment),
+    ]
+    found = []
+    for anchor, short, heading, make in made:
+        body = make(material, drawn)
+        if body:
+            inner = (
+                f'<section id="{anchor}" aria-labelledby="h-{anchor}">\n<h2 id="h-{anchor}">{heading}</h2>'
+            )
+            found.append(Section(anchor, short, f"{inner}\n{body}\n</section>"))
+    return found
+
+
+def answer(material: Material, drawn: Mapping[str, Any]) -> str:
+    pick = material.comparison["pick"]
+    return (
+        f'<div class="answer"><p><strong>Use {esc(pick["rung"])}.</strong> {esc(pick["reason"])}</p>'
+        f'<p class="soft">The model lies in <code>{esc(pick["model"])}</code>, ready to use. The rule: the cheapest '
+        "rung that is not significantly worse (paired test, Holm-adjusted p &lt; 0.05) than the best on dev. "
+        "“Not significantly worse” is not “as good”: the interval says how far it may fall behind.</p></div>"
+    )
+
+
+def table(material: Material, drawn: Mapping[str, Any]) -> str:
+    comparison = material.comparison
+    rows, several = comparison["rows"], any(len(row["seeds"]) > 1 for row in comparison["rows"])
+    low = min(row["interval"][0] for row in rows)
+    high = max(row["interval"][1] for row in rows)
+    metric = esc(comparison["metric"].replace("_", " "))
+    heads = [
+        "rung",
+        f"test {metric} [95 %]",
+        "to best",
+        "p",
+        "cost",
+        "training s",
+        "p50 ms",
+        "p95 ms",
+        "texts/s",
+    ]
+    heads += ["size MB", "memory MB", "parameters", "front"]
+    body = [_row(row, comparison, low, max(high - low, 1e-9)) for row in rows]
+    for rung, why in comparison.get("stopped", {}).items():
+        body.append(
+            f'<tr class="stopped"><th scope="row" data-value="{esc(rung)}">{esc(rung)}</th>'
+            f'<td class="wrap" data-value="" colspan="{len(heads) - 1}">{esc(why)}</td></tr>'
+        )
+    seeds = (
+        "± is the standard deviation over seeds; the interval is for their mean, with the trained models as "
+        "they are."
+        if several
+        else "One seed per rung: how far another would differ is not known (--seeds 3 tells)."
+    )
+    head = "".join(f'<th scope="col"><button type="button">{name}</button></th>' for name in heads)
+    return (
+        '<div class="scroll" tabindex="0" role="region" aria-label="Table of all rungs">'
+        f'<table class="sortable" aria-describedby="legend"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table></div>"
+        '<p class="soft" id="legend">Brackets and bars: 95 % bootstrap interval over test texts. '
+        f"{seeds} To best: paired difference to the best rung on dev, on the same texts; p is Holm-adjusted. "
+        "Cost: geometric mean of the ratios to the cheapest rung in latency (p50), training seconds and size. "
+        "Front: no other rung is both better and cheaper in it. Click a heading to sort.</p>"
+    )
+
+
+def _row(row: Mapping[str, Any], comparison: Mapping[str, Any], low: float, span: float) -> str:
+    rung = row["rung"]
+    chosen, best = rung == comparison["pick"]["rung"], rung == comparison["best"]
+    badges = ('<span class="badge">pick</span>' if chosen else "") + (
+        '<span class="badge outline">best on dev</span>' if best else ""
+    )
+    left, right = ((bound - low) / span * 100 for bound in row["interval"])
+    at = (row["score"] - low) / span * 100
+    bar = (
+        f'<span class="bar" aria-hidden="true"><i style="left:{left:.1f}%;width:{right - left:.1f}%"></i>'
+        f'<b style="left:{at:.1f}%"></b></span>'
+    )
+    sd = "" if row.get("sd") is None else f" ± {row['sd']:.3f}"
+    score = f"{row['score']:.3f}{sd} [{row['interval'][0]:.3f}, {row['interval'][1]:.3f}]{bar}"
+    difference = row.get("difference")
+    on = [spoken for key, spoken in MARKS.items() if rung in comparison["fronts"].get(key, ())]
+    cells = [
+        _cell(score, row["score"]),
+        _cell("–" if difference is None else f"{difference:+.3f}".replace("-", "−"), difference),
+        _cell("–" if row.get("p") is None else esc(told_p(row["p"]).removeprefix("= ")), row.get("p")),
+        _cell(f"{comparison['costs'][rung]:.3g}×", comparison["costs"][rung]),
+        *(
+            _cell(number(row.get(key)), row.get(key))
+            for key in (
+                "training_seconds",
+                "latency_p50_ms",
+                "latency_p95_ms",
+                "throughput",
+                "size_mb",
+                "peak_memory_mb",
+            )
+        ),
+        _cell("–" if row.get("parameters") is None else f"{row['parameters']:,}", row.get("parameters")),
+        f'<td class="left" data-value="{len(on)}">{", ".join(on)}</td>',
+    ]
+    head = f'<th scope="row" data-value="{esc(rung)}">{esc(rung)}{badges}</th>'
+    kind = ' class="pick"' if chosen else ""
+    return f"<tr{kind}>{head}{''.join(cells)}</tr>"
+
+
+def _cell(shown: str, value: Any) -> str:
+    return f'<td data-value="{"" if value is None else value}">{shown}</td>'
+
+
+def cost(material: Material, drawn: Mapping[str, Any]) -> str:
+    told = "Error bars: 95 % interval. Dotted: the Pareto front. Up and to the left is better."
+    if not material.comparison["higher_is_better"]:
+        told = told.replace("Up", "Down")
+    shown = [
+        _figure("cost-latency_p50_ms", "Score against prediction latency of one text"),
+        _figure("cost-training_seconds", "Score against training time"),
+    ]
+    return f'<p class="soft">{told}</p><div class="pair">{"".join(shown)}</div>'
+
+
+def learning(material: Material, drawn: Mapping[str, Any]) -> str:
+    shown = [
+        _figure("learning-epoch", "Dev score by epoch"),
+        _figure("learning-seconds", "Dev score by seconds of training"),
+    ]
+    return (
+        '<p class="soft">The larger mark is the state that was kept: the best on dev. First seed of each rung.</p>'
+        f'<div class="pair">{"".join(shown)}</div>'
+    )
+
+
+def data_size(material: Material, drawn: Mapping[str, Any]) -> str:
+    curves = material.comparison.get("learning_curve")
+    if not curves:
+        return ""
+    first = material.comparison["pick"]["rung"]
+    ordered = sorted(curves, key=lambda rung: rung != first)
+    told = "".join(f"<li><b>{esc(rung)}</b>: {esc(curves[rung]['verdict'])}</li>" for rung in ordered)
+    return f"{_figure('data', 'Test score by number of training texts')}<ul>{told}</ul>"
+
+
+def confusion(material: Material, drawn: Mapping[str, Any]) -> str:
+    if not any(name.startswith("confusion-") for name in drawn):
+        return _per_label(material)
+    details = next(s["test"]["details"] for s in material.scores.values())
+    labels = len(details["confusion"]["labels"])
+    from textladder.inspection.page import LABELS
+
+    cut = f" Of {labels} labels the {LABELS} with most errors are shown." if labels > LABELS else ""
+    return (
+        f'<p class="soft">Rows are the gold labels; colour is the share of the row, numbers are texts.{cut}</p>'
+        + _chooser(material, "confusion", drawn)
+        + _figure("confusion", "Confusion matrix of the rung chosen above", own=False)
+        + _per_label(material)
+    )
+
+
+def _per_label(material: Material) -> str:
+    """F1 of every label under every rung."""
+    per_rung = {
+        rung: {entry["label"]: entry for entry in scores["test"].get("details", {}).get("per_class", ())}
+        for rung, scores in material.scores.items()
+    }
+    first = next(iter(per_rung.values()))
+    if not first:
+        return ""
+    heads = "".join(f'<th scope="col">{esc(rung)}</th>' for rung in per_rung)
+    body = "".join(
+        f'<tr><th scope="row">{bdi(label)}</th><td>{entry["support"]:,}</td>'
+        + "".join(
+            f"<td>{found[label]['f1']:.3f}</td>" if label in found else "<td>–</td>"
+            for found in per_rung.values()
+        )
+        + "</tr>"
+        for label, entry in first.items()
+    )
+    return (
+        '<details><summary>F1 of every label</summary><div class="scroll"><table><thead><tr>'
+        f'<th scope="col">label</th><th scope="col">test texts</th>{heads}</tr></thead><tbody>{body}</tbody>'
+        "</table></div></details>"
+    )
+
+
+def calibration(material: Material, drawn: Mapping[str, Any]) -> str:
+    if not any(name.startswith("calibration-") for name in drawn):
+        return ""
+    errors = ", ".join(
+        f"{esc(rung)} {details['calibration']['expected_calibration_error']:.3f}"
+        for rung, scores in material.scores.items()
+        if "calibration" in (details := scores["test"].get("details", {}))
+    )
+    return (
+        f"<p>Expected calibration error (0 is perfect): {errors}.</p>"
+        '<p class="soft">Below the dotted line a rung is surer than it should be.</p>'
+        + _chooser(material, "calibration", drawn)
+        + _figure("calibration", "Reliability diagram of the rung chosen above", own=False)
+    )
+
+
+def hardest(material: Material, drawn: Mapping[str, Any]) -> str:
+    found = material.findings
+    shown = "".join(_example(one) for one in found.hardest)
+    return (
+        f"<p>Every rung is right on {found.all_right:,} of {found.texts:,} test texts, none on {found.all_wrong:,}.</p>"
+        f'<p class="soft">The {len(found.hardest)} that most rungs get wrong, the most confident errors first. A text '
+        "that all get wrong with confidence is worth a look at its label.</p>"
+        f"{shown}"
+    )
+
+
+def disagreement(material: Material, drawn: Mapping[str, Any]) -> str:
+    found = material.findings
+    if "disagreement" not in drawn:
+        return ""
+    told = ""
+    if found.pair is not None:
+        first, second = map(esc, found.pair)
+        only_first, only_second, both = found.pair_counts
+        told = (
+            f"<h3>{first}, the pick, and {second}, the best on dev</h3>"
+            f"<p>They differ on {only_first + only_second + both:,} texts: only {first} is right on {only_first:,}, only "
+            f"{second} on {only_second:,}, neither on {both:,}.</p>"
+            f'<p class="soft">The {len(found.between)} on which both are surest of their different answers.</p>'
+            + "".join(_example(one, found.pair) for one in found.between)
+        )
+    return (
+        '<p class="soft">Share of test texts on which two rungs give different answers.</p>'
+        + _figure("disagreement", "Matrix of disagreement between rungs")
+        + told
+    )
+
+
+def data(material: Material, drawn: Mapping[str, Any]) -> str:
+    facts = material.comparison["data"]
+    pairs = [(name, facts[name]) for name in ("file", "train", "dev", "test") if name in facts]
+    items = [(name, f"{v:,} texts" if isinstance(v, int) else str(v)) for name, v in pairs]
+    notes = "".join(f"<li>{esc(str(note))}</li>" for note in facts.get("notes", ()))
+    cut = []
+    for rung, scores in material.scores.items():
+        texts = scores.get("tokenizer", {}).get("texts_cut", 0)
+        counts = texts if isinstance(texts, dict) else {"all": texts}
+        said = ", ".join(f"{n:,} of {part}" for part, n in counts.items() if n)
+        cut.append(f"{esc(rung)} ({esc(str(scores.get('units', '')))}): {said or 'none'}")
+    return (
+        f"{_pairs(items)}{f'<ul>{notes}</ul>' if notes else ''}"
+        f"<p>Texts cut because they were too long: {'; '.join(cut)}.</p>"
+    )
+
+
+def repeat(material: Material, drawn: Mapping[str, Any]) -> str:
+    comparison, out = material.comparison, shlex.quote(str(material.folder))
+    version = comparison["environment"].get("textladder", "")
+    commands = [
+        ("The version this was made with", f"pip install textladder=={version}" if version else ""),
+        ("This comparison", comparison["command"]),
+        ("The pick on new texts, one a line", f"textladder predict {out} new.txt"),
+        ("The pick on another labelled file", f"textladder evaluate {out} other.csv"),
+    ]
+    return "".join(
+        f'<h3>{esc(name)}</h3><div class="copy"><pre><code id="command-{i}">{esc(command)}</code></pre>'
+        f'<button class="act" type="button" data-copy="command-{i}">Copy</button></div>'
+        for i, (name, command) in enumerate(commands)
+        if command
+    )
+
+
+def environment(material: Material, drawn: Mapping[str, Any]) -> str:
+    rows = material.comparison["rows"]
+    items = [(name, str(value)) for name, value in material.comparison["environment"].items()]
+    seeds = sorted({seed for row in rows for seed in row["seeds"]})
+    items.append(("seeds", ", ".join(map(str, seeds))))
+    precision = {rung: scores.get("precision", "") for rung, scores in material.scores.items()}
+    items.append(("precision", ", ".join(f"{rung} {value}" for rung, value in precision.items() if value)))
+    signature = next(iter(material.scores.values()))["test"].get("signature")
+    items += [("score", signature)] if signature else []
+    return _pairs(items)
+
+
+# --- small pieces ------------------------------------------------------------------------------------------------
+
+
+def esc(text: str) -> str:
+    return html.escape(str(text), quote=True)
+
+
+def bdi(text: str) -> str:
+    """Text of any direction inside a line."""
+    return f'<bdi dir="auto">{esc(text)}</bdi>'
+
+
+def _labels(labels: Iterable[str]) -> str:
+    return ", ".join(map(bdi, labels)) or "(none)"
+
+
+def _example(found: Finding, rungs: tuple[str, ...] | None = None) -> str:
+    rest = len(found.text) - LONGEST
+    more = f' <span class="soft">… and {rest:,} characters more</span>' if rest > 0 else ""
+    told = "".join(_answer(rung, found.answers[rung]) for rung in rungs or found.answers)
+    return (
+        f'<article class="example"><blockquote dir="auto">{esc(found.text[:LONGEST])}{more}</blockquote>'
+        f'<div class="soft">{esc(found.where)} · label: <b>{_labels(found.gold)}</b></div><ul>{told}</ul></article>'
+    )
+
+
+def _answer(rung: str, said: Answer) -> str:
+    mark = (
+        '<span class="ok">✓<span hidden> right</span></span>' if said.correct else '<span class="no">✗</span>'
+    )
+    sure = "" if said.confidence is None else f" {said.confidence:.2f}"
+    return f"<li>{mark} {esc(rung)}: {_labels(said.predicted)}{sure}</li>"
+
+
+def _figure(name: str, told: str, *, own: bool = True) -> str:
+    """A place for a figure; `own` False where a chooser says which."""
+    which = f' data-figure="{name}"' if own else ""
+    return (
+        f'<figure><div class="figure" id="figure-{name}"{which} role="img" aria-label="{esc(told)}"></div>'
+        f"<figcaption>{esc(told)}</figcaption></figure>"
+    )
+
+
+def _chooser(material: Material, name: str, drawn: Mapping[str, Any]) -> str:
+    chosen = material.comparison["pick"]["rung"]
+    options = "".join(
+        f'<option value="{name}-{i}"{" selected" if rung == chosen else ""}>{esc(rung)}</option>'
+        for i, rung in enumerate(material.scores)
+        if f"{name}-{i}" in drawn
+    )
+    return f'<label>Rung: <select data-for="figure-{name}" autocomplete="off">{options}</select></label>'
+
+
+def _pairs(items: Iterable[tuple[str, str]]) -> str:
+    return "<dl>" + "".join(f"<dt>{esc(name)}</dt><dd>{esc(value)}</dd>" for name, value in items) + "</dl>"
