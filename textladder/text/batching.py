@@ -1,8 +1,8 @@
 """Which texts go into which batch: by length, so that little is padded, and at random, as training needs it.
 
 The plan of an epoch is a pure function of (lengths, seed, epoch): a run that goes on asks for batch k and
-reads nothing before it. Every process makes the same plan, and process r of R takes rows r, r + R, r + 2R, ...
-of a batch.
+reads nothing before it. Every process makes the same plan, and process r of R takes rows r, r + R, r + 2R
+and so on of a batch.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 # Texts are sorted by length inside random pools of about so many batches: with fewer, more is padded; with
 # more, the same texts meet again and again.
 POOL_BATCHES = 100
-# The longest text of a batch is at most so many times as long as its shortest (and a few units more). Only the
-# few very long texts of a pool feel it; without it their batch alone pads as much as all others.
+# The longest text of a batch is at most so many times as long as its shortest (and a few units more). Only
+# the few very long texts of a pool feel it; without it their batch alone pads as much as all others.
 TRAINING_SPREAD, EVALUATION_SPREAD, FREE_UNITS = 1.5, 1.15, 4
 
 
@@ -57,7 +57,8 @@ def plan(
     """The batches of one epoch of training, each of at most `max_texts` texts and `budget_units` units.
 
     padded: units are counted as the padded batch has them (texts times the longest), texts of like length
-    go together, and the batches come in random order. Otherwise texts come in any order and their own units count.
+    go together, and the batches come in random order. Otherwise texts come in any order and their
+    own units count.
     A text longer than the budget is a batch of its own.
     """
     random = np.random.default_rng([seed, epoch])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import heapq
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
 
 from textladder.batch import Ragged
@@ -27,6 +29,8 @@ from textladder.text.tokenizing import (
 # Distinct units that are held while counting; beyond it the rarest are forgotten (lossy counting, Manku and
 # Motwani 2002), which keeps memory bounded and cannot touch units that are frequent enough to be kept.
 MOST_UNITS = 4_000_000
+# Words that WordPiece learns from; the counts of a larger corpus are scaled down to about so many.
+MOST_WORDS = 20_000_000
 
 
 def most_frequent(chunks: Iterable[Ragged | Sequence[str]], config: TokenizerConfig) -> list[str]:
@@ -84,61 +88,84 @@ def _counter(config: TokenizerConfig) -> Any:
     return PlainCounter(scanner(config))
 
 
-def learn(chunks: Iterator[list[str]], config: TokenizerConfig) -> models.Model:
+def learn(chunks: Iterable[Ragged | Sequence[str]], config: TokenizerConfig) -> models.Model:
     """Subword units from texts. Raises Problem if the vocabulary cannot be had.
 
     bpe: Sennrich et al. 2016, over bytes as in Radford et al. 2019, so that nothing is unknown. wordpiece:
     Schuster and Nakajima 2012. unigram: Kudo 2018.
     """
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    if config.units in ("byte", "bpe"):
-        if config.units == "bpe" and config.vocabulary_size < len(SPECIAL) + 256:
-            raise _too_small(config, len(SPECIAL) + 256)
-        if config.units == "byte":
-            listed = {unit: n for n, unit in enumerate([*SPECIAL, *_bytes_in_order()])}
-            return models.BPE(listed, [])
+    if config.units == "byte":
+        return models.BPE({unit: n for n, unit in enumerate([*SPECIAL, *_bytes_in_order()])}, [])
+    if config.units == "wordpiece":
+        return _wordpiece(count(chunks, replace(config, units="word")), config)
     settings: dict[str, Any] = {
         "vocab_size": config.vocabulary_size,
         "special_tokens": list(SPECIAL),
         "show_progress": False,
     }
-    model: models.Model
-    trainer: trainers.Trainer
-    match config.units:
-        case "bpe":
-            model = models.BPE()
-            trainer = trainers.BpeTrainer(initial_alphabet=alphabet, min_frequency=2, **settings)
-        case "wordpiece":
-            model = models.WordPiece(unk_token=SPECIAL[1])
-            # Each character may need two units, one that begins a word and one that goes on (##).
-            trainer = trainers.WordPieceTrainer(
-                limit_alphabet=max((config.vocabulary_size - len(SPECIAL)) // 4, 1),
-                min_frequency=2,
-                **settings,
-            )
-        case _:
-            model = models.Unigram()
-            trainer = trainers.UnigramTrainer(unk_token=SPECIAL[1], **settings)
-    library = pipeline(config, model)
+    texts = map(to_strings, chunks)
+    if config.units == "bpe":
+        if config.vocabulary_size < len(SPECIAL) + 256:
+            raise _too_small(config, len(SPECIAL) + 256)
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        trainer = trainers.BpeTrainer(initial_alphabet=alphabet, min_frequency=2, **settings)
+        return _train(pipeline(config, models.BPE()), texts, trainer, config)
+    learner = trainers.UnigramTrainer(unk_token=SPECIAL[1], **settings)
+    return _unigram(_train(pipeline(config, models.Unigram()), texts, learner, config), config)
+
+
+def _train(
+    library: tokenizers.Tokenizer,
+    texts: Iterable[list[str]],
+    trainer: trainers.Trainer,
+    config: TokenizerConfig,
+) -> models.Model:
     try:
-        library.train_from_iterator((chunk for chunk in chunks if chunk), trainer)
-    except (
-        Exception
-    ) as error:  # the library raises plain Exception, for example on texts without a single unit
+        library.train_from_iterator(filter(None, texts), trainer)
+    except Exception as error:  # for texts without a single unit the library has no class of its own
         raise _nothing(config, str(error)) from error
-    learnt = json.loads(library.to_str())["model"]
-    return _unigram(learnt, config) if config.units == "unigram" else library.model
+    return library.model
 
 
-def _unigram(learnt: dict[str, Any], config: TokenizerConfig) -> models.Model:
-    """The learnt pieces, no more than asked for, with special ones that no text can be cut into."""
-    pieces = [(piece, score) for piece, score in learnt["vocab"] if piece not in SPECIAL]
+def _wordpiece(words: dict[str, int], config: TokenizerConfig) -> models.Model:
+    """WordPiece from words and their counts.
+
+    The library numbers the characters in an order that changes from run to run, and breaks ties by number. Given
+    here beforehand, in their order, they make the vocabulary a function of the texts alone.
+    """
+    letters: Counter[str] = Counter()
+    for word, n in words.items():
+        for letter in word:
+            letters[letter] += n
+    # Each may need two units, one that begins a word and one that goes on (##).
+    room = max((config.vocabulary_size - len(SPECIAL)) // 4, 1)
+    kept = set(heapq.nsmallest(room, letters, key=lambda letter: (-letters[letter], letter)))
+    words = {word: n for word, n in words.items() if kept.issuperset(word)}
+    if not words:
+        raise _nothing(config, "no word was found")
+    alphabet = {*(word[0] for word in words), *(f"##{letter}" for word in words for letter in word[1:])}
+    library = tokenizers.Tokenizer(models.WordPiece(unk_token=SPECIAL[1]))
+    library.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=config.vocabulary_size,
+        special_tokens=[*SPECIAL, *sorted(alphabet)],
+        min_frequency=2,
+        show_progress=False,
+    )
+    shrink = max(sum(words.values()) // MOST_WORDS, 1)
+    lines = ([f"{word} " * -(-n // shrink)] for word, n in sorted(words.items()))
+    return _train(library, lines, trainer, config)
+
+
+def _unigram(learnt: models.Model, config: TokenizerConfig) -> models.Model:
+    """The learnt pieces, no more than asked for; scores rounded, so that a file says exactly what they are."""
+    listed = json.loads(tokenizers.Tokenizer(learnt).to_str())["model"]["vocab"]
+    pieces = [(piece, round(score, 6)) for piece, score in listed if piece not in SPECIAL]
     room = max(config.vocabulary_size - len(SPECIAL), 0)
     pieces = sorted(pieces, key=lambda entry: (-entry[1], entry[0]))[:room]
     if not pieces:
         raise _nothing(config, "no unit was found")
-    floor = min(score for _, score in pieces) - 100.0
-    return models.Unigram([*((unit, floor) for unit in SPECIAL), *pieces], unk_id=1, byte_fallback=False)
+    return models.Unigram([*((unit, 0.0) for unit in SPECIAL), *pieces], unk_id=1, byte_fallback=False)
 
 
 def _bytes_in_order() -> list[str]:

@@ -7,6 +7,8 @@ is always a span of the text that the user gave.
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterator
 from html.entities import name2codepoint
 
 from tokenizers import Regex, normalizers
@@ -19,6 +21,8 @@ ENTITIES = (
     "agrave aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml igrave iacute icirc iuml "
     "ntilde ograve oacute ocirc otilde ouml oslash ugrave uacute ucirc uuml yuml szlig"
 )
+
+CODES = {name2codepoint[name]: name for name in ENTITIES.split()} | {ord("'"): "apos"}
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -37,19 +41,63 @@ def normalizer(unicode: str, lowercase: bool, accents: str, html: bool) -> norma
 
 
 def _html() -> list[normalizers.Normalizer]:
-    steps = [_entity(name, name2codepoint[name]) for name in ENTITIES.split()]
-    steps.append(_entity("apos", ord("'")))
-    # Last, so that "&amp;lt;" becomes "&lt;" and not "<".
-    steps.append(_entity("amp", ord("&")))
+    # The ampersand last, so that "&amp;lt;" becomes "&lt;" and not "<".
+    steps: list[normalizers.Normalizer] = [
+        normalizers.Replace(Regex(_entity(code)), chr(code)) for code in [*CODES, ord("&")]
+    ]
     steps.append(normalizers.Replace(Regex(r"(?i:<br\s*/?>)"), " "))
     return steps
 
 
-def _entity(name: str, code: int) -> normalizers.Normalizer:
+def _entity(code: int) -> str:
+    """The ways to write a character as an entity, as a pattern for both Python and the library."""
     hexadecimal = "".join(f"[{d}{d.upper()}]" if d.isalpha() else d for d in f"{code:x}")
-    return normalizers.Replace(Regex(f"&(?:{name}|#0*{code}|#[xX]0*{hexadecimal});"), chr(code))
+    return f"&(?:{CODES.get(code, 'amp')}|#0*{code}|#[xX]0*{hexadecimal});"
 
 
 def without_surrogates(text: str) -> tuple[str, int]:
     """`text` with each lone surrogate as U+FFFD (one for one, so that spans stay), and their number."""
     return SURROGATE.subn("\ufffd", text)
+
+
+def whole_spans(text: str, spans: list[tuple[int, int]], html: bool) -> list[tuple[int, int]]:
+    """The library's spans, made whole.
+
+    The library places a character that was made of several at one of them: "&amp;" at its semicolon, an "e"
+    and a combining accent at the "e". Here a span takes in all of an entity, all combining marks that stand
+    together (normal forms may put them in another order), and the characters that went into its last one.
+    """
+    if text.isascii() and not (html and ("&" in text or "<" in text)):
+        return spans
+    block = {place: (start, stop) for start, stop in _blocks(text, html) for place in range(start, stop)}
+    whole: list[tuple[int, int]] = []
+    limit = following = len(text)  # where the next unit that shares no character with this one begins
+    for span in reversed(spans):
+        if following >= span[1]:
+            limit = following
+        following, stop = span
+        start = following
+        if stop > start:
+            start, stop = block.get(start, span)[0], block.get(stop - 1, span)[1]
+        while stop < limit and not text[stop].isspace() and text[stop] not in "&<":
+            stop += 1
+        whole.append((start, stop))
+    return whole[::-1]
+
+
+def _blocks(text: str, html: bool) -> Iterator[tuple[int, int]]:
+    """Where characters stand that only make sense together."""
+    if html:
+        yield from (found.span() for found in _ENTITY_OR_BREAK.finditer(text))
+    start = 0
+    for place in range(len(text) + 1):
+        if place == len(text) or not unicodedata.combining(text[place]):
+            if place - start > 1:
+                yield start, place
+            start = place + 1
+
+
+_LESS, _GREATER = (f"(?:{char}|{_entity(ord(char))})" for char in "<>")
+_ENTITY_OR_BREAK = re.compile(
+    "|".join([rf"{_LESS}[bB][rR]\s*/?{_GREATER}", *(_entity(code) for code in [*CODES, ord("&")])])
+)

@@ -58,8 +58,8 @@ def shorten(ids: Ragged, config: TokenizerConfig, where: str | Sequence[str]) ->
     """Rows of at most `config.max_length` units. `where` names the texts in messages, all together or each.
 
     head, tail: the first or last units. head+tail: half from each end (Sun et al. 2019, "How to Fine-Tune
-    BERT"). window: several rows for one text, each half a row further on; `owner` tells whose they are. error: a
-    Problem that names the first such text.
+    BERT"). window: several rows for one text, each half a row further on; `owner` tells whose they are.
+    error: a Problem that names the first such text.
     """
     limit = config.max_length
     if limit < 1:

@@ -2,8 +2,8 @@
 
 A text is *plain* when each of its code points is its own normal form, has a lower case of one code point
 and is neither a combining mark nor a joiner, and when no HTML entity is in it. The kernels do for plain texts
-what the `tokenizers` library does for all, with the same ids (tests hold the two together, over the whole basic
-plane and over real data). Texts that are not plain are left to that library.
+what the `tokenizers` library does for all, with the same ids (tests hold the two together, over the whole
+basic plane and over real data). Texts that are not plain are left to that library.
 
 At first only ASCII counts as plain, which needs a table of 128 entries; `widen` fills it for the whole basic
 plane (a tenth of a second) and is called when a corpus turns out to need it.

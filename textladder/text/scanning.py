@@ -3,8 +3,8 @@
 A row is first read into scratch: `text` (its code points in lower case) and `kind` (what each is to the cut),
 which must have room for one entry more than the row has bytes. Tables have one entry per code point of the
 basic plane: `kinds`, `lower`, `single` (the id of the unit that is this code point alone). A set of units is
-an open-addressing hash table: `slots` [M, 2] (hash, index), `codes` (all units end to end, as code points) and
-`ends` [units + 1].
+an open-addressing hash table: `slots` [M, 2] (hash, index), `codes` (all units end to end, as code points)
+and `ends` [units + 1].
 """
 # ruff: noqa: PLR0917 - numba calls are by position
 

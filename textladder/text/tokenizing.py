@@ -20,7 +20,7 @@ from tokenizers import Regex, decoders, models, pre_tokenizers
 
 from textladder.batch import Ragged
 from textladder.errors import Problem
-from textladder.text.normalizing import normalizer, without_surrogates
+from textladder.text.normalizing import normalizer, whole_spans, without_surrogates
 
 SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")
 UNKNOWN = 1
@@ -71,7 +71,7 @@ class Tokenizer:
 
         if config.units in COUNTED:
             return cls.of_vocabulary(fitting.most_frequent(chunks, config), config)
-        return cls(pipeline(config, fitting.learn(map(to_strings, chunks), config)), config)
+        return cls(pipeline(config, fitting.learn(chunks, config)), config)
 
     @classmethod
     def of_vocabulary(cls, units: Iterable[str], config: TokenizerConfig) -> Tokenizer:
@@ -129,9 +129,9 @@ class Tokenizer:
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """The span (start, end) of each unit, in characters of the text as given.
 
-        Spans are in order. Units that share a character (the bytes of one letter) have the same span.
+        Spans are in order. Units made of the same characters (the bytes of one letter) have the same span.
         """
-        return self._encoding(text).offsets
+        return whole_spans(text, self._encoding(text).offsets, self.config.html)
 
     def pieces(self, text: str) -> list[str]:
         """The units as the vocabulary writes them; <unk> for those that are not in it."""
@@ -217,7 +217,9 @@ def pipeline(config: TokenizerConfig, model: models.Model) -> tokenizers.Tokeniz
             )
             library.decoder = decoders.ByteLevel()
         case "unigram":
-            library.pre_tokenizer = pre_tokenizers.Metaspace()
+            # A "<" alone, so that no piece can be found in the vocabulary as "<s>".
+            steps = [pre_tokenizers.Metaspace(), split("<", "isolated")]
+            library.pre_tokenizer = pre_tokenizers.Sequence(steps)
             library.decoder = decoders.Metaspace()
     if config.units == "wordpiece":
         library.decoder = decoders.WordPiece(cleanup=False)

@@ -1,0 +1,145 @@
+"""A text on its way to numbers, one stage after the other: what `textladder steps` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from textladder.batch import Ragged
+from textladder.errors import Problem
+from textladder.text import bagging
+from textladder.text.stopwords import ENGLISH
+from textladder.text.tokenizing import SPECIAL, UNKNOWN, Tokenizer, TokenizerConfig
+
+MOST_COLUMNS = 12  # units that a terminal shows of a vector
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: its name, what it does in a sentence, and what comes out (JSON-able)."""
+
+    name: str
+    explanation: str
+    value: Any
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def walk(
+    text: str, corpus: Sequence[str] = (), *, config: TokenizerConfig | None = None, language: str = "en"
+) -> list[Stage]:
+    """The stages of one text: normalised, tokens, stop words, lemmas, rare words, ids, one-hot, counts,
+    TF-IDF.
+
+    The vocabulary is that of the text and of `corpus`, further texts: a unit is rare if it occurs in all of
+    them together fewer than `config.min_count` times (1 unless a corpus is given). Lemmas are left out, and
+    the stage says so, where the extra `lemma` is not installed.
+    """
+    config = config or TokenizerConfig(min_count=2 if corpus else 1)
+    tokenizer = Tokenizer.of_vocabulary([], config)
+    spans = [[a, b] for a, b in tokenizer.offsets(text)]
+    tokens = tokenizer.cut(text)
+    stages = [
+        Stage("normalise", _how_normalised(config), tokenizer.normalise(text)),
+        Stage(
+            "tokenise",
+            f"cut into units ({config.units}), each with its place in the text as given",
+            [
+                {"unit": unit, "start": a, "end": b, "text": text[a:b]}
+                for unit, (a, b) in zip(tokens, spans, strict=True)
+            ],
+        ),
+    ]
+    texts = [bagging.without_stop_words(units) for units in [tokens, *map(tokenizer.cut, corpus)]]
+    removed = [unit for unit in tokens if not bagging.is_word(unit) or unit.lower() in ENGLISH]
+    told = f"words that say little on their own, and punctuation, are left out: {' '.join(removed) or 'none'}"
+    stages.append(Stage("stop words", told, texts[0]))
+    try:
+        texts = [bagging.lemmas(units, language) for units in texts]
+        stages.append(Stage("lemmas", "each word in the form that a dictionary lists", texts[0]))
+    except Problem as problem:
+        stages.append(Stage("lemmas", f"left out: {problem.what}. {problem.next_step}", texts[0]))
+    known = bagging.replace_rare(texts, config.min_count)
+    told = f"units found fewer than {config.min_count} times in {len(texts)} texts become {SPECIAL[UNKNOWN]}"
+    stages.append(Stage("rare words", told, known[0]))
+    return stages + _numbers(known)
+
+
+def _numbers(texts: list[list[str]]) -> list[Stage]:
+    units = sorted({unit for text in texts for unit in text} - set(SPECIAL))
+    vocabulary = [*SPECIAL, *units]
+    number = {unit: n for n, unit in enumerate(vocabulary)}
+    ids = Ragged.of([[number[unit] for unit in text] for text in texts])
+    counted = bagging.counts(ids, len(vocabulary))
+    weighted = bagging.tf_idf(counted, bagging.inverse_document_frequency(counted))
+    size = f"{len(vocabulary)} units in the vocabulary"
+    return [
+        Stage("ids", f"each unit's number ({size}; 0 to 3 are {' '.join(SPECIAL)})", ids[0].tolist()),
+        Stage(
+            "one-hot",
+            "one row per unit, with a single 1 in the column of its id",
+            {"columns": vocabulary, "rows": bagging.one_hot(ids[0], len(vocabulary)).astype(int).tolist()},
+        ),
+        Stage("counts", "how often each unit occurs; the order is gone", _named(vocabulary, counted[0])),
+        Stage(
+            "TF-IDF",
+            f"counts times ln((1 + n) / (1 + texts with the unit)) + 1, at length 1; n = {len(texts)}",
+            _named(vocabulary, weighted[0]),
+        ),
+    ]
+
+
+def _named(vocabulary: list[str], row: np.ndarray[Any, Any]) -> dict[str, float]:
+    return {vocabulary[column]: round(float(row[column]), 4) for column in np.flatnonzero(row)}
+
+
+def _how_normalised(config: TokenizerConfig) -> str:
+    done = [
+        "HTML entities decoded" if config.html else "",
+        f"Unicode {config.unicode}" if config.unicode != "none" else "",
+        "lower case" if config.lowercase else "",
+        "accents stripped" if config.accents == "strip" else "",
+    ]
+    return ", ".join(filter(None, done)) or "as it is"
+
+
+def render(stages: Sequence[Stage]) -> None:
+    """The stages as text and tables on the terminal."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    for number, stage in enumerate(stages, 1):
+        console.print(Text.assemble((f"{number}. {stage.name}", "bold"), f"  {stage.explanation}"))
+        table = Table(show_header=True, box=None, pad_edge=False)
+        match stage.value:
+            case {"columns": columns, "rows": rows}:
+                used = [c for c in range(len(columns)) if any(row[c] for row in rows)]
+                for name in ["", *(columns[c] for c in used[:MOST_COLUMNS])]:
+                    table.add_column(Text(name))
+                for row in rows:
+                    name = columns[row.index(1)]
+                    table.add_row(Text(name), *(str(row[c]) for c in used[:MOST_COLUMNS]))
+                console.print(table)
+                left_out = len(columns) - len(used[:MOST_COLUMNS])
+                console.print(Text(f"({left_out} columns are not shown)" if left_out else ""))
+            case dict() as values:
+                for name in values:
+                    table.add_column(Text(name))
+                table.add_row(*(f"{value:g}" for value in values.values()))
+                console.print(table)
+            case [{"unit": _}, *_] as tokens:
+                for token in tokens:
+                    table.add_column(Text(token["unit"]))
+                table.add_row(*(f"{token['start']}-{token['end']}" for token in tokens))
+                console.print(table)
+            case list() as values:
+                console.print(Text("  ".join(map(str, values)) or "(nothing)"))
+            case value:
+                console.print(Text(str(value)))
+        console.print()
