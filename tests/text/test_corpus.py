@@ -121,3 +121,11 @@ def test_a_wrong_row_leaves_nothing_behind(file: Path, tmp_path: Path) -> None:
     with pytest.raises(Problem, match="line 1,502"):
         Corpus.read(open_source(source_rows), tmp_path / "store")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["good.csv", "rows.csv"]
+
+
+def test_a_spool_that_is_cut_off_while_it_is_open(file: Path, tmp_path: Path) -> None:
+    corpus = Corpus.read(open_source(file), tmp_path / "store")
+    os.truncate(tmp_path / "store" / "text.flat", 5)
+    assert [e.texts[0] for e in corpus.examples(np.array([0]))] == ["one"]
+    with pytest.raises(Problem, match="cut off"):
+        list(corpus.examples(np.array([0, 3])))

@@ -1,13 +1,14 @@
 """Ragged columns on disk, memory-mapped: what is tokenised once is read many times, and never held in memory.
 
-A store is a folder: `NAME.flat` and `NAME.offsets` (raw little-endian arrays) per column, `store.json` with their
-types, written last, so that a folder without it is an unfinished store.
+A store is a folder: `NAME.flat` and `NAME.offsets` (raw little-endian arrays) per column, and `store.json` with
+their types, written last, so that a folder without it is an unfinished store.
 """
 
 from __future__ import annotations
 
 import json
 import mmap
+import os
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -17,13 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder.batch import Ragged
+from textladder.errors import Problem
 
 # Pages read since the last release; at this many bytes they are given back, which keeps resident memory flat.
 RELEASE_BYTES = 64 << 20
+TOUCHED_BYTES = 1 << 16  # that a random row of offsets may map
 
 
 class StoreWriter:
-    """Appends chunks of ragged columns to a folder. Use as a context manager: only a clean end makes a store."""
+    """Appends chunks of ragged columns to a folder. A context manager: only a clean end makes a store."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -78,37 +81,54 @@ class Store:
             )
             for name, entry in header.items()
         }
+        self._files = {name: (folder / f"{name}.flat").open("rb", buffering=0) for name in header}
         self._read = 0
 
     @classmethod
     def of(cls, columns: dict[str, Ragged]) -> Store:
         store = cls.__new__(cls)
-        store.columns, store._read = columns, 0
+        store.columns, store._files, store._read = columns, {}, 0
         return store
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else 0
 
     def take(self, rows: NDArray[np.int64]) -> dict[str, Ragged]:
-        """The named rows of every column, copied out of the mapping."""
-        taken = {name: column.take(rows) for name, column in self.columns.items()}
-        self._count(taken)
-        return taken
+        """The named rows of every column, copied."""
+        return {name: self._take(name, np.asarray(rows, np.int64)) for name in self.columns}
+
+    def _take(self, name: str, rows: NDArray[np.int64]) -> Ragged:
+        column = self.columns[name]
+        if name not in self._files or not hasattr(os, "pread"):
+            return column.take(rows)
+        # Read, not mapped: a page that is touched brings its neighbours (64 KiB on Linux) with it.
+        starts, ends = np.asarray(column.offsets[rows]), np.asarray(column.offsets[rows + 1])
+        offsets = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum(ends - starts, out=offsets[1:])
+        self._count(2 * len(rows) * TOUCHED_BYTES)
+        file, size = self._files[name].fileno(), column.flat.itemsize
+        spans = zip(((ends - starts) * size).tolist(), (starts * size).tolist(), strict=True)
+        flat = b"".join([os.pread(file, length, start) for length, start in spans])
+        if len(flat) != offsets[-1] * size:
+            raise Problem(
+                str(self._files[name].name), "the file was cut off.", "Remove its folder; run again."
+            )
+        return Ragged(np.frombuffer(flat, column.flat.dtype), offsets)
 
     def slice(self, start: int, stop: int) -> dict[str, Ragged]:
         """Rows start..stop of every column, as views."""
-        taken = {name: column.slice(start, stop) for name, column in self.columns.items()}
-        self._count(taken)
-        return taken
+        parts = {name: column.slice(start, stop) for name, column in self.columns.items()}
+        self._count(sum(part.flat.nbytes + part.offsets.nbytes for part in parts.values()))
+        # Plain arrays over the mapping: indexing a memmap makes a memmap, which takes ten times as long.
+        return {name: Ragged(np.asarray(p.flat), np.asarray(p.offsets)) for name, p in parts.items()}
 
-    def _count(self, taken: dict[str, Ragged]) -> None:
-        # A random row touches whole pages, so a row counts as at least one.
-        self._read += sum(max(part.flat.nbytes, len(part) * mmap.PAGESIZE) for part in taken.values())
+    def _count(self, number: int) -> None:
+        self._read += number
         if self._read >= RELEASE_BYTES:
             self.release()
 
     def release(self) -> None:
-        """Give the pages that were read back to the system; they stay in its cache and are mapped again on use."""
+        """Give the pages that were read back to the system; they stay in its cache until they are used again."""
         self._read = 0
         for column in self.columns.values():
             for array in (column.flat, column.offsets):
