@@ -1,7 +1,7 @@
 """Ragged columns on disk, memory-mapped: what is tokenised once is read many times, and never held in memory.
 
-A store is a folder: `NAME.flat` and `NAME.offsets` (raw little-endian arrays) per column, and `store.json` with
-their types, written last, so that a folder without it is an unfinished store.
+A store is a folder: `NAME.flat` and `NAME.offsets` (raw little-endian arrays) per column, and `store.json`
+with their types, written last, so that a folder without it is an unfinished store.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class Store:
             self.release()
 
     def release(self) -> None:
-        """Give the pages that were read back to the system; they stay in its cache until they are used again."""
+        """Give the pages that were read back to the system; they stay in its cache until used again."""
         self._read = 0
         for column in self.columns.values():
             for array in (column.flat, column.offsets):
