@@ -7,7 +7,13 @@ import pytest
 from sklearn import metrics as oracle
 
 from textladder.metrics import classification as ours
-from textladder.metrics.reports import choose_thresholds, score_multi, score_single
+from textladder.metrics.reports import (
+    MULTI_HEADLINES,
+    choose_thresholds,
+    score_multi,
+    score_single,
+    thresholds_for,
+)
 
 AVERAGES = {"macro": ours.macro_f1, "micro": ours.micro_f1, "weighted": ours.weighted_f1}
 NAN = float("nan")
@@ -156,6 +162,25 @@ def test_chosen_thresholds_are_the_best_there_are():
 
         best = max(f1(t) for t in np.linspace(0.005, 0.995, 100))
         assert f1(thresholds[label]) == pytest.approx(best)
+
+
+def test_thresholds_serve_the_metric():
+    gold, probabilities = draw_sets(5, 200, 6)
+    found = {metric: thresholds_for(probabilities, gold, metric) for metric in MULTI_HEADLINES}
+    scores = {
+        (metric, name): score_multi(
+            probabilities, probabilities >= found[metric], gold, list("abcdef")
+        ).values[name]
+        for metric in found
+        for name in found
+    }
+    assert scores["macro_f1", "macro_f1"] == max(scores[metric, "macro_f1"] for metric in found)
+    assert len(set(found["micro_f1"])) == 1
+    shared = [
+        ours.micro_f1(ours.counts_of_sets(gold, probabilities >= t)) for t in np.linspace(0.005, 0.995, 100)
+    ]
+    assert scores["micro_f1", "micro_f1"] == pytest.approx(max(shared))
+    assert set(found["subset_accuracy"]) == {0.5}
 
 
 def test_thresholds_of_texts_that_all_have_the_label():

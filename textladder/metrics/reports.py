@@ -113,6 +113,21 @@ def statistic_multi(gold: NDArray[np.bool_], chosen: NDArray[np.bool_], metric: 
     return f1_statistic_of_sets(gold, chosen, F1[metric])
 
 
+def thresholds_for(probabilities: Floats, gold: NDArray[np.bool_], metric: str) -> Floats:
+    """The thresholds [L] that serve one of MULTI_HEADLINES best on these texts, [n, L] twice.
+
+    Macro and weighted F1: the best F1 of each label. Micro F1: one threshold for all labels, because a label
+    that the model cannot tell has its best F1 when it is given to every text, which spoils the sum. Subset
+    accuracy: 0.5, the likeliest set of labels if they are independent.
+    """
+    labels = probabilities.shape[1]
+    if metric == "subset_accuracy":
+        return np.full(labels, 0.5)
+    if metric == "micro_f1":
+        return np.repeat(choose_thresholds(probabilities.reshape(-1, 1), gold.reshape(-1, 1)), labels)
+    return choose_thresholds(probabilities, gold)
+
+
 def choose_thresholds(probabilities: Floats, gold: NDArray[np.bool_]) -> Floats:
     """Per label the threshold [L] with the highest F1 on these texts, [n, L] twice: a label is chosen where
     its probability is at least the threshold.

@@ -139,7 +139,7 @@ class Classify(Task):
         return probabilities.cpu().numpy()
 
     def finish(self, outcomes: NDArray[np.float32], examples: Sequence[Example]) -> None:
-        """Fit the temperature and, for multi-label, choose per label the threshold with the best F1 on dev.
+        """Fit the temperature and, for multi-label, choose the thresholds that serve the headline on dev.
 
         Probabilities give back their logits up to the present temperature, so no second pass is needed.
         """
@@ -150,7 +150,7 @@ class Classify(Task):
             z = calibration.log_odds_of_sigmoid(outcomes)  # [n, L]
             pairs = np.stack([np.zeros(z.size), z.ravel()], axis=1)  # sigmoid(z) is softmax(0, z)
             change = calibration.fit_temperature(pairs, gold.ravel().astype(np.int64))
-            chosen = reports.choose_thresholds(1 / (1 + np.exp(-z / change)), gold)
+            chosen = reports.thresholds_for(1 / (1 + np.exp(-z / change)), gold, self.headline)
             self.thresholds.copy_(torch.from_numpy(chosen))
         self.temperature.mul_(change)
 
@@ -235,7 +235,7 @@ class Classify(Task):
         """The labels that reach their threshold, [n, L], and where the thresholds come from."""
         assert self.thresholds is not None
         if bool(self.thresholds.isnan().any()):
-            return outcomes >= reports.choose_thresholds(outcomes, gold), "these-texts"
+            return outcomes >= reports.thresholds_for(outcomes, gold, self.headline), "these-texts"
         return outcomes >= self.thresholds.cpu().numpy(), "dev"
 
 

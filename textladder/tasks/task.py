@@ -48,6 +48,11 @@ class Task(nn.Module):
         measured by."""
         raise NotImplementedError
 
+    def targets(self, targets: Sequence[Any], wheres: Sequence[str]) -> Ragged:
+        """Targets of Examples as ragged integers, the column "label" of the store. Raises Problem, with the
+        place of `wheres`, for one that training did not know."""
+        raise NotImplementedError
+
     def collate(self, columns: dict[str, Ragged]) -> Batch:
         """Rows of those columns to one batch of tensors."""
         raise NotImplementedError
