@@ -1,4 +1,4 @@
-"""A compare folder as a real comparison leaves it, with invented answers: 4 rungs, 300 texts, one seed each."""
+"""A compare folder as a real comparison leaves it, with invented answers: 4 rungs, 300 texts."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Figures of a comparison as plotly figures, from plain dicts. They serve the page and notebooks alike.
 
 Colours belong to rungs and stay the same in every figure; marks differ in shape too, for those who see no
-colours and for paper. Backgrounds are transparent and text has no colour of its own, so that a page may be dark.
+colours and for paper. Backgrounds are transparent and text has no colour of its own: a page may be dark.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def learning(checks: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, x: 
                 "line": {"color": look[rung]["colour"], "dash": look[rung]["dash"], "width": 2},
                 "marker": {
                     "symbol": look[rung]["symbol"],
-                    "size": [11 if i == kept else 5 for i in range(len(points))],
+                    "size": [13 if i == kept else 6 for i in range(len(points))],
                 },
                 "name": _plain(rung),
                 "hovertemplate": f"{_plain(rung)}: %{{y:.3f}} at %{{x:.3g}}<extra></extra>",
@@ -158,7 +158,7 @@ def data_curve(curves: Mapping[str, Mapping[str, Any]], metric: str, rungs: Sequ
 
 
 def confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> Figure:
-    """Gold labels in rows, predictions in columns; colour is the share of the row: rare labels are seen too."""
+    """Gold labels in rows, predictions in columns; colour is the share of the row."""
     shares = [[round(count / max(sum(row), 1), 4) for count in row] for row in matrix]
     named = [_plain(_short(label)) for label in labels]
     figure = _figure(
@@ -166,7 +166,7 @@ def confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> Figure:
             {
                 "type": "heatmap",
                 "z": shares,
-                "customdata": [list(row) for row in matrix],
+                "text": [list(row) for row in matrix],
                 "x": list(range(len(labels))),
                 "y": list(range(len(labels))),
                 "zmin": 0,
@@ -176,8 +176,8 @@ def confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> Figure:
                 "xgap": 1,
                 "ygap": 1,
                 # Up to this many labels the numbers can be read in the cells.
-                **({"texttemplate": "%{customdata}"} if len(labels) <= 20 else {}),
-                "hovertemplate": "%{customdata} of %{y} answered as %{x} (%{z:.0%})<extra></extra>",
+                **({"texttemplate": "%{text}"} if len(labels) <= 20 else {}),
+                "hovertemplate": "%{text} of %{y} answered as %{x} (%{z:.0%})<extra></extra>",
             }
         ],
         "predicted",
@@ -191,10 +191,10 @@ def confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> Figure:
 
 
 def reliability(table: Sequence[Mapping[str, float]], rung: str, rungs: Sequence[str]) -> Figure:
-    """How often answers of a confidence are right. table: rows with confidence, accuracy, count (and perhaps
-    the bin's from, to). On the diagonal confidence means what it says; below it the rung is too sure."""
+    """How often answers of a confidence are right. table: one row per bin with from, to,
+    confidence, accuracy (means) and count.
+    On the diagonal confidence means what it says; below it the rung is too sure of itself."""
     colour = style(rungs)[rung]["colour"]
-    width = [row.get("to", 0.0) - row.get("from", 0.0) or 0.05 for row in table]
     figure = _figure(
         [
             {
@@ -207,12 +207,13 @@ def reliability(table: Sequence[Mapping[str, float]], rung: str, rungs: Sequence
             },
             {
                 "type": "bar",
-                "x": [row["confidence"] for row in table],
+                "x": [(row["from"] + row["to"]) / 2 for row in table],
                 "y": [row["accuracy"] for row in table],
-                "width": [0.9 * one for one in width],
+                "width": [0.9 * (row["to"] - row["from"]) for row in table],
                 "marker": {"color": colour, "opacity": 0.75},
-                "customdata": [row["count"] for row in table],
-                "hovertemplate": "%{customdata} texts: confidence %{x:.2f}, right %{y:.2f}<extra></extra>",
+                "customdata": [[row["count"], row["confidence"]] for row in table],
+                "hovertemplate": "%{customdata[0]} texts: confidence %{customdata[1]:.2f}, "
+                "right %{y:.2f}<extra></extra>",
             },
         ],
         "confidence",

@@ -112,7 +112,7 @@ def draw(material: Material) -> dict[str, Figure]:
 
 
 def most_confused(confusion: Mapping[str, Any], limit: int) -> tuple[list[str], list[list[int]]]:
-    """Labels and matrix, cut to the `limit` labels with most errors (as gold or as answer), in their order."""
+    """Labels and matrix, cut to the `limit` labels with most errors (as gold or answer), in their order."""
     labels, matrix = confusion["labels"], confusion["gold_by_predicted"]
     if len(labels) <= limit:
         return list(labels), [list(row) for row in matrix]

@@ -58,8 +58,9 @@ def answer(material: Material, drawn: Mapping[str, Any]) -> str:
     pick = material.comparison["pick"]
     return (
         f'<div class="answer"><p><strong>Use {esc(pick["rung"])}.</strong> {esc(pick["reason"])}</p>'
-        f'<p class="soft">The model lies in <code>{esc(pick["model"])}</code>, ready to use. The rule: the cheapest '
-        "rung that is not significantly worse (paired test, Holm-adjusted p &lt; 0.05) than the best on dev. "
+        f'<p class="soft">The model lies in <code>{esc(pick["model"])}</code>, ready to use. The rule: the '
+        "cheapest rung that is not significantly worse (paired test, Holm-adjusted p &lt; 0.05) than the "
+        "best on dev. "
         "“Not significantly worse” is not “as good”: the interval says how far it may fall behind.</p></div>"
     )
 
@@ -101,7 +102,8 @@ def table(material: Material, drawn: Mapping[str, Any]) -> str:
         f"<tbody>{''.join(body)}</tbody></table></div>"
         '<p class="soft" id="legend">Brackets and bars: 95 % bootstrap interval over test texts. '
         f"{seeds} To best: paired difference to the best rung on dev, on the same texts; p is Holm-adjusted. "
-        "Cost: geometric mean of the ratios to the cheapest rung in latency (p50), training seconds and size. "
+        "Cost: geometric mean of the ratios to the cheapest rung in latency (p50), training seconds and "
+        "size. "
         "Front: no other rung is both better and cheaper in it. Click a heading to sort.</p>"
     )
 
@@ -167,7 +169,7 @@ def learning(material: Material, drawn: Mapping[str, Any]) -> str:
         _figure("learning-seconds", "Dev score by seconds of training"),
     ]
     return (
-        '<p class="soft">The larger mark is the state that was kept: the best on dev. First seed of each rung.</p>'
+        '<p class="soft">The larger mark is the state that was kept: the best on dev. First seed of each.</p>'
         f'<div class="pair">{"".join(shown)}</div>'
     )
 
@@ -179,7 +181,7 @@ def data_size(material: Material, drawn: Mapping[str, Any]) -> str:
     first = material.comparison["pick"]["rung"]
     ordered = sorted(curves, key=lambda rung: rung != first)
     told = "".join(f"<li><b>{esc(rung)}</b>: {esc(curves[rung]['verdict'])}</li>" for rung in ordered)
-    return f"{_figure('data', 'Test score by number of training texts')}<ul>{told}</ul>"
+    return f"{_figure('data', 'Test score by number of training texts', matrix=True)}<ul>{told}</ul>"
 
 
 def confusion(material: Material, drawn: Mapping[str, Any]) -> str:
@@ -191,9 +193,9 @@ def confusion(material: Material, drawn: Mapping[str, Any]) -> str:
 
     cut = f" Of {labels} labels the {LABELS} with most errors are shown." if labels > LABELS else ""
     return (
-        f'<p class="soft">Rows are the gold labels; colour is the share of the row, numbers are texts.{cut}</p>'
+        f'<p class="soft">Rows: gold labels; colour: share of the row; numbers: texts.{cut}</p>'
         + _chooser(material, "confusion", drawn)
-        + _figure("confusion", "Confusion matrix of the rung chosen above", own=False)
+        + _figure("confusion", "Confusion matrix of the rung chosen above", own=False, matrix=True)
         + _per_label(material)
     )
 
@@ -236,18 +238,18 @@ def calibration(material: Material, drawn: Mapping[str, Any]) -> str:
         f"<p>Expected calibration error (0 is perfect): {errors}.</p>"
         '<p class="soft">Below the dotted line a rung is surer than it should be.</p>'
         + _chooser(material, "calibration", drawn)
-        + _figure("calibration", "Reliability diagram of the rung chosen above", own=False)
+        + _figure("calibration", "Reliability diagram of the rung chosen above", own=False, matrix=True)
     )
 
 
 def hardest(material: Material, drawn: Mapping[str, Any]) -> str:
     found = material.findings
-    shown = "".join(_example(one) for one in found.hardest)
     return (
-        f"<p>Every rung is right on {found.all_right:,} of {found.texts:,} test texts, none on {found.all_wrong:,}.</p>"
-        f'<p class="soft">The {len(found.hardest)} that most rungs get wrong, the most confident errors first. A text '
-        "that all get wrong with confidence is worth a look at its label.</p>"
-        f"{shown}"
+        f"<p>Every rung is right on {found.all_right:,} of {found.texts:,} test texts, none on "
+        f"{found.all_wrong:,}.</p>"
+        f'<p class="soft">The {len(found.hardest)} that most rungs get wrong, the most confident first. '
+        "A text that all get wrong with confidence is worth a look at its label.</p>"
+        + _examples(found.hardest)
     )
 
 
@@ -261,14 +263,14 @@ def disagreement(material: Material, drawn: Mapping[str, Any]) -> str:
         only_first, only_second, both = found.pair_counts
         told = (
             f"<h3>{first}, the pick, and {second}, the best on dev</h3>"
-            f"<p>They differ on {only_first + only_second + both:,} texts: only {first} is right on {only_first:,}, only "
-            f"{second} on {only_second:,}, neither on {both:,}.</p>"
-            f'<p class="soft">The {len(found.between)} on which both are surest of their different answers.</p>'
-            + "".join(_example(one, found.pair) for one in found.between)
+            f"<p>They differ on {only_first + only_second + both:,} texts: only {first} is right on "
+            f"{only_first:,}, only {second} on {only_second:,}, neither on {both:,}.</p>"
+            f'<p class="soft">The {len(found.between)} on which both are surest of what they answer.</p>'
+            + _examples(found.between, found.pair)
         )
     return (
         '<p class="soft">Share of test texts on which two rungs give different answers.</p>'
-        + _figure("disagreement", "Matrix of disagreement between rungs")
+        + _figure("disagreement", "Matrix of disagreement between rungs", matrix=True)
         + told
     )
 
@@ -319,7 +321,7 @@ def environment(material: Material, drawn: Mapping[str, Any]) -> str:
     return _pairs(items)
 
 
-# --- small pieces ------------------------------------------------------------------------------------------------
+# --- small pieces --------------------------------------------------------------------------------------
 
 
 def esc(text: str) -> str:
@@ -335,29 +337,38 @@ def _labels(labels: Iterable[str]) -> str:
     return ", ".join(map(bdi, labels)) or "(none)"
 
 
+def _examples(found: Iterable[Finding], rungs: tuple[str, ...] | None = None) -> str:
+    return f'<div class="examples">{"".join(_example(one, rungs) for one in found)}</div>'
+
+
 def _example(found: Finding, rungs: tuple[str, ...] | None = None) -> str:
     rest = len(found.text) - LONGEST
     more = f' <span class="soft">… and {rest:,} characters more</span>' if rest > 0 else ""
     told = "".join(_answer(rung, found.answers[rung]) for rung in rungs or found.answers)
     return (
         f'<article class="example"><blockquote dir="auto">{esc(found.text[:LONGEST])}{more}</blockquote>'
-        f'<div class="soft">{esc(found.where)} · label: <b>{_labels(found.gold)}</b></div><ul>{told}</ul></article>'
+        f'<div class="soft">{esc(found.where)} · label: <b>{_labels(found.gold)}</b></div>'
+        f"<ul>{told}</ul></article>"
     )
 
 
 def _answer(rung: str, said: Answer) -> str:
     mark = (
-        '<span class="ok">✓<span hidden> right</span></span>' if said.correct else '<span class="no">✗</span>'
+        '<span class="ok" role="img" aria-label="right">✓</span>'
+        if said.correct
+        else '<span class="no" role="img" aria-label="wrong">✗</span>'
     )
-    sure = "" if said.confidence is None else f" {said.confidence:.2f}"
+    sure = "" if said.confidence is None else f" ({said.confidence:.2f})"
     return f"<li>{mark} {esc(rung)}: {_labels(said.predicted)}{sure}</li>"
 
 
-def _figure(name: str, told: str, *, own: bool = True) -> str:
-    """A place for a figure; `own` False where a chooser says which."""
+def _figure(name: str, told: str, *, own: bool = True, matrix: bool = False) -> str:
+    """A place for a figure; `own` False where a chooser says which; `matrix`: about square."""
     which = f' data-figure="{name}"' if own else ""
+    kind = ' class="matrix"' if matrix else ""
     return (
-        f'<figure><div class="figure" id="figure-{name}"{which} role="img" aria-label="{esc(told)}"></div>'
+        f'<figure{kind}><div class="figure" id="figure-{name}"{which} role="img" '
+        f'aria-label="{esc(told)}"></div>'
         f"<figcaption>{esc(told)}</figcaption></figure>"
     )
 

@@ -1,0 +1,181 @@
+"""The page: one file, nothing loaded from elsewhere, everything escaped, all sections there."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.inspection.synthetic import LABELS, make
+from textladder.errors import Problem
+from textladder.inspection import figures
+from textladder.inspection.page import EXAMPLES, most_confused, write_page
+
+VOID = {"meta", "br", "img", "link", "input", "hr"}
+
+
+class Reader(HTMLParser):
+    """Collects tags and attributes; fails on tags that do not nest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.scripts: dict[str, str] = {}
+        self.script = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.script = dict(attrs).get("id") or "code" if tag == "script" else ""
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+        self.script = ""
+
+    def handle_data(self, data: str) -> None:
+        if self.script:
+            self.scripts[self.script] = self.scripts.get(self.script, "") + data
+        elif not self.open or self.open[-1] != "style":
+            self.text.append(data)
+
+
+def read(path: Path) -> Reader:
+    reader = Reader()
+    reader.feed(path.read_text("utf-8"))
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], Reader]:
+    folder = tmp_path_factory.mktemp("compare")
+    comparison = make(folder)
+    path = write_page(folder, comparison)
+    return path, comparison, read(path)
+
+
+def test_nothing_is_loaded_from_elsewhere(made: tuple[Path, dict[str, Any], Reader]) -> None:
+    path, _, page = made
+    for tag, attributes in page.tags:
+        assert tag not in {"link", "img", "iframe"}
+        assert "src" not in attributes
+        assert (attributes.get("href") or "#").startswith("#")
+        assert not any(name.startswith("on") for name in attributes), "no handler in an attribute"
+    policy = next(a["content"] for t, a in page.tags if t == "meta" and "http-equiv" in a)
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+    assert not re.search(r"https?://|@import|url\(", path.read_text("utf-8"))
+    assert path.stat().st_size < 2_300_000
+
+
+def test_all_sections_are_there_and_linked(made: tuple[Path, dict[str, Any], Reader]) -> None:
+    page = made[2]
+    anchors = {a["id"] for t, a in page.tags if t == "section"}
+    assert anchors == {
+        "answer", "table", "cost", "learning", "data-size", "confusion", "calibration", "hardest",
+        "disagreement", "data", "repeat", "environment",
+    }  # fmt: skip
+    assert {a["href"] for t, a in page.tags if t == "a"} == {f"#{anchor}" for anchor in anchors}
+
+
+def test_texts_and_labels_are_escaped(made: tuple[Path, dict[str, Any], Reader]) -> None:
+    path, _, page = made
+    source = path.read_text("utf-8")
+    assert "<script>alert" not in source
+    assert "<b>bold" not in source
+    assert LABELS[-1] in "".join(page.text)
+    assert sum(t == "script" for t, _ in page.tags) == 3
+    assert "Some Processor <8 cores>" in "".join(page.text)
+
+
+def test_every_figure_asked_for_is_there(made: tuple[Path, dict[str, Any], Reader]) -> None:
+    page = made[2]
+    specs = json.loads(page.scripts["figures"])
+    asked = {a["data-figure"] for _, a in page.tags if "data-figure" in a}
+    asked |= {a["value"] for t, a in page.tags if t == "option"}
+    assert asked <= set(specs)
+    assert len([name for name in asked if str(name).startswith("confusion-")]) == 4
+    for _, attributes in page.tags:
+        if attributes.get("class") == "figure":
+            assert attributes["role"] == "img"
+            assert attributes["aria-label"]
+
+
+def test_plotly_is_there_once_and_whole(made: tuple[Path, dict[str, Any], Reader]) -> None:
+    code = gzip.decompress(base64.b64decode(made[2].scripts["plotly"])).decode("utf-8")
+    assert "Plotly" in code
+    assert len(code) > 1_000_000
+
+
+def test_the_answer_the_table_and_the_command(made: tuple[Path, dict[str, Any], Reader]) -> None:
+    _, comparison, page = made
+    text = "".join(page.text)
+    assert comparison["pick"]["reason"] in text
+    assert comparison["command"] in text
+    assert comparison["stopped"]["rnn"] in text
+    assert "12 exact duplicates were left out of train" in text
+    assert "3 of train" in text  # texts cut
+    rows = [
+        a["data-value"] for t, a in page.tags if t == "th" and a.get("scope") == "row" and "data-value" in a
+    ]
+    assert rows == [*[r["rung"] for r in comparison["rows"]], "rnn"]
+
+
+def test_examples_are_capped_and_long_texts_cut(tmp_path: Path) -> None:
+    comparison = make(tmp_path, texts=600, curve=False)
+    page = read(write_page(tmp_path, comparison))
+    assert sum(t == "article" for t, _ in page.tags) <= 2 * EXAMPLES
+    assert "data-size" not in {a.get("id") for _, a in page.tags}
+
+
+def test_one_rung_alone_has_a_page(tmp_path: Path) -> None:
+    comparison = make(tmp_path, curve=False)
+    comparison["runs"] = {"bow": comparison["runs"]["bow"]}
+    comparison["rows"] = [r for r in comparison["rows"] if r["rung"] == "bow"]
+    comparison["pick"]["rung"] = comparison["best"] = "bow"
+    page = read(write_page(tmp_path, comparison))
+    assert "disagreement" not in {a.get("id") for _, a in page.tags}
+
+
+def test_lone_surrogates_can_be_written(tmp_path: Path) -> None:
+    comparison = make(tmp_path, curve=False)
+    for file in tmp_path.glob("runs/*/predictions.jsonl"):
+        lines = file.read_text("utf-8").splitlines()
+        broken = [json.dumps(json.loads(line) | {"text": "\ud800"}) for line in lines]
+        file.write_text("\n".join(broken) + "\n", "utf-8")
+    comparison["data"]["notes"] = ["a lone \udc00"]
+    assert "a lone ?" in "".join(read(write_page(tmp_path, comparison)).text)
+
+
+def test_a_missing_run_is_a_problem(tmp_path: Path) -> None:
+    comparison = make(tmp_path, curve=False)
+    (tmp_path / "runs/cnn-seed1/predictions.jsonl").unlink()
+    with pytest.raises(Problem, match="cannot be read"):
+        write_page(tmp_path, comparison)
+
+
+def test_a_large_confusion_keeps_the_labels_with_most_errors() -> None:
+    matrix = [[5, 0, 0], [0, 5, 2], [0, 1, 5]]
+    labels, kept = most_confused({"labels": ["a", "b", "c"], "gold_by_predicted": matrix}, 2)
+    assert labels == ["b", "c"]
+    assert kept == [[5, 2], [1, 5]]
+
+
+def test_figures_are_valid_plotly_and_keep_a_rungs_colour(made: tuple[Path, dict[str, Any], Reader]) -> None:
+    comparison = made[1]
+    rungs = [r["rung"] for r in comparison["rows"]]
+    shown = figures.trade_off(comparison, "latency_p50_ms").to_dict()
+    colours = {t["name"]: t["marker"]["color"] for t in shown["data"] if "marker" in t}
+    assert colours == {rung: look["colour"] for rung, look in figures.style(rungs).items()}
+    confusion = figures.confusion(["a", "b"], [[3, 1], [0, 4]]).to_dict()["data"][0]
+    assert [list(r) for r in confusion["z"]] == [[0.75, 0.25], [0.0, 1.0]]
