@@ -1,25 +1,31 @@
 """Several processes, one result: the only file that names `torch.distributed`.
 
 On one process every function here is the identity, so callers never ask how many there are. Started by
-`torchrun`, the processes share the rows of each batch; sums of totals and counts make the gradient exactly the
-one that a single process would have taken.
+`torchrun`, the processes share the rows of each batch; sums of totals and counts make the gradient exactly
+the one that a single process would have taken.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from textladder.errors import Problem
+
+T = TypeVar("T")
+
 
 def start() -> None:
     """Join the other processes, if a launcher such as `torchrun` started several."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
-        dist.init_process_group()  # no backend named: torch picks one per device (gloo, nccl)
+        with _reaching():
+            dist.init_process_group()  # no backend named: torch picks one per device (gloo, nccl)
 
 
 def stop() -> None:
@@ -40,9 +46,23 @@ def is_main() -> bool:
     return rank() == 0
 
 
+@contextmanager
+def _reaching() -> Iterator[None]:
+    """A process that has ended breaks the connections of the others: they end too, and say why."""
+    try:
+        yield
+    except RuntimeError as error:  # dist.DistBackendError and DistNetworkError are RuntimeErrors
+        raise Problem(
+            f"process {rank()}",
+            "another process cannot be reached any more.",
+            "Read what that process said; then run the same command with --resume.",
+        ) from error
+
+
 def barrier() -> None:
     if size() > 1:
-        dist.barrier()
+        with _reaching():
+            dist.barrier()
 
 
 def share(value: Any) -> Any:
@@ -50,7 +70,8 @@ def share(value: Any) -> Any:
     if size() == 1:
         return value
     box = [value]
-    dist.broadcast_object_list(box, src=0)
+    with _reaching():
+        dist.broadcast_object_list(box, src=0)
     return box[0]
 
 
@@ -59,31 +80,59 @@ def gather(value: Any) -> list[Any]:
     if size() == 1:
         return [value]
     values: list[Any] = [None] * size()
-    dist.all_gather_object(values, value)
+    with _reaching():
+        dist.all_gather_object(values, value)
     return values
+
+
+def on_main(action: Callable[[], T]) -> T:
+    """What `action` gives on the first process, which alone runs it, on every process; its Problem too."""
+    if size() == 1:
+        return action()
+    outcome: tuple[Any, Problem | None] = (None, None)
+    if is_main():
+        try:
+            outcome = action(), None
+        except Problem as error:
+            outcome = None, error
+    value, problem = share(outcome)
+    if problem is not None:
+        raise problem
+    return value
 
 
 def total(*numbers: float) -> tuple[float, ...]:
     """Each number summed over the processes."""
-    if size() == 1:
-        return numbers
-    sums = torch.tensor(numbers, dtype=torch.float64)
-    dist.all_reduce(sums)
-    return tuple(sums.tolist())
+    return numbers if size() == 1 else _reduced(numbers, dist.ReduceOp.SUM)
+
+
+def largest(number: float) -> float:
+    """The largest of the processes' numbers."""
+    return number if size() == 1 else _reduced((number,), dist.ReduceOp.MAX)[0]
+
+
+def _reduced(numbers: tuple[float, ...], operation: Any) -> tuple[float, ...]:
+    values = torch.tensor(numbers, dtype=torch.float64)
+    with _reaching():
+        dist.all_reduce(values, operation)
+    return tuple(values.tolist())
 
 
 def sum_gradients(parameters: Iterable[Tensor]) -> None:
-    """Replace each gradient by its sum over the processes. Dense ones travel as one buffer; sparse row gradients
-    (large embedding tables) travel as the rows that were touched."""
+    """Replace each gradient by its sum over the processes. Dense ones travel as one buffer; sparse row
+    gradients (large embedding tables) travel as the rows that were touched."""
     if size() == 1:
         return
     tensors = list(parameters)
+    # A process without rows has no gradient and cannot tell which of them are sparse.
     sparse = [any(flags) for flags in zip(*gather([_is_sparse(p) for p in tensors]), strict=True)]
     dense = [p for p, rows in zip(tensors, sparse, strict=True) if not rows]
-    buffer = torch.cat([(p.grad if p.grad is not None else torch.zeros_like(p)).flatten() for p in dense])
-    dist.all_reduce(buffer)
-    for parameter, part in zip(dense, buffer.split([p.numel() for p in dense]), strict=True):
-        parameter.grad = part.view_as(parameter)
+    if dense:
+        buffer = torch.cat([(p.grad if p.grad is not None else torch.zeros_like(p)).flatten() for p in dense])
+        with _reaching():
+            dist.all_reduce(buffer)
+        for parameter, part in zip(dense, buffer.split([p.numel() for p in dense]), strict=True):
+            parameter.grad = part.view_as(parameter)
     for parameter in (p for p, rows in zip(tensors, sparse, strict=True) if rows):
         _sum_rows(parameter)
 

@@ -1,9 +1,10 @@
 """scikit-learn estimators: three lines of Python to a trained model. Thin over `run` and `model`.
 
-They follow scikit-learn's conventions (get_params, clone, Pipeline, GridSearchCV, cross_val_score). X is a sequence
-of strings, not a matrix.
+They follow scikit-learn's conventions (get_params, clone, Pipeline, GridSearchCV, cross_val_score). X is a
+sequence of strings, not a matrix.
 """
 
+# ruff: noqa: N803  X is what scikit-learn calls it
 from __future__ import annotations
 
 import tempfile
@@ -14,13 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import NotFittedError
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from textladder import recipe, run
 from textladder.model import Model
 from textladder.preparing import Data, Part
 from textladder.recipe import Recipe
+from textladder.tasks.classify import Classify
 from textladder.terminal import Terminal
 from textladder.text.corpus import Corpus
 from textladder.text.splitting import split
@@ -30,13 +32,13 @@ from textladder.trainer import pick_device
 class TextClassifier(ClassifierMixin, BaseEstimator):
     """A rung of the ladder as a classifier of strings.
 
-    rung: a name from `textladder rungs`, or the path of a recipe file. units: what a text is cut into (None: the
-    rung's own). settings: {"encoder.hidden_dim": 256, ...}, as `--set`. dev_share: share of the training texts held
-    out to stop early and to calibrate. seed: of everything random. device: "auto", "cpu", ... vectors: word vectors
-    in text format for the embedding. verbose: True prints progress on stderr.
+    rung: a name from `textladder rungs`, or the path of a recipe file. units: what a text is cut into (None:
+    the rung's own). settings: {"encoder.hidden_dim": 256, ...}, as `--set`. dev_share: share of the training
+    texts held out to stop early and to calibrate. seed: of everything random. device: "auto", "cpu", ...
+    vectors: word vectors in text format for the embedding. verbose: True prints progress on stderr.
 
-    After fit: `classes_` (labels, sorted), `model_` (textladder.model.Model), `history_` (dev scores).
-    For several labels per text give y as a sequence of sequences of strings; predict returns lists of labels.
+    After fit: `classes_` (labels, sorted), `model_` (textladder.model.Model), `history_` (dev scores). For
+    several labels per text give y as a sequence of sequences of strings; predict returns lists of labels.
     """
 
     def __init__(
@@ -55,11 +57,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.seed, self.device, self.vectors, self.verbose = seed, device, vectors, verbose
 
     def fit(self, X: Sequence[str], y: Sequence[Any]) -> TextClassifier:
-        """Train on texts X and their labels y (strings, or numbers). Raises ValueError for what is not that, Problem
-        for data that nothing can be learned from."""
+        """Train on texts X and their labels y: strings or numbers, or a list of labels for each text. Raises
+        ValueError for what is not that and for one class only, Problem for what the rung cannot do."""
         texts = _texts(X)
         names = self._learn_classes(y, len(texts))
         chosen = self._recipe()
+        if not 0 <= self.dev_share < 1:
+            raise ValueError(f"dev_share is a share from 0 to below 1, not {self.dev_share}.")
         with tempfile.TemporaryDirectory(prefix="textladder-") as work:
             data = _split(chosen, Corpus.of(texts, names), self.dev_share)
             reporter = Terminal() if self.verbose else None
@@ -71,31 +75,43 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Sequence[str]) -> Any:
         """Labels, one per text; for several labels per text a list of lists."""
-        said = self.model_.task.decide(self._probabilities(X))
-        if self.model_.labels["kind"] == "multi":
+        probabilities = self._probabilities(X)
+        task = self.model_.task
+        assert isinstance(task, Classify)
+        said = task.decide(probabilities)
+        if self._multi:
             return [list(labels) for labels in said]
         return self.classes_[np.array([self._index[label] for label in said], dtype=int)]
 
     def predict_proba(self, X: Sequence[str]) -> NDArray[np.float64]:
         """[n, labels] calibrated probabilities, columns in the order of `classes_`."""
-        self._is_fitted()
+        check_is_fitted(self)
         return self._probabilities(X)[:, self._columns].astype(np.float64)
+
+    def score(self, X: Sequence[str], y: Sequence[Any], sample_weight: Any = None) -> float:
+        """Accuracy; for several labels per text the share of texts whose labels are all right."""
+        check_is_fitted(self)
+        if not self._multi:
+            return float(super().score(X, y, sample_weight))
+        right = [set(said) == set(map(str, gold)) for said, gold in zip(self.predict(X), y, strict=True)]
+        return float(np.average(right, weights=sample_weight))
 
     def save(self, folder: str | Path) -> None:
         """Write a model folder: what `textladder predict`, `evaluate` and `TextClassifier.load` read."""
-        self._is_fitted()
+        check_is_fitted(self)
         self.model_.save(Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> TextClassifier:
-        """An estimator, ready to predict, from a model folder, a run folder or a compare folder (its pick)."""
+        """An estimator, ready to predict, from a model folder, a run folder or a compare folder (its
+        pick)."""
         model = Model.load(folder, str(pick_device(device)))
         loaded = cls(model.recipe.rung, units=model.recipe.tokenizer.units, seed=model.recipe.training.seed)
         loaded.model_, loaded.history_ = model, []
         loaded._set_classes(np.array(model.labels["labels"]))
         return loaded
 
-    # --- scikit-learn's side -------------------------------------------------------------------------------------
+    # What scikit-learn asks for.
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -109,30 +125,32 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
 
-    def _is_fitted(self) -> bool:
-        if not hasattr(self, "model_"):
-            raise NotFittedError(f"This {type(self).__name__} is not fitted yet. Call fit first.")
-        return True
-
     def _learn_classes(self, y: Sequence[Any], count: int) -> list[tuple[str, ...]]:
         """Set `classes_`; returns the labels of each text as strings."""
         if y is None:
             raise ValueError(f"This {type(self).__name__} requires y to be passed, but the target y is None.")
         if len(y) != count:
             raise ValueError(f"X has {count} texts, y has {len(y)} labels.")
-        first = next(iter(y), "")
-        if isinstance(first, (list, tuple, set, frozenset)):
+        if isinstance(next(iter(y)), (list, tuple, set, frozenset)):
             names = [tuple(map(str, labels)) for labels in y]
             self._set_classes(np.array(sorted({label for labels in names for label in labels})))
             return names
-        values = np.asarray(y)
+        values = column_or_1d(y, warn=True)
         check_classification_targets(values)
         self._set_classes(np.unique(values))
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"y has one class only: {self.classes_[0]!r}. Give texts of at least two classes."
+            )
         return [(str(value),) for value in values.tolist()]
 
     def _set_classes(self, classes: NDArray[Any]) -> None:
         self.classes_ = classes
         self._index = {str(value): number for number, value in enumerate(classes.tolist())}
+
+    @property
+    def _multi(self) -> bool:
+        return bool(self.model_.labels["kind"] == "multi")
 
     @property
     def _columns(self) -> NDArray[np.int64]:
@@ -141,7 +159,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         return np.array([places[str(value)] for value in self.classes_.tolist()])
 
     def _probabilities(self, X: Sequence[str]) -> NDArray[np.float32]:
-        self._is_fitted()
+        check_is_fitted(self)
         return self.model_.predict(_texts(X))
 
     def _recipe(self) -> Recipe:
@@ -152,8 +170,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
 def _texts(X: Any) -> list[str]:
     """X as a list of strings; ValueError, as scikit-learn's users expect, for anything else."""
-    if isinstance(X, str):
-        raise ValueError("X is one string; give a list of strings, such as [text].")
+    if isinstance(X, (str, bytes)):
+        raise ValueError("X is one text; give a list of strings, such as [text].")
+    if getattr(X, "ndim", 1) != 1:
+        raise ValueError(f"X must be one column of strings; it has the shape {X.shape}. Expected 1D array.")
     texts = X.tolist() if hasattr(X, "tolist") else list(X)
     if not texts:
         raise ValueError("X holds no text: at least one is needed (found array with 0 sample(s)).")
@@ -164,7 +184,11 @@ def _texts(X: Any) -> list[str]:
 
 
 def _split(chosen: Recipe, corpus: Corpus, dev_share: float) -> Data:
-    """Train and dev parts. Too few texts for a dev part with every class: dev is the training texts themselves."""
+    """Train and dev parts. A dev text with a label that no training text has is trained on; with too few texts
+    for a dev part, dev is the training texts themselves."""
     made = split(corpus, dev_share, 0.0, chosen.data.split_seed, rare="keep")
-    train, dev = Part(corpus, made.train), Part(corpus, made.dev)
+    known = corpus.label_counts(made.train).keys()
+    usable = np.array([known >= set(labels) for labels in corpus.label_sets])[corpus.label_codes[made.dev]]
+    train = Part(corpus, np.union1d(made.train, made.dev[~usable]))
+    dev = Part(corpus, made.dev[usable])
     return Data(train, dev if len(dev) else train, None, made.notes)

@@ -18,8 +18,8 @@ MANY_SECONDS = 1.0  # repeated until this long, so that fast models are not meas
 
 
 def measure(model: Model, part: Part) -> dict[str, Any]:
-    """{"latency_ms": {"p50", "p95"}, "throughput"}: from raw text to outcome, tokenising included, on texts of
-    `part`; latency is of one text alone, throughput in texts/s when many are given at once."""
+    """{"latency_ms": {"p50", "p95"}, "throughput"}: from raw text to outcome, tokenising included, on texts
+    of `part`; latency is of one text alone, throughput in texts/s when many are given at once."""
     texts = [example.texts[0] for example in Part(part.corpus, part.rows[:MANY_TEXTS]).examples()]
     for text in texts[:20]:  # first calls choose kernels and fill caches
         model.predict([text])

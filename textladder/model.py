@@ -2,14 +2,17 @@
 
     recipe.toml  weights.safetensors  tokenizer.json  labels.json  model.json  README.md
 
-`model.json` holds the format version and a checksum per file. Loading runs no code from the folder: tensors come
-from safetensors, everything else from TOML and JSON.
+`model.json` holds the format version and a checksum per file. Loading runs no code from the folder: tensors
+come from safetensors, everything else from TOML and JSON.
 """
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
+import os
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -37,6 +40,7 @@ from textladder.text.tokenizing import Tokenizer
 
 FORMAT_VERSION = 1
 FILES = ("recipe.toml", "weights.safetensors", "tokenizer.json", "labels.json")
+OURS = {*FILES, "model.json", "README.md"}
 PREDICT_UNITS = 16384  # units of one batch when predicting
 PREDICT_TEXTS = 1024
 
@@ -64,7 +68,7 @@ class Model(nn.Module):
         if positions is not None and recipe.tokenizer.max_length > positions:
             raise Problem(
                 "tokenizer.max_length",
-                f"{recipe.tokenizer.max_length} units are more than the {positions} positions of the encoder.",
+                f"{recipe.tokenizer.max_length} units are more than the encoder's {positions} positions.",
                 f"Set tokenizer.max_length={positions}, or encoder.max_length={recipe.tokenizer.max_length}.",
             )
 
@@ -93,7 +97,8 @@ class Model(nn.Module):
     def predict_columns(
         self, store: Store, rows: NDArray[np.int64] | None = None, precision: str = "float32"
     ) -> Any:
-        """Outcomes for the rows of a store (all of them if not given), in their order; batches of similar length."""
+        """Outcomes for the rows of a store (all of them if not given), in their order; batches of similar
+        length."""
         outcomes: list[Any] = []
         order: list[NDArray[np.int64]] = []
         self.eval()
@@ -137,9 +142,19 @@ class Model(nn.Module):
         return torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
     def save(self, folder: Path, card: str = "") -> None:
-        """Write the folder in one step: it is made beside its place and moved there when it is whole."""
+        """Write the folder in one step: it is made beside its place and moved there when it is whole. Problem
+        for a folder that holds anything but a model, and when it cannot be written."""
         recipe = replace(self.recipe, encoder=self.encoder.config)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder = folder.resolve()
+        with writing(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            others = {path.name for path in folder.iterdir()} - OURS if folder.exists() else set()
+        if others:
+            raise Problem(
+                str(folder),
+                f"this folder holds other things than a model ({', '.join(sorted(others)[:3])}).",
+                "Give a folder that is new, empty, or a model to be replaced.",
+            )
         with (
             writing(folder),
             tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as fresh_name,
@@ -163,26 +178,29 @@ class Model(nn.Module):
                 },
             }
             (fresh / "model.json").write_text(json.dumps(header, indent=1), encoding="utf-8")
-            if folder.exists():
-                folder.rename(Path(fresh_name) / "before")
-            fresh.rename(folder)
+            _replace_folder(folder, fresh)
 
     @classmethod
     def load(cls, path: Path | str, device: str = "cpu") -> Model:
-        """A model from its folder, from a run folder, or from a compare folder (its pick). Sizes and checksums are
-        verified first; Problem for a file that is missing, cut short or changed, and for a newer format."""
+        """A model from its folder, from a run folder, or from a compare folder (its pick). Sizes and
+        checksums are verified first; Problem for a file that is missing, cut short or changed, and for a
+        newer format."""
         folder = find_model(Path(path))
         _verify(folder)
         recipe = Recipe.load(folder / "recipe.toml")
         tokenizer = Tokenizer.load(folder / "tokenizer.json", recipe.tokenizer)
-        labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+        labels = _read_json(folder / "labels.json")
         try:
             model = cls(recipe, tokenizer, labels)
-            model.load_state_dict(load_file(folder / "weights.safetensors"))
-        except (RuntimeError, SafetensorError, KeyError) as error:
-            raise Problem(
-                str(folder), f"the weights do not fit the recipe ({error}).", "Copy the whole folder again."
+        except (KeyError, TypeError) as error:
+            raise _damaged(
+                folder / "labels.json", f"these are not the labels of a model ({error!r})"
             ) from error
+        try:
+            model.load_state_dict(load_file(folder / "weights.safetensors"))
+        except (RuntimeError, SafetensorError) as error:
+            what = f"the weights do not fit the recipe ({error})"
+            raise _damaged(folder / "weights.safetensors", what) from error
         return model.to(device).eval()
 
 
@@ -194,8 +212,9 @@ def find_model(path: Path) -> Path:
         return path / "model"
     comparison = path / "compare.json"
     if comparison.is_file():
-        picked = json.loads(comparison.read_text(encoding="utf-8")).get("pick", {}).get("model")
-        if picked and (path / picked / "model.json").is_file():
+        pick = _read_json(comparison).get("pick")
+        picked = pick.get("model") if isinstance(pick, dict) else None
+        if isinstance(picked, str) and (path / picked / "model.json").is_file():
             return path / picked
     if not path.exists():
         raise Problem(
@@ -209,28 +228,69 @@ def find_model(path: Path) -> Path:
 
 
 def _verify(folder: Path) -> None:
-    header = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    """Problem unless every file of the model is there and is what was saved."""
+    header = _read_json(folder / "model.json")
     version = header.get("format_version")
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise Problem(
             str(folder / "model.json"),
-            f"this model has format version {version}; this textladder ({__version__}) reads up to {FORMAT_VERSION}.",
+            f"this model has format version {version}; textladder {__version__} reads up to {FORMAT_VERSION}.",
             "Install a newer textladder: pip install --upgrade textladder",
         )
-    for name, entry in header["files"].items():
+    for name in FILES:
         path = folder / name
-        if not path.is_file():
-            raise Problem(str(path), "this file of the model is missing.", "Copy the whole folder again.")
-        if path.stat().st_size != entry["bytes"]:
-            raise Problem(
-                str(path),
-                f"this file has {path.stat().st_size} bytes, not {entry['bytes']}: it was cut short or changed.",
-                "Copy the whole folder again.",
-            )
-        if _sha256(path) != entry["sha256"]:
-            raise Problem(
-                str(path), "this file was changed since the model was saved.", "Copy the whole folder again."
-            )
+        try:
+            size, checksum = header["files"][name]["bytes"], header["files"][name]["sha256"]
+            found = path.stat().st_size
+            if found != size:
+                raise _damaged(path, f"this file has {found} bytes, not {size}: it was cut short or changed")
+            if _sha256(path) != checksum:
+                raise _damaged(path, "this file was changed since the model was saved")
+        except FileNotFoundError as error:
+            raise _damaged(path, "this file of the model is missing") from error
+        except OSError as error:
+            raise _damaged(path, f"this file cannot be read ({error})") from error
+        except (KeyError, TypeError) as error:
+            raise _damaged(folder / "model.json", f"{name} is not listed in it") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(path, f"this file cannot be read ({error})") from error
+    if not isinstance(value, dict):
+        raise _damaged(path, "this is not a JSON object")
+    return value
+
+
+def _damaged(path: Path, what: str) -> Problem:
+    return Problem(str(path), f"{what}.", "Copy the whole folder again, or train again.")
+
+
+def _replace_folder(folder: Path, fresh: Path) -> None:
+    """Put `fresh` into the place of `folder`; what was there is afterwards where `fresh` was, or beside
+    it."""
+    if not folder.exists():
+        fresh.rename(folder)
+    elif not _exchange(folder, fresh):
+        before = fresh.with_name("before")
+        folder.rename(before)
+        try:
+            fresh.rename(folder)
+        except OSError:
+            before.rename(folder)
+            raise
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap two folders in one step, so that a kill at any moment leaves one of them in each place. False
+    where the system (Linux only) or the file system cannot."""
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if library is None or not hasattr(library, "renameat2"):
+        return False
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return library.renameat2(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
 
 
 def _sha256(path: Path) -> str:

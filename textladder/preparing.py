@@ -1,12 +1,15 @@
-"""Files to numbers: read, split, learn the labels, fit the tokenizer (both on training texts only), store the ids."""
+"""Files to numbers: read, split, learn the labels, fit the tokenizer (both on training texts only), store the
+ids."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +20,8 @@ from textladder.builtin import BUILTIN
 from textladder.errors import Problem
 from textladder.files import writing
 from textladder.recipe import Recipe
-from textladder.tasks import Task, task_class
+from textladder.tasks import task_class
+from textladder.tasks.task import Task
 from textladder.text.corpus import Corpus
 from textladder.text.leakage import find_leakage
 from textladder.text.overlong import CutReport, shorten
@@ -25,6 +29,8 @@ from textladder.text.reading import DataConfig, open_source
 from textladder.text.splitting import split
 from textladder.text.store import Store, StoreWriter
 from textladder.text.tokenizing import Tokenizer
+
+CHUNK = 8192  # rows that are turned into Python objects at a time
 
 
 @dataclass(frozen=True)
@@ -50,18 +56,45 @@ class Part:
         return [self.corpus.place(int(line)) for line in self.corpus.store.columns["line"].flat[rows]]
 
     @cached_property
-    def golds(self) -> list[Example]:
+    def golds(self) -> Sequence[Example]:
         """The targets alone: scoring needs no texts, which may be larger than memory."""
-        return [
-            Example((), target=target)
-            for _, _, targets in self.corpus.chunks(self.rows)
-            for target in targets
-        ]
+        return Golds(self)
 
     def first(self, share: float, seed: int) -> Part:
         """A random share of the rows, the same for the same seed; a larger share holds the smaller one."""
         order = np.random.default_rng([seed, 0x5EED]).permutation(len(self.rows))
         return Part(self.corpus, np.sort(self.rows[order[: max(1, round(share * len(order)))]]))
+
+
+class Golds(Sequence[Example]):
+    """The targets of a part as Examples without texts, one for each *kind* of target: what is kept in memory
+    does not grow with the rows. `where` is the first row of that kind."""
+
+    def __init__(self, part: Part) -> None:
+        corpus = part.corpus
+        self._codes = corpus.label_codes[part.rows]
+        kinds, first = np.unique(self._codes, return_index=True)
+        places = part.places(part.rows[first])
+        self._kinds = {
+            int(code): Example((), corpus.label_sets[code], place)
+            for code, place in zip(kinds, places, strict=True)
+        }
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Example]: ...
+    def __getitem__(self, index: int | slice) -> Example | list[Example]:
+        if isinstance(index, slice):
+            return [self._kinds[code] for code in self._codes[index].tolist()]
+        return self._kinds[int(self._codes[index])]
+
+    def __iter__(self) -> Iterator[Example]:
+        for start in range(0, len(self), CHUNK):
+            yield from self[start : start + CHUNK]
 
 
 @dataclass(frozen=True)
@@ -88,7 +121,13 @@ def read_data(
 
 
 def read_corpora(
-    config: DataConfig, work: Path, train: str, dev: Path | None, test: Path | None, need_label: bool = True
+    config: DataConfig,
+    work: Path,
+    train: str,
+    dev: Path | None,
+    test: Path | None,
+    *,
+    need_label: bool = True,
 ) -> dict[str, Corpus]:
     """Each file that is given as a corpus, by the name of its part."""
     corpora: dict[str, Corpus] = {}
@@ -155,9 +194,21 @@ class Prepared:
     stores: dict[str, Store]
     cuts: dict[str, CutReport]
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Tells whether a run goes on with the data it was started with: vocabulary, labels, and the length
+        and label of every text (which costs a pass over a few bytes per text, not over the texts)."""
+        digest = hashlib.sha256(json.dumps([self.tokenizer.vocabulary, self.labels]).encode())
+        for store in self.stores.values():
+            digest.update(np.asarray(store.columns["text"].offsets).data)
+            digest.update(np.asarray(store.columns["label"].flat).data)
+            store.release()
+        return digest.hexdigest()
+
 
 def prepare(recipe: Recipe, data: Data, work: Path) -> Prepared:
-    """Learn labels and tokenizer from the training texts; tokenise each part once, into a store under `work`."""
+    """Learn labels and tokenizer from the training texts; tokenise each part once, into a store under
+    `work`."""
     kind = task_class(recipe.task_name)
     labels = kind.learn(data.train.golds, recipe.task)
     tokenizer = Tokenizer.fit(data.train.texts(), recipe.tokenizer)

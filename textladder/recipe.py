@@ -28,7 +28,8 @@ TABLES = ("data", "tokenizer", "encoder", "task", "training")
 
 @dataclass(frozen=True)
 class Recipe:
-    """`encoder` and `task` are the frozen Config of the class that `encoder_name` and `task_name` stand for."""
+    """`encoder` and `task` are the frozen Config of the class that `encoder_name` and `task_name` stand
+    for."""
 
     rung: str
     about: str
@@ -46,6 +47,10 @@ class Recipe:
         """Read a recipe file; Problem for what it must not hold."""
         try:
             document = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
+        except OSError as error:
+            raise Problem(
+                str(path), f"this recipe cannot be read ({error}).", "Give another file."
+            ) from error
         except ParseError as error:
             raise Problem(f"{path}", f"this is not TOML: {error}.", "Mend that line.") from error
         except UnicodeDecodeError as error:
@@ -59,6 +64,11 @@ class Recipe:
         for key in document:
             if key not in known:
                 raise Problem(where, f"there is no table or key {key!r} in a recipe.", suggest(key, known))
+        for name in TABLES:
+            if not isinstance(document.get(name, {}), dict):
+                raise Problem(
+                    f"{where}, {name}", "this is a value, not a table.", f"Write [{name}] on a line."
+                )
         tables = {name: dict(document.get(name, {})) for name in TABLES}
         for name in ("encoder", "task"):
             if "name" not in tables[name]:
@@ -93,16 +103,18 @@ class Recipe:
         }
 
     def to_toml(self) -> str:
-        """The whole recipe with every value written out, so that later defaults do not change it. TOML has no null:
-        what is None is left out."""
+        """The whole recipe with every value written out, so that later defaults do not change it. TOML has no
+        null: what is None is left out."""
         return tomlkit.dumps(self.tables(every=True))
 
     def set(self, settings: list[str]) -> Recipe:
-        """The recipe with `--set table.key=value` applied, in order. Values are TOML; bare words are strings."""
-        return self.with_values({path: value for path, value in map(_parse_setting, settings)}, "--set")
+        """The recipe with `--set table.key=value` applied, in order. Values are TOML; bare words are
+        strings."""
+        return self.with_values(dict(map(_parse_setting, settings)), "--set")
 
     def with_values(self, values: dict[str, Any], where: str = "settings") -> Recipe:
-        """The recipe with {"table.key": value, ...} applied; Problem for a key or value that it cannot have."""
+        """The recipe with {"table.key": value, ...} applied; Problem for a key or value that it cannot
+        have."""
         tables = self.tables()
         for path, value in values.items():
             table, _, key = path.partition(".")

@@ -11,6 +11,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from textladder import distributed
 from textladder.card import model_card
 from textladder.errors import Problem
@@ -39,10 +41,10 @@ def train(
 ) -> dict[str, Any]:
     """Train one model and leave the run folder `out` (see `claim`); returns what scores.json holds.
 
-    resume continues a stopped run bit for bit, and returns at once when it is finished. stop_at: seconds of training,
-    over all sittings, after which to stop for now; what is returned then has only "paused", "dev_score" and
-    "training_seconds" (called again with the same stop_at, the run is finished as it stands). Raises Problem when
-    `out` cannot be written, Interrupted after a signal, with the state saved.
+    resume continues a stopped run bit for bit, and returns at once when it is finished. stop_at: seconds of
+    training, over all sittings, after which to stop for now; what is returned then has only "paused",
+    "dev_score" and "training_seconds" (called again with the same stop_at, the run is finished as it stands).
+    Raises Problem when `out` cannot be written, Interrupted after a signal, with the state saved.
     """
     reporter = reporter or Silent()
     if resume and (out / "scores.json").exists():
@@ -52,6 +54,12 @@ def train(
         write_text(out / "recipe.toml", recipe.to_toml())
     prepared = prepare(recipe, data, out / "work" / str(distributed.rank()))
     _report_cuts(recipe, prepared, reporter)
+    if len(set(distributed.gather(prepared.fingerprint))) > 1:
+        raise Problem(
+            str(out),
+            "the processes have different texts, labels or vocabularies.",
+            "Give every machine the same files and the same versions of the libraries.",
+        )
     trainer = Trainer(recipe, data, prepared, out, device=device, reporter=reporter, vectors=vectors)
     if not trainer.train(resume and (out / "resume" / STATE).exists(), stop_at):
         shutil.rmtree(out / "work", ignore_errors=True)
@@ -81,20 +89,27 @@ def train_model(
     reporter = reporter or Silent()
     prepared = prepare(recipe, data, work)
     _report_cuts(recipe, prepared, reporter)
-    trainer = Trainer(recipe, data, prepared, None, device=device, reporter=reporter, vectors=vectors)
-    trainer.train()
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers are not ours to seed
+        trainer = Trainer(recipe, data, prepared, None, device=device, reporter=reporter, vectors=vectors)
+        trainer.train()
     trainer.model.task.finish(trainer.outcomes("dev"), data.dev.golds)
     return trainer.model.eval(), trainer.history
 
 
 def claim(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> None:
-    """Raises Problem if `out` holds a run that would be lost (neither resume nor overwrite) or that is another one
-    than `recipe` (resume); removes it with overwrite."""
+    """Raises Problem if `out` holds a run that would be lost (neither resume nor overwrite) or that is
+    another one than `recipe` (resume); removes it with overwrite."""
+    distributed.on_main(lambda: _claim(out, recipe, resume, overwrite))
+
+
+def _claim(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> None:
     if overwrite:
-        for name in ("recipe.toml", "scores.json", "log.jsonl", "predictions.jsonl"):
-            (out / name).unlink(missing_ok=True)
-        for name in ("resume", "tensorboard"):
-            shutil.rmtree(out / name, ignore_errors=True)
+        with writing(out):
+            for name in ("recipe.toml", "scores.json", "log.jsonl", "predictions.jsonl"):
+                (out / name).unlink(missing_ok=True)
+            for name in ("model", "resume", "tensorboard"):
+                if (out / name).exists():
+                    shutil.rmtree(out / name)
     elif (out / "recipe.toml").exists():
         if not resume:
             state = "a finished run" if (out / "scores.json").exists() else "an unfinished run"
@@ -108,8 +123,8 @@ def claim(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> None:
             f"{table}.{key}"
             for table, values in now.items()
             if isinstance(values, dict)
-            for key, value in values.items()
-            if before[table].get(key) != value
+            for key in dict.fromkeys([*values, *before[table]])
+            if before[table].get(key) != values.get(key)
         ]
         if changed:
             raise Problem(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818 (not an error: it was asked for)
     """A signal arrived and the state was saved. `exit_code` is what the system expects (128 + number)."""
 
     def __init__(self, number: int) -> None:
@@ -19,8 +19,8 @@ class Interrupted(Exception):
 
 @contextmanager
 def noted() -> Iterator[list[int]]:
-    """Gives a list whose one entry is 0 until a signal arrives, then its number; a second signal interrupts at once.
-    Outside the main thread signals are left as they are."""
+    """Gives a list whose one entry is 0 until a signal arrives, then its number; a second signal interrupts
+    at once. Outside the main thread signals are left as they are."""
     arrived = [0]
 
     def handle(number: int, frame: Any) -> None:
@@ -36,4 +36,4 @@ def noted() -> Iterator[list[int]]:
         yield arrived
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)

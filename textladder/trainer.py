@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from torch import Tensor
 from textladder import distributed
 from textladder.batch import Ragged
 from textladder.errors import Problem
-from textladder.files import write_text, writing
+from textladder.files import writing
 from textladder.metrics.scores import Scores
 from textladder.model import Model
 from textladder.preparing import Data, Prepared
@@ -32,8 +31,6 @@ from textladder.training.optimizing import Optimizer, build_optimizer
 from textladder.training.options import TrainingConfig
 from textladder.training.precision import resolve_precision
 from textladder.training.resuming import load_state, save_state
-
-SAVE_SECONDS = 30.0  # at most about this much training is repeated after a kill
 
 
 class Reporter(Protocol):
@@ -63,7 +60,11 @@ class Keeper:
 
     def offer(self, score: float, epoch: float) -> bool:
         """True if this score is the best so far."""
-        better = self.best is None or (score > self.best if self.higher_is_better else score < self.best)
+        better = (
+            self.best is None
+            or math.isnan(self.best)
+            or (score > self.best if self.higher_is_better else score < self.best)
+        )
         if better:
             self.best, self.best_epoch, self.since = score, epoch, 0
         else:
@@ -128,13 +129,15 @@ class Trainer:
     @property
     def epochs(self) -> float:
         """Passes over the training texts so far."""
-        return self.progress.epoch + self.progress.batch / max(1, self.feed.batches(self.progress.epoch))
+        if not self.progress.batch:
+            return float(self.progress.epoch)
+        return self.progress.epoch + self.progress.batch / self.feed.batches(self.progress.epoch)
 
     def train(self, resume: bool = False, stop_at: float | None = None) -> bool:
         """Steps until the options, the patience or a signal say stop; then the best weights are put back.
 
-        stop_at: seconds of training, over all sittings, after which to stop for now: the state is saved and False
-        returned.
+        stop_at: seconds of training, over all sittings, after which to stop for now: the state is saved and
+        False returned.
         """
         if resume:
             self._load()
@@ -145,16 +148,17 @@ class Trainer:
                 for step in fit(self.model, self.feed, self.options, self.optimizer, self.progress):
                     self.average.after_step(self.model)
                     self._record(step, log)
-                    pause = distributed.share(step.seconds >= limit)
+                    pause = step.seconds >= limit
                     if step.check or pause:
                         self._check(step, log)
-                        if self._out_of_patience():
-                            break
-                    signal = max(distributed.gather(signals[0]))
-                    if signal or pause:
+                    signal = int(distributed.largest(signals[0]))
+                    if signal or pause or step.seconds - self._saved_at >= self.options.save_seconds:
                         self._save()
-                        if signal:
-                            raise Interrupted(signal)
+                    if signal:
+                        raise Interrupted(signal)
+                    if self._out_of_patience():
+                        break
+                    if pause:
                         return False
         if self.progress.seconds >= limit and self.stopped == "epochs":
             self.stopped = "budget"
@@ -207,8 +211,6 @@ class Trainer:
         }
         self.history.append(check)
         log(event="check", **check)
-        if self.progress.seconds - self._saved_at >= SAVE_SECONDS:
-            self._save()
 
     def outcomes(self, name: str, precision: str = "float32") -> Any:
         """Predictions for a part, one per text, each process doing its share."""
@@ -228,32 +230,38 @@ class Trainer:
 
     def _save(self) -> None:
         self._saved_at = self.progress.seconds
-        if self.out is None or not distributed.is_main():
+        if self.out is None:
             return
         tensors = {f"best.{name}": value for name, value in self.best.items()}
         tensors |= {f"average.{name}": value for name, value in self.average.state_tensors().items()}
-        notes = {"keeper": vars(self.keeper), "history": self.history}
+        notes = {"keeper": vars(self.keeper), "history": self.history, "data": self.prepared.fingerprint}
         with writing(self.out):
-            save_state(self.out / "resume", self.model, self.optimizer, self.progress, tensors, notes)
+            save_state(
+                self.out / "resume", self.model, self.optimizer, self.progress, tensors=tensors, notes=notes
+            )
 
     def _load(self) -> None:
         assert self.out is not None, "a run without a folder has no state"
         tensors, notes = load_state(self.out / "resume", self.model, self.optimizer, self.progress)
+        if notes["data"] != self.prepared.fingerprint:
+            raise Problem(
+                str(self.out),
+                "the run there was started with other texts or labels.",
+                "Give the same files, another --out, or --overwrite.",
+            )
         self.best = {n.removeprefix("best."): v for n, v in tensors.items() if n.startswith("best.")}
         average = {n.removeprefix("average."): v for n, v in tensors.items() if n.startswith("average.")}
         self.average.load_state_tensors(average)
         vars(self.keeper).update(notes["keeper"])
         self.history = notes["history"]
         self._saved_at = self.progress.seconds
-        if distributed.is_main():
-            _cut_log(self.out / "log.jsonl", self.progress.step)
 
     @contextmanager
     def _log(self) -> Iterator[Callable[..., None]]:
         if self.out is None or not distributed.is_main():
             yield lambda **event: None
             return
-        with writing(self.out), RunLog(self.out) as log:
+        with writing(self.out), RunLog(self.out, self.progress.step) as log:
             yield log.write
 
 
@@ -261,10 +269,3 @@ def _chunks(store: Store) -> Iterator[Ragged]:
     """The unit ids of a store, a few thousand texts at a time."""
     for start in range(0, len(store), 4096):
         yield store.slice(start, min(start + 4096, len(store)))["text"]
-
-
-def _cut_log(path: Path, step: int) -> None:
-    """Drop what was logged after the state that the run continues from: it will be logged again."""
-    if path.exists():
-        lines = path.read_text(encoding="utf-8").splitlines()
-        write_text(path, "".join(line + "\n" for line in lines if json.loads(line)["step"] <= step))

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 
 class Average:
-    """kind "ema": exponential moving average over steps, w <- decay w + (1 - decay) v, with the decay warmed up as
-    min(decay, (1 + t) / (10 + t)); "epochs": plain mean of the weights at each check (Izmailov et al. 2018,
-    stochastic weight averaging, https://arxiv.org/abs/1803.05407)."""
+    """kind "ema": exponential moving average over steps, w <- decay w + (1 - decay) v, with the decay warmed
+    up as min(decay, (1 + t) / (10 + t)); "epochs": plain mean of the weights at each check (Izmailov et al.
+    2018, stochastic weight averaging, https://arxiv.org/abs/1803.05407)."""
 
     def __init__(self, model: nn.Module, kind: str, decay: float) -> None:
         self.kind, self.decay, self.count = kind, decay, 0
@@ -37,10 +37,13 @@ class Average:
     @contextmanager
     def applied(self, model: nn.Module) -> Iterator[None]:
         """Inside, the model has the averaged weights (its own ones where nothing is averaged)."""
-        if self.kind != "none":
-            self._exchange(model)
-        yield
-        if self.kind != "none":
+        if self.kind == "none":
+            yield
+            return
+        self._exchange(model)
+        try:
+            yield
+        finally:
             self._exchange(model)
 
     @torch.no_grad()

@@ -1,4 +1,5 @@
-"""Stored columns to batches, by (epoch, number): the order is a function of the seed, so a run can go on anywhere."""
+"""Stored columns to batches, by (epoch, number): the order is a function of the seed, so a run can go on
+anywhere."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ from textladder.training.options import TrainingConfig
 
 
 class Feed:
-    """Batches of a store. `collate` is the task's; `padded` says whether the encoder pads (which decides what a
-    batch costs); every process takes its own rows of the same batch."""
+    """Batches of a store. `collate` is the task's; `padded` says whether the encoder pads (which decides what
+    a batch costs); every process takes its own rows of the same batch."""
 
     def __init__(
         self,

@@ -8,17 +8,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from textladder.files import write_text
+
 
 class RunLog:
-    """write(event="step", step=..., ...) appends a line, at once on disk."""
+    """write(event="step", step=..., ...) appends a line, at once on disk. What an earlier sitting logged
+    after `step`, from which the run goes on, is dropped first: it will be logged again."""
 
-    def __init__(self, folder: Path) -> None:
-        self._file = (folder / "log.jsonl").open("a", encoding="utf-8", buffering=1)
+    def __init__(self, folder: Path, step: int) -> None:
+        path = folder / "log.jsonl"
+        write_text(path, "".join(line + "\n" for line in _lines(path) if json.loads(line)["step"] <= step))
+        self._file = path.open("a", encoding="utf-8", buffering=1)
         self._board: Any = None
         if find_spec("tensorboard") is not None:
             from torch.utils.tensorboard.writer import SummaryWriter
 
-            self._board = SummaryWriter(str(folder / "tensorboard"))
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def write(self, **event: Any) -> None:
         self._file.write(json.dumps(event) + "\n")
@@ -38,3 +43,8 @@ class RunLog:
         self._file.close()
         if self._board is not None:
             self._board.close()
+
+
+def _lines(path: Path) -> list[str]:
+    """The whole lines of a log: a kill may have cut the last one short."""
+    return path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1] if path.exists() else []

@@ -5,9 +5,10 @@
         if step.check:
             ...score dev, keep the best, leave the loop to stop
 
-What it promises: an update is exact whatever the padding, the accumulation, the number of processes, or a batch
-that was split for lack of memory (sums and counts, divided once); a run continued from a saved `Progress` takes
-the steps that it would have taken without the stop; a loss that is not finite stops before the update.
+What it promises: an update is exact whatever the padding, the accumulation, the number of processes, or a
+batch that was split for lack of memory (sums and counts, divided once); a run continued from a saved
+`Progress` takes the steps that it would have taken without the stop; a loss that is not finite stops before
+the update.
 """
 
 from __future__ import annotations
@@ -65,25 +66,27 @@ def fit(
 ) -> Iterator[Step]:
     """Train until `options` says stop; `progress` is kept up to date in place.
 
-    model is called as model(batch) -> Loss. Yields after every optimizer step. The caller may put the model in
-    eval mode and need not put it back. Raises Problem when the loss is not finite, and when one text alone does
-    not fit in memory.
+    model is called as model(batch) -> Loss. Yields after every optimizer step. The caller may put the model
+    in eval mode and need not put it back. Raises Problem when the loss is not finite, and when one text alone
+    does not fit in memory.
     """
-    total_steps = math.ceil(feed.batches(0) / options.accumulate * options.epochs)
-    total_steps = max(1, min(total_steps, options.max_steps or total_steps))
-    while progress.step < total_steps:
+    scheduled = scheduled_steps(feed, options)
+    while progress.epoch < options.epochs and not _over(progress, options):
         in_epoch = feed.batches(progress.epoch)
-        while progress.batch < in_epoch and progress.step < total_steps:
+        end = math.ceil(in_epoch * min(options.epochs - progress.epoch, 1))
+        while progress.batch < end and not _over(progress, options):
             began = time.perf_counter()
-            group = range(progress.batch, min(progress.batch + options.accumulate, in_epoch))
+            group = range(progress.batch, min(progress.batch + options.accumulate, end))
             rows = [feed.rows(progress.epoch, number) for number in group]
-            factor = learning_rate_at(progress.step, total_steps, options)
+            factor = learning_rate_at(progress.step, scheduled, options)
             logged = progress.step % options.log_every == 0
-            loss, norm, norms, note = _update(model, feed, rows, options, optimizer, factor, logged, progress)
+            loss, norm, norms, note = _update(
+                model, feed, rows, options, optimizer, progress=progress, factor=factor, logged=logged
+            )
             progress.batch, progress.step = group.stop, progress.step + 1
-            progress.seconds += time.perf_counter() - began
-            late = options.max_seconds is not None and progress.seconds >= options.max_seconds
-            late = distributed.share(late)
+            # One clock for all processes, so that all stop after the same step.
+            progress.seconds = distributed.share(progress.seconds + time.perf_counter() - began)
+            last = progress.batch == end and progress.epoch + 1 >= options.epochs
             yield Step(
                 step=progress.step,
                 epoch=progress.epoch + progress.batch / in_epoch,
@@ -94,19 +97,37 @@ def fit(
                 learning_rate=options.learning_rate * factor,
                 gradient_norm=norm,
                 gradient_norms=norms,
-                check=late
-                or progress.step == total_steps
+                check=last
+                or _over(progress, options)
                 or _check_due(group, in_epoch, options.checks_per_epoch),
                 note=note,
             )
-            if late:
-                return
         if progress.batch >= in_epoch:
             progress.epoch, progress.batch = progress.epoch + 1, 0
+        elif progress.batch >= end:  # the share of an epoch that was asked for
+            return
+
+
+def scheduled_steps(feed: Feed, options: TrainingConfig) -> int:
+    """Optimizer steps that the learning rate is scheduled over. Epochs may differ by a few batches; they are
+    taken to be as long as the first."""
+    whole, share = divmod(options.epochs, 1)
+    batches = feed.batches(0)
+    steps = math.ceil(batches / options.accumulate) * int(whole)
+    steps += math.ceil(math.ceil(batches * share) / options.accumulate)
+    return max(1, min(steps, options.max_steps or steps))
+
+
+def _over(progress: Progress, options: TrainingConfig) -> bool:
+    """True when the steps or the seconds that were allowed are used up."""
+    return (options.max_steps is not None and progress.step >= options.max_steps) or (
+        options.max_seconds is not None and progress.seconds >= options.max_seconds
+    )
 
 
 def _check_due(group: range, in_epoch: int, per_epoch: int) -> bool:
-    """True if one of the points that part an epoch in `per_epoch` equal shares lies in this group of batches."""
+    """True if one of the points that part an epoch in `per_epoch` equal shares lies in this group of
+    batches."""
     return math.floor(group.stop * per_epoch / in_epoch) > math.floor(group.start * per_epoch / in_epoch)
 
 
@@ -116,9 +137,10 @@ def _update(
     rows: list[Rows],
     options: TrainingConfig,
     optimizer: Optimizer,
+    *,
+    progress: Progress,
     factor: float,
     logged: bool,
-    progress: Progress,
 ) -> tuple[float, float, dict[str, float] | None, str]:
     """One optimizer step over the batches `rows`: mean loss, gradient norm, norms per layer, a note."""
     model.train()
@@ -134,9 +156,10 @@ def _update(
         ]
         (count,) = distributed.total(sum(batch.count for batch in batches))
         total, failure = _accumulate(model, batches, max(count, 1), options.precision, device)
-        if not any(distributed.gather(failure is not None)):  # all processes go on, or all try again
+        (failures,) = distributed.total(float(failure is not None))
+        if not failures:  # all processes go on, or all try again
             break
-        if progress.pieces >= max(len(my_share(part)) for part in rows):
+        if progress.pieces >= math.ceil(max(map(len, rows)) / distributed.size()):
             raise Problem(
                 f"step {progress.step + 1}",
                 "one text alone does not fit in memory.",
@@ -150,7 +173,7 @@ def _update(
     if not count or not math.isfinite(total) or not math.isfinite(norm):
         raise Problem(
             f"step {progress.step + 1}, epoch {progress.epoch + 1}",
-            f"the loss is {total / max(count, 1):g} and its gradient {norm:g}; the weights are those before this step.",
+            f"the loss is {total / max(count, 1):g} and its gradient {norm:g}; the weights are those before it.",
             f"Try a lower learning rate: --set training.learning_rate={options.learning_rate / 10:g}",
         )
     norms = gradient_norms(model) if logged else None
@@ -162,8 +185,8 @@ def _update(
 def _accumulate(
     model: nn.Module, batches: list[Batch], count: float, precision: str, device: torch.device
 ) -> tuple[float, BaseException | None]:
-    """Add the gradients of total / count over this process's batches. Returns the summed loss, and the error if
-    memory ran out."""
+    """Add the gradients of total / count over this process's batches. Returns the summed loss, and the error
+    if memory ran out."""
     total = torch.zeros((), device=device)
     try:
         for batch in batches:
@@ -174,7 +197,8 @@ def _accumulate(
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
-        return math.nan, error
+        # Without its traceback, whose frames would hold on to the memory that the next attempt needs.
+        return math.nan, error.with_traceback(None)
     return float(total), None
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
+from textladder.errors import Problem
 from textladder.training.optimizing import OptimizerConfig
 
 
 @dataclass(frozen=True)
 class TrainingConfig(OptimizerConfig):
-    """How long, in what batches and in what precision a model is trained, beside what `OptimizerConfig` says."""
+    """How long, in what batches and in what precision a model is trained, beside what `OptimizerConfig`
+    says."""
 
     epochs: float = 10.0  # passes over the training texts, at most
     max_steps: int | None = None  # optimizer steps, at most
@@ -26,4 +29,20 @@ class TrainingConfig(OptimizerConfig):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where it pays (decision 0005)
     seed: int = 1
     log_every: int = 50  # steps between lines of log.jsonl
+    save_seconds: float = 30.0  # training that is repeated after a kill, at most; 0: save after every step
     freeze_embedding: bool = False  # keep the vectors of --vectors as they were read
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("batch_units", "batch_texts", "accumulate", "checks_per_epoch", "log_every"):
+            self._demand(name, getattr(self, name) >= 1, "a whole number from 1 on")
+        for name in ("clip_norm", "patience", "save_seconds", "seed"):
+            self._demand(name, getattr(self, name) >= 0, "a number from 0 on")
+        for name in ("epochs", "max_steps", "max_seconds"):
+            value = getattr(self, name)
+            self._demand(name, value is None or 0 < value < math.inf, "a number above 0")
+        self._demand("ema_decay", 0 <= self.ema_decay < 1, "a number from 0 to below 1")
+
+    def _demand(self, name: str, holds: bool, allowed: str) -> None:
+        if not holds:
+            raise Problem(f"training.{name}", f"{getattr(self, name)} is out of range.", f"Give {allowed}.")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 
 from textladder.encoders.encoder import Encoder
 
+Precision = Literal["auto", "float32", "bfloat16"]
 
-def resolve_precision(wanted: str, encoder: Encoder, device: torch.device) -> str:
+
+def resolve_precision(wanted: Precision, encoder: Encoder, device: torch.device) -> Precision:
     """auto -> bfloat16 where the device has the instructions and the encoder is wide enough to gain by them
     (`Encoder.bfloat16_pays`, measured: docs/decisions/0005-bfloat16.md), else float32."""
     if wanted != "auto":

@@ -1,7 +1,9 @@
-"""The state of an unfinished run in one file, replaced in one step: a killed run leaves the last good state."""
+"""The state of an unfinished run in one file, replaced in one step: a killed run leaves the last good
+state."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import asdict
@@ -13,11 +15,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from textladder import distributed
 from textladder.errors import Problem
 from textladder.training.loop import Progress
 from textladder.training.optimizing import Optimizer
 
 STATE = "state.safetensors"
+FORMAT_VERSION = 1
 
 
 def save_state(
@@ -25,45 +29,78 @@ def save_state(
     model: nn.Module,
     optimizer: Optimizer,
     progress: Progress,
+    *,
     tensors: dict[str, Tensor],
     notes: Any,
 ) -> None:
-    """Write all that the next step depends on: weights, optimizer, random state, place in the data, and the caller's
-    own `tensors` (best weights so far) and `notes` (JSON)."""
+    """Write all that the next step depends on: weights, optimizer, random state, place in the data, and the
+    caller's own `tensors` (best weights so far) and `notes` (JSON). Every process calls it; the first one
+    writes."""
+    random = distributed.gather(_random_state(model))
+    if not distributed.is_main():
+        return
     state = {f"model.{name}": value for name, value in model.state_dict().items()}
     state |= {f"optimizer.{name}": value for name, value in optimizer.state_tensors().items()}
     state |= {f"caller.{name}": value for name, value in tensors.items()}
-    state |= {f"random.{name}": value for name, value in _random_state(model).items()}
+    state |= {
+        f"random.{rank}.{name}": value for rank, mine in enumerate(random) for name, value in mine.items()
+    }
+    # Copies, because safetensors refuses tensors that share memory.
+    state = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in state.items()}
+    metadata = {
+        "format_version": str(FORMAT_VERSION),
+        "checksum": _checksum(state),
+        "progress": json.dumps(asdict(progress)),
+        "notes": json.dumps(notes),
+    }
     folder.mkdir(parents=True, exist_ok=True)
     fresh = folder / f"{STATE}.new"
-    metadata = {"progress": json.dumps(asdict(progress)), "notes": json.dumps(notes)}
-    save_file({name: value.detach().clone().contiguous() for name, value in state.items()}, fresh, metadata)
+    save_file(state, fresh, metadata)
     os.replace(fresh, folder / STATE)
 
 
 def load_state(
     folder: Path, model: nn.Module, optimizer: Optimizer, progress: Progress
 ) -> tuple[dict[str, Tensor], Any]:
-    """Put everything back as `save_state` found it; returns the caller's tensors and notes."""
+    """Put everything back as `save_state` found it; returns the caller's tensors and notes. Raises Problem
+    for a file that is cut short or changed, and for the state of another model."""
     path = folder / STATE
     try:
         with safe_open(path, "pt") as file:
-            metadata = file.metadata()
+            metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (OSError, SafetensorError) as error:
-        raise Problem(
-            str(path), f"this state cannot be read ({error}).", "Train anew, without --resume."
-        ) from error
+        raise _unusable(path, f"this state cannot be read ({error})") from error
+    if metadata.get("format_version") != str(FORMAT_VERSION):
+        raise _unusable(path, "another version of textladder wrote this state")
+    if metadata.get("checksum") != _checksum(state):
+        raise _unusable(path, "this state was changed since it was saved")
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "caller": {}, "random": {}}
     for name, value in state.items():
         part, _, rest = name.partition(".")
         parts[part][rest] = value
-    model.load_state_dict(parts["model"])
+    try:
+        model.load_state_dict(parts["model"])
+    except RuntimeError as error:
+        raise _unusable(path, f"this is the state of another model ({error})") from error
     optimizer.load_state_tensors(parts["optimizer"])
     _set_random_state(model, parts["random"])
     for name, value in json.loads(metadata["progress"]).items():
         setattr(progress, name, value)
     return parts["caller"], json.loads(metadata["notes"])
+
+
+def _unusable(path: Path, what: str) -> Problem:
+    return Problem(str(path), f"{what}.", "Train anew: --overwrite instead of --resume.")
+
+
+def _checksum(state: dict[str, Tensor]) -> str:
+    """Of names and bytes: safetensors itself notices a file that was cut short, but not a changed weight."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(name.encode("utf-8"))
+        digest.update(state[name].contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _random_state(model: nn.Module) -> dict[str, Tensor]:
@@ -75,7 +112,10 @@ def _random_state(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _set_random_state(model: nn.Module, states: dict[str, Tensor]) -> None:
+    """Each process takes its own; one more than there were before takes that of another."""
     device = next(model.parameters()).device
-    torch.set_rng_state(states["cpu"])
-    if "device" in states and device.type != "cpu":
-        torch.get_device_module(device).set_rng_state(states["device"], device)
+    saved = len({name.partition(".")[0] for name in states})
+    mine = distributed.rank() % saved
+    torch.set_rng_state(states[f"{mine}.cpu"])
+    if device.type != "cpu" and f"{mine}.device" in states:
+        torch.get_device_module(device).set_rng_state(states[f"{mine}.device"], device)
