@@ -17,6 +17,7 @@ from textladder.batch import Ragged
 from textladder.errors import Problem
 from textladder.text.tokenizing import (
     SPECIAL,
+    UNKNOWN,
     WARM_UP_BYTES,
     Tokenizer,
     TokenizerConfig,
@@ -76,6 +77,12 @@ def count(
 
 def _sum(slow: Counter[str], fast: Any) -> dict[str, int]:
     total = Counter(fast.result()) if fast is not None else Counter[str]()
+    for unit in SPECIAL:
+        # The library cuts these after the "<", see `pipeline`.
+        if unit in total and unit != SPECIAL[UNKNOWN]:
+            times = total.pop(unit)
+            total["<"] += times
+            total[unit[1:]] += times
     total.update(slow)
     return dict(total)
 
@@ -92,7 +99,8 @@ def learn(chunks: Iterable[Ragged | Sequence[str]], config: TokenizerConfig) -> 
     """Subword units from texts. Raises Problem if the vocabulary cannot be had.
 
     bpe: Sennrich et al. 2016, over bytes as in Radford et al. 2019, so that nothing is unknown. wordpiece:
-    Schuster and Nakajima 2012. unigram: Kudo 2018.
+    Schuster and Nakajima 2012. unigram: Kudo 2018; the library adds up in no fixed order there, so two runs
+    may differ in the last digit of a score.
     """
     if config.units == "byte":
         return models.BPE({unit: n for n, unit in enumerate([*SPECIAL, *_bytes_in_order()])}, [])
@@ -130,8 +138,8 @@ def _train(
 def _wordpiece(words: dict[str, int], config: TokenizerConfig) -> models.Model:
     """WordPiece from words and their counts.
 
-    The library numbers the characters in an order that changes from run to run, and breaks ties by number. Given
-    here beforehand, in their order, they make the vocabulary a function of the texts alone.
+    The library numbers the characters in an order that changes from run to run, and breaks ties by number.
+    Given here beforehand, in their order, they make the vocabulary a function of the texts alone.
     """
     letters: Counter[str] = Counter()
     for word, n in words.items():
@@ -158,7 +166,7 @@ def _wordpiece(words: dict[str, int], config: TokenizerConfig) -> models.Model:
 
 
 def _unigram(learnt: models.Model, config: TokenizerConfig) -> models.Model:
-    """The learnt pieces, no more than asked for; scores rounded, so that a file says exactly what they are."""
+    """The learnt pieces, no more than asked for; scores are rounded, so that a file holds them exactly."""
     listed = json.loads(tokenizers.Tokenizer(learnt).to_str())["model"]["vocab"]
     pieces = [(piece, round(score, 6)) for piece, score in listed if piece not in SPECIAL]
     room = max(config.vocabulary_size - len(SPECIAL), 0)

@@ -64,8 +64,9 @@ def whole_spans(text: str, spans: list[tuple[int, int]], html: bool) -> list[tup
     """The library's spans, made whole.
 
     The library places a character that was made of several at one of them: "&amp;" at its semicolon, an "e"
-    and a combining accent at the "e". Here a span takes in all of an entity, all combining marks that stand
-    together (normal forms may put them in another order), and the characters that went into its last one.
+    and a combining accent at the "e". Here a span takes in all of an entity, a letter with all its
+    combining marks if it has several (normal forms may put them in another order), and the characters that
+    went into its last one.
     """
     if text.isascii() and not (html and ("&" in text or "<" in text)):
         return spans
@@ -92,8 +93,10 @@ def _blocks(text: str, html: bool) -> Iterator[tuple[int, int]]:
     start = 0
     for place in range(len(text) + 1):
         if place == len(text) or not unicodedata.combining(text[place]):
-            if place - start > 1:
-                yield start, place
+            letter = max(start - 1, 0)
+            # One mark after a plain letter stays; several, or a letter with a mark in it, may change places.
+            if place - start > 1 or (place > start and unicodedata.decomposition(text[letter])):
+                yield letter, place
             start = place + 1
 
 

@@ -45,7 +45,7 @@ SLOW_ROWS = 256  # when a chunk has so many rows that are not plain, the tables 
 HAN_NAMES = ("CJK UNIFIED", "CJK COMPATIBILITY IDEOGRAPH", "CJK RADICAL", "KANGXI RADICAL")
 HAN_SIGNS = {0x3005, 0x3007, *range(0x3021, 0x302A), *range(0x3038, 0x303C)}
 # Code points that join what stands before them although they are no combining marks: conjoining Hangul, the
-# Thai and Lao vowel AM, half-width voicing marks.
+# Thai and Lao vowel AM, two Vedic signs that were marks in earlier Unicode, half-width voicing marks.
 JOINING = {
     *range(0x1100, 0x1200),
     *range(0xA960, 0xA980),
@@ -104,7 +104,7 @@ class Scanner:
 
 
 class PlainEncoder:
-    """Ids of plain texts. `vocabulary` gives the units by id; the four special ones are never found."""
+    """Ids of plain texts; `vocabulary` gives the units by id, the four special ones first."""
 
     def __init__(self, scanner: Scanner, vocabulary: Sequence[str]) -> None:
         self.scanner = scanner
@@ -116,7 +116,7 @@ class PlainEncoder:
             if len(code) == 1 and code[0] < PLANE:
                 self.single[code[0]] = unit
         self.slots = _slots(len(codes))
-        scanning.place(self.slots, self.codes, self.ends, np.arange(4, len(codes)))
+        scanning.place(self.slots, self.codes, self.ends, np.arange(len(codes)))
 
     def one(self, text: bytes) -> NDArray[np.int32] | None:
         """Ids of one text, or None if it is not plain."""

@@ -18,7 +18,7 @@ import numpy as np
 
 SPACE, LETTER, OTHER, APOSTROPHE, AMPERSAND, LESS, SLOW = range(7)
 WORD, WHITESPACE, CHARACTER = range(3)
-UNKNOWN = 1
+UNKNOWN, SPECIAL_UNITS = 1, 4
 LONGEST_ENTITY = 16  # an ampersand with so many letters after it begins none
 EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
 SEED, PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a, 64 bits
@@ -147,6 +147,9 @@ def encode_rows(
                 out[total] = single[text[start]]
             elif start < n:
                 unit = slots[_slot(text, start, i, h, slots, codes, ends), 1]
+                if unit < SPECIAL_UNITS:  # a text that spells out "<s>": not for this path
+                    counts[row], n, total = -1, -1, begin
+                    break
                 out[total] = UNKNOWN if unit == EMPTY else np.int32(unit)
             else:
                 break

@@ -18,7 +18,10 @@ _AUXILIARIES = (
     "be am is are was were been being have has had having do does did doing done can could may might "
     "must shall should will would ought"
 )
-_ADVERBS = "here there when where why how such then now very too just also only again once further more most own same"
+_ADVERBS = (
+    "here there when where why how such then now very too just also only again once further more most "
+    "own same"
+)
 _CONTRACTIONS = (
     "i'm i've i'd i'll you're you've you'd you'll he's he'd he'll she's she'd she'll it's it'd it'll "
     "we're we've we'd we'll they're they've they'd they'll that's there's here's what's who's let's"
