@@ -170,11 +170,11 @@ def test_pooled_is_the_mean_of_rows_and_states_are_those_of_units() -> None:
     encoded = encoder(Tokens.of_rows(TEXTS))
     rows, ends = encoder.index.entries(*bags.plain(Ragged.of(TEXTS)))
     for b in range(len(TEXTS)):
-        mine = encoder.table.weight[torch.from_numpy(rows[ends[b] : ends[b + 1]])]
+        mine = encoder.embedding.weight[torch.from_numpy(rows[ends[b] : ends[b + 1]])]
         expected = mine.mean(0) if len(mine) else torch.zeros(4)
         torch.testing.assert_close(encoded.pooled[b], expected)
     assert torch.equal(
-        encoded.states[0], encoder.table.weight[torch.tensor([2, 3, 6, 0, 0])] * encoded.mask[0, :, None]
+        encoded.states[0], encoder.embedding.weight[torch.tensor([2, 3, 6, 0, 0])] * encoded.mask[0, :, None]
     )
 
 
@@ -206,16 +206,16 @@ def test_saved_state_fits_a_model_that_was_not_prepared() -> None:
     encoder = prepared(Ngrams.Config(orders=3, char_orders=(2, 3)))
     copy = Ngrams(encoder.config, VOCABULARY)
     copy.load_state_dict({name: tensor.clone() for name, tensor in encoder.state_dict().items()})
-    assert copy.table.num_embeddings == encoder.index.num_rows
+    assert copy.embedding.num_embeddings == encoder.index.num_rows
     assert np.array_equal(copy.bag_pooled(Ragged.of(TEXTS)), encoder.bag_pooled(Ragged.of(TEXTS)))
 
 
 def test_preparing_keeps_the_rows_of_units() -> None:
     encoder = Ngrams(Ngrams.Config(), VOCABULARY)
-    before = encoder.table.weight.detach().clone()
+    before = encoder.embedding.weight.detach().clone()
     encoder.prepare([Ragged.of(TEXTS)])
-    assert torch.equal(encoder.table.weight[: len(VOCABULARY)], before)
-    assert encoder.embedding is encoder.table
+    assert torch.equal(encoder.embedding.weight[: len(VOCABULARY)], before)
+    assert encoder.embedding is encoder.embedding
 
 
 @pytest.mark.parametrize("config", [Ngrams.Config(orders=0), Ngrams.Config(char_orders=(4, 3))])

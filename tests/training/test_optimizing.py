@@ -156,7 +156,7 @@ def test_state_of_another_model_is_a_problem() -> None:
 
 def test_distinct_rows_are_exact_sums_in_order() -> None:
     rows, values = torch.randint(0, 50, (400,)), torch.randn(400, 7)
-    gradient = torch.sparse_coo_tensor(rows[None], values, (60, 7))
+    gradient = torch.sparse_coo_tensor(rows[None], values, (60, 7), check_invariants=True)
     found, sums = distinct_rows(gradient)
     assert len(found) == len(found.unique())
     dense = torch.zeros(60, 7)
@@ -193,6 +193,23 @@ def test_clip_is_exact_with_sparse_gradients(max_norm: float) -> None:
         assert a.grad is not None
         assert b.grad is not None
         torch.testing.assert_close(a.grad.to_dense(), b.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_gradients_that_arrive_after_clip_are_summed_too() -> None:
+    model, dense = Classifier(), Classifier(sparse=False)
+    for step in range(2):
+        model(step, sparse=True).backward()
+        dense(step, sparse=False).backward()
+        clip(model.parameters(), 0.0)
+        rows, _ = distinct_rows(model.table.weight.grad)  # type: ignore[arg-type]
+        assert len(rows) == len(rows.unique())
+        model(step + 5, sparse=True).backward()
+        dense(step + 5, sparse=False).backward()
+    optimizer = build_optimizer(model, OptimizerConfig(optimizer="adagrad", learning_rate=0.1))
+    oracle = torch.optim.Adagrad(dense.parameters(), 0.1, eps=1e-8)
+    optimizer.step()
+    oracle.step()
+    torch.testing.assert_close(model.table.weight, dense.table.weight, rtol=1e-4, atol=1e-5)
 
 
 def test_clip_of_nothing_and_of_nan() -> None:

@@ -43,16 +43,16 @@ class Bow(BagEncoder):
         pooling: Literal["sum", "mean", "max"] = "sum"  # of the weighted rows
         orders: int = 2  # longest n-gram of units; 1: units alone
         max_ngrams: int = 1 << 18  # most n-grams of units that get a row: what bounds the size of the model
-        min_count: int = 1  # in how many training texts an n-gram must stand to get a row
+        min_count: int = 2  # in how many training texts an n-gram must stand to get a row
 
     def __init__(self, config: Config, vocabulary: Sequence[str]) -> None:
         if config.weighting not in WEIGHTINGS:
             raise Problem(
                 "encoder.weighting", f"{config.weighting!r} is unknown.", f"Known: {', '.join(WEIGHTINGS)}."
             )
-        # Rows of a map that a net follows start as a net's do; those of a linear model near its only minimum,
-        # 0.
-        super().__init__(config, vocabulary, char_orders=(0, 0), scale=1.0 if config.hidden_dims else 0.01)
+        # Small, so that what is learned soon outgrows it: from 1.0 a net lost over ten points
+        # (benchmarks/NOTES.md). Not 0, which would leave a head after a linear map without gradient.
+        super().__init__(config, vocabulary, char_orders=(0, 0), scale=0.1 if config.hidden_dims else 0.01)
         self.bias = nn.Parameter(torch.zeros(config.dim))
         if config.weighting == "tfidf":
             self.register_buffer("idf", torch.ones(self.index.num_rows))  # [R]

@@ -76,9 +76,10 @@ def learning_rate_at(step: int, total_steps: int, config: OptimizerConfig) -> fl
 
 def distinct_rows(gradient: Tensor) -> tuple[Tensor, Tensor]:
     """Sparse gradient of a table to distinct rows [U] and their summed gradients [U, D]."""
-    if gradient.is_coalesced():
-        return gradient.indices()[0], gradient.values()
     rows, values = gradient._indices()[0], gradient._values()
+    # `clip` has summed them already, unless a later backward pass has added entries since.
+    if gradient.is_coalesced() or getattr(gradient, "distinct_entries", -1) == len(rows):
+        return rows, values
     if not _compiled(values):
         gradient = gradient.coalesce()
         return gradient.indices()[0], gradient.values()
@@ -272,8 +273,10 @@ def _gradient_values(parameter: nn.Parameter) -> Tensor:
     if not gradient.is_sparse:
         return gradient
     rows, sums = distinct_rows(gradient)
-    parameter.grad = torch.sparse_coo_tensor(rows[None], sums, gradient.shape, check_invariants=False)
-    return sums
+    summed = torch.sparse_coo_tensor(rows[None], sums, gradient.shape, check_invariants=False)
+    summed.distinct_entries = len(rows)  # type: ignore[attr-defined]
+    parameter.grad = summed
+    return summed._values()
 
 
 def _compiled(tensor: Tensor) -> bool:
@@ -282,10 +285,12 @@ def _compiled(tensor: Tensor) -> bool:
 
 
 def _torch_optimizer(groups: list[dict[str, Any]], config: OptimizerConfig) -> torch.optim.Optimizer:
+    # Fused kernels exist for all of these on the processor; elsewhere torch knows best what it has.
+    fused = True if all(_compiled(p) for group in groups for p in group["params"]) else None
     rate = config.learning_rate
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, rate, momentum=config.momentum, fused=True)
+        return torch.optim.SGD(groups, rate, momentum=config.momentum, fused=fused)
     if config.optimizer == "adagrad":
-        return torch.optim.Adagrad(groups, rate, eps=config.epsilon, fused=True)
+        return torch.optim.Adagrad(groups, rate, eps=config.epsilon, fused=fused)
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    return kind(groups, rate, betas=config.betas, eps=config.epsilon, fused=True)
+    return kind(groups, rate, betas=config.betas, eps=config.epsilon, fused=fused)
