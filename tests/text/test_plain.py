@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -73,8 +74,7 @@ def test_ascii_is_cut_as_by_the_library(units: str, changes: dict, text: str) ->
     t = tokenizer(units, **changes)
     ids = encoder(t).one(text.encode())
     if ids is None:
-        assert "&" in text
-        assert t.config.html
+        assert ("&" in text and t.config.html) or (units == "whitespace" and "<" in text)
     else:
         assert ids.tolist() == t._encoding(text).ids
 
@@ -130,7 +130,7 @@ def test_counts_are_those_of_the_library(units: str, texts: list[str]) -> None:
     expected = fitting.count(
         [[text for text, ok in zip(texts, plain, strict=True) if ok]], TokenizerConfig(units=units)
     )
-    assert counter.result() == expected
+    assert fitting._sum(Counter(), counter) == expected
 
 
 def test_tables_grow_and_go_on_in_the_middle_of_a_row() -> None:

@@ -87,9 +87,7 @@ def whole_spans(text: str, spans: list[tuple[int, int]], html: bool) -> list[tup
 
 
 def _blocks(text: str, html: bool) -> Iterator[tuple[int, int]]:
-    """Where characters stand that only make sense together."""
-    if html:
-        yield from (found.span() for found in _ENTITY_OR_BREAK.finditer(text))
+    """Where characters stand that only make sense together; of two that overlap, the later is the larger."""
     start = 0
     for place in range(len(text) + 1):
         if place == len(text) or not unicodedata.combining(text[place]):
@@ -98,6 +96,11 @@ def _blocks(text: str, html: bool) -> Iterator[tuple[int, int]]:
             if place - start > 1 or (place > start and unicodedata.decomposition(text[letter])):
                 yield letter, place
             start = place + 1
+    for found in _ENTITY_OR_BREAK.finditer(text) if html else ():
+        stop = found.end()
+        while stop < len(text) and unicodedata.combining(text[stop]):
+            stop += 1
+        yield found.start(), stop
 
 
 _LESS, _GREATER = (f"(?:{char}|{_entity(ord(char))})" for char in "<>")
