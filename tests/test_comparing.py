@@ -47,7 +47,7 @@ def behind(rung: str, score: float, cost: float, best: float, p: float) -> Row:
     return row(rung, score, cost, difference=gap, difference_interval=(gap - 0.02, gap + 0.02), p=p)
 
 
-# --- the pick ------------------------------------------------------------------------------------------------
+# --- the pick ---
 
 
 def test_picks_the_cheapest_that_is_not_significantly_worse() -> None:
@@ -136,7 +136,7 @@ def test_rows_without_the_cost_are_on_no_front() -> None:
     assert pareto([row("a", 0.9, size_mb=None), row("b", 0.8)], "size_mb")[0].rung == "b"
 
 
-# --- sharing a budget ----------------------------------------------------------------------------------------
+# --- sharing a budget ---
 
 
 class Clock:
@@ -241,7 +241,7 @@ def test_rounds(rungs: int, rounds: int) -> None:
     assert count_rounds(rungs) == rounds
 
 
-# --- would more data help ------------------------------------------------------------------------------------
+# --- would more data help ---
 
 
 def points(*scores: float, half: float) -> list[tuple[int, float, tuple[float, float]]]:
@@ -269,7 +269,7 @@ def test_learning_verdict_for_a_loss() -> None:
     assert "hardly help" in learning_verdict(falling, higher_is_better=True)
 
 
-# --- from run folders ----------------------------------------------------------------------------------------
+# --- from run folders ---
 
 
 @pytest.fixture(scope="module")

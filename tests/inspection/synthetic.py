@@ -106,7 +106,7 @@ def _run(
         "training_seconds": seconds * share,
         "epochs": 5,
         "best_epoch": 4,
-        "stopped": "early stopping",
+        "stopped": "max_seconds" if rung == "cnn" else "early stopping",
         "peak_memory_mb": 412.0,
         "parameters": parameters,
         "size_mb": size,
@@ -140,7 +140,7 @@ def _run(
                 "seconds": seconds * epoch / 5,
                 "dev_score": best - 0.25 / epoch**1.5 + 0.25 / 8 if epoch < 4 else best - 0.01 * (epoch == 5),
                 "dev_loss": 1.2 / epoch,
-                "best": epoch <= 4,
+                "best": epoch <= 4 or rung == "cnn",
             }
         )
     (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log), encoding="utf-8")

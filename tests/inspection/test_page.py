@@ -125,6 +125,8 @@ def test_the_answer_the_table_and_the_command(made: tuple[Path, dict[str, Any], 
     assert comparison["stopped"]["rnn"] in text
     assert "12 exact duplicates were left out of train" in text
     assert "3 of train" in text  # texts cut
+    assert "cnn: 5 epochs, best at 4, ended by the time limit – it was still getting better" in text
+    assert "bow: 5 epochs, best at 4, ended by early stopping" in text
     rows = [
         a["data-value"] for t, a in page.tags if t == "th" and a.get("scope") == "row" and "data-value" in a
     ]

@@ -170,8 +170,25 @@ def learning(material: Material, drawn: Mapping[str, Any]) -> str:
     ]
     return (
         '<p class="soft">The larger mark is the state that was kept: the best on dev. First seed of each.</p>'
-        f'<div class="pair">{"".join(shown)}</div>'
+        f'<div class="pair">{"".join(shown)}</div>{_ends(material)}'
     )
+
+
+def _ends(material: Material) -> str:
+    """Why each training ended; a rung cut by the clock while it still improved deserves more time."""
+    lines = []
+    for rung, scores in material.scores.items():
+        best, epochs = scores.get("best_epoch"), scores.get("epochs")
+        if best is None or epochs is None:
+            continue
+        cut = scores.get("stopped") in ("max_seconds", "budget")
+        still = cut and material.checks[rung] and material.checks[rung][-1].get("best")
+        more = " – it was still getting better: more time may raise its score" if still else ""
+        ended = "the time limit" if cut else str(scores.get("stopped", "?"))
+        lines.append(
+            f"<li>{esc(rung)}: {epochs:g} epochs, best at {best:g}, ended by {esc(ended)}{more}</li>"
+        )
+    return f"<ul>{''.join(lines)}</ul>" if lines else ""
 
 
 def data_size(material: Material, drawn: Mapping[str, Any]) -> str:
