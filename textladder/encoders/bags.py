@@ -46,11 +46,6 @@ class BagEncoder(Encoder):
         self.embedding = RowTable(self.index.num_rows, config.dim, scale)
         self.dim = config.dim
 
-    @property
-    def table(self) -> RowTable:
-        """All rows; the first are those of units, so that word vectors can fill them."""
-        return self.embedding
-
     def weigh(self, rows: Ids, offsets: Ids) -> Entries:
         """Rows with repeats [M] and their offsets to the entries of each text."""
         raise NotImplementedError(f"{type(self).__name__}.weigh")
