@@ -6,6 +6,7 @@ colours and for paper. Backgrounds are transparent and text has no colour of its
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +122,10 @@ def learning(checks: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, x: 
         )
     title = "epoch" if x == "epoch" else "seconds of training (log scale)"
     figure = _figure(traces, title, f"dev {_words(metric)}")
+    scores = [point["dev_score"] for points in checks.values() for point in points]
+    if scores:
+        spare = 0.06 * (max(scores) - min(scores)) or 0.01
+        figure.update_yaxes(range=[min(scores) - spare, max(scores) + spare])
     if x != "epoch":
         seconds = [point[x] for points in checks.values() for point in points if point[x] > 0]
         figure.update_xaxes(type="log", range=_log_range(seconds), dtick="D2")
@@ -293,10 +298,10 @@ def _plain(text: str) -> str:
 
 def _log_range(values: Sequence[float]) -> list[float] | None:
     """Log10 bounds with room for the names to the right of the marks."""
-    import math
-
     if not values:
         return None
     low, high = math.log10(min(values)), math.log10(max(values))
-    room = max(high - low, 0.5)
-    return [low - 0.08 * room, high + 0.25 * room]
+    # Rungs that cost nearly the same should look so, and a tick must be in sight.
+    spare = max(0.0, 0.8 - (high - low)) / 2
+    room = high - low + 2 * spare
+    return [low - spare - 0.08 * room, high + spare + 0.2 * room]

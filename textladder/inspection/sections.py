@@ -186,7 +186,7 @@ def _ends(material: Material) -> str:
         more = " – it was still getting better: more time may raise its score" if still else ""
         ended = "the time limit" if cut else str(scores.get("stopped", "?"))
         lines.append(
-            f"<li>{esc(rung)}: {epochs:g} epochs, best at {best:g}, ended by {esc(ended)}{more}</li>"
+            f"<li>{esc(rung)}: {epochs:.3g} epochs, best at {best:.3g}, ended by {esc(ended)}{more}</li>"
         )
     return f"<ul>{''.join(lines)}</ul>" if lines else ""
 
