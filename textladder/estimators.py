@@ -79,9 +79,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         task = self.model_.task
         assert isinstance(task, Classify)
         said = task.decide(probabilities)
-        if self._multi:
+        if task.multi:
             return [list(labels) for labels in said]
-        return self.classes_[np.array([self._index[label] for label in said], dtype=int)]
+        return self.classes_[[self._index[str(label)] for label in said]]
 
     def predict_proba(self, X: Sequence[str]) -> NDArray[np.float64]:
         """[n, labels] calibrated probabilities, columns in the order of `classes_`."""

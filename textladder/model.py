@@ -234,7 +234,7 @@ def _verify(folder: Path) -> None:
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise Problem(
             str(folder / "model.json"),
-            f"this model has format version {version}; textladder {__version__} reads up to {FORMAT_VERSION}.",
+            f"its format version is {version}; textladder {__version__} reads up to {FORMAT_VERSION}.",
             "Install a newer textladder: pip install --upgrade textladder",
         )
     for name in FILES:

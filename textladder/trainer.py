@@ -234,21 +234,23 @@ class Trainer:
             return
         tensors = {f"best.{name}": value for name, value in self.best.items()}
         tensors |= {f"average.{name}": value for name, value in self.average.state_tensors().items()}
-        notes = {"keeper": vars(self.keeper), "history": self.history, "data": self.prepared.fingerprint}
+        notes = {"keeper": vars(self.keeper), "history": self.history}
         with writing(self.out):
             save_state(
-                self.out / "resume", self.model, self.optimizer, self.progress, tensors=tensors, notes=notes
+                self.out / "resume",
+                self.model,
+                self.optimizer,
+                self.progress,
+                data=self.prepared.fingerprint,
+                tensors=tensors,
+                notes=notes,
             )
 
     def _load(self) -> None:
         assert self.out is not None, "a run without a folder has no state"
-        tensors, notes = load_state(self.out / "resume", self.model, self.optimizer, self.progress)
-        if notes["data"] != self.prepared.fingerprint:
-            raise Problem(
-                str(self.out),
-                "the run there was started with other texts or labels.",
-                "Give the same files, another --out, or --overwrite.",
-            )
+        tensors, notes = load_state(
+            self.out / "resume", self.model, self.optimizer, self.progress, data=self.prepared.fingerprint
+        )
         self.best = {n.removeprefix("best."): v for n, v in tensors.items() if n.startswith("best.")}
         average = {n.removeprefix("average."): v for n, v in tensors.items() if n.startswith("average.")}
         self.average.load_state_tensors(average)

@@ -93,7 +93,8 @@ class RowTable(nn.Embedding):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         saved = state_dict.get(prefix + "weight")
-        if saved is not None and saved.shape[1:] == self.weight.shape[1:]:
+        # Only if it must: an optimizer may hold the parameter that is there.
+        if saved is not None and len(saved) != len(self.weight) and saved.shape[1:] == self.weight.shape[1:]:
             self.resize(0, len(saved))
         super()._load_from_state_dict(state_dict, prefix, *rest)
 

@@ -173,7 +173,7 @@ def _update(
     if not count or not math.isfinite(total) or not math.isfinite(norm):
         raise Problem(
             f"step {progress.step + 1}, epoch {progress.epoch + 1}",
-            f"the loss is {total / max(count, 1):g} and its gradient {norm:g}; the weights are those before it.",
+            f"the loss is {total / max(count, 1):g} and its gradient {norm:g}; the weights are unchanged.",
             f"Try a lower learning rate: --set training.learning_rate={options.learning_rate / 10:g}",
         )
     norms = gradient_norms(model) if logged else None

@@ -30,12 +30,13 @@ def save_state(
     optimizer: Optimizer,
     progress: Progress,
     *,
+    data: str,
     tensors: dict[str, Tensor],
     notes: Any,
 ) -> None:
     """Write all that the next step depends on: weights, optimizer, random state, place in the data, and the
-    caller's own `tensors` (best weights so far) and `notes` (JSON). Every process calls it; the first one
-    writes."""
+    caller's own `tensors` (best weights so far) and `notes` (JSON). `data` tells whether the data are still the
+    same. Every process calls it; the first one writes."""
     random = distributed.gather(_random_state(model))
     if not distributed.is_main():
         return
@@ -50,6 +51,7 @@ def save_state(
     metadata = {
         "format_version": str(FORMAT_VERSION),
         "checksum": _checksum(state),
+        "data": data,
         "progress": json.dumps(asdict(progress)),
         "notes": json.dumps(notes),
     }
@@ -60,10 +62,10 @@ def save_state(
 
 
 def load_state(
-    folder: Path, model: nn.Module, optimizer: Optimizer, progress: Progress
+    folder: Path, model: nn.Module, optimizer: Optimizer, progress: Progress, *, data: str
 ) -> tuple[dict[str, Tensor], Any]:
-    """Put everything back as `save_state` found it; returns the caller's tensors and notes. Raises Problem
-    for a file that is cut short or changed, and for the state of another model."""
+    """Put everything back as `save_state` found it; returns the caller's tensors and notes. Raises Problem for a
+    file that is cut short or changed, for other data, and for the state of another model."""
     path = folder / STATE
     try:
         with safe_open(path, "pt") as file:
@@ -75,6 +77,12 @@ def load_state(
         raise _unusable(path, "another version of textladder wrote this state")
     if metadata.get("checksum") != _checksum(state):
         raise _unusable(path, "this state was changed since it was saved")
+    if metadata.get("data") != data:
+        raise Problem(
+            str(path),
+            "the run was started with other texts or labels.",
+            "Give the same files, another --out, or --overwrite.",
+        )
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "caller": {}, "random": {}}
     for name, value in state.items():
         part, _, rest = name.partition(".")
