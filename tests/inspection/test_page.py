@@ -134,8 +134,10 @@ def test_the_answer_the_table_and_the_command(made: tuple[Path, dict[str, Any], 
 
 
 def test_examples_are_capped_and_long_texts_cut(tmp_path: Path) -> None:
-    comparison = make(tmp_path, texts=600, curve=False)
+    comparison = make(tmp_path, seeds=2, texts=600, curve=False)
     page = read(write_page(tmp_path, comparison))
+    assert "each rung's first seed" in "".join(page.text)
+    assert "characters more" in "".join(page.text) or all("long long" not in text for text in page.text)
     assert sum(t == "article" for t, _ in page.tags) <= 2 * EXAMPLES
     assert "data-size" not in {a.get("id") for _, a in page.tags}
 

@@ -20,7 +20,9 @@ function draw(place) {
   if (!spec) return;
   const layout = { ...spec.layout, font: { color: ink(), size: narrow() ? 11 : 13, family: getComputedStyle(document.body).fontFamily } };
   place.style.minHeight = `${layout.height}px`;
-  Plotly.react(place, spec.data, layout, { responsive: true, displaylogo: false, displayModeBar: false });
+  // Plotly chooses the ink of a cell as if the page were white.
+  const data = spec.data.map((trace) => (trace.type === "heatmap" ? { ...trace, textfont: { color: ink() } } : trace));
+  Plotly.react(place, data, layout, { responsive: true, displaylogo: false, displayModeBar: false });
 }
 
 const places = () => document.querySelectorAll(".figure");

@@ -74,12 +74,14 @@ def render(material: Material) -> str:
     parts = sections.build(material, drawn)
     comparison = material.comparison
     title = f"Which rung is worth its cost on {Path(str(comparison['data'].get('file', 'this data'))).name}?"
+    several = any(len(found) > 1 for found in comparison["runs"].values())
+    seeds = " Where single answers are shown they are those of each rung's first seed." if several else ""
     template = Template(_asset("page.html"))
     return template.substitute(
         title=html.escape(title),
         subtitle=html.escape(
             f"{len(comparison['rows'])} rungs of textladder, task {comparison['task']}, chosen on dev, "
-            f"tested once on {material.findings.texts:,} texts."
+            f"tested once on {material.findings.texts:,} texts.{seeds}"
         ),
         css=_asset("page.css"),
         nav="".join(f'<a href="#{part.anchor}">{html.escape(part.short)}</a>' for part in parts),
