@@ -19,6 +19,10 @@ import numpy as np
 SPACE, LETTER, OTHER, APOSTROPHE, AMPERSAND, LESS, SLOW = range(7)
 WORD, WHITESPACE, CHARACTER = range(3)
 UNKNOWN, SPECIAL_UNITS = 1, 4
+# The commonest entities; all others are left to the library.
+ENTITY_NAMES = np.frombuffer(b"lt;gt;amp;quot;#39;apos;", np.uint8)
+ENTITY_CODES = np.array([60, 62, 38, 34, 39, 39])
+SEMICOLON = 59
 LONGEST_ENTITY = 16  # an ampersand with so many letters after it begins none
 EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
 SEED, PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a, 64 bits
@@ -46,9 +50,7 @@ def _wide(flat: Any, i: int, end: int) -> Any:
 
 @compiled
 def _after_break(flat: Any, i: int, end: int, kinds: Any) -> int:
-    """Where the tag <br>, <br/> or <br /> that begins at i ends, or i if there is none."""
-    if i + 3 >= end or (flat[i + 1] & 0xDF) != 66 or (flat[i + 2] & 0xDF) != 82:
-        return i
+    """Where the tag <br>, <br/> or <br /> that begins with "<br" at i ends, or i if it is none."""
     j = i + 3
     while j < end:
         code, width = (np.int64(flat[j]), 1) if flat[j] < 0x80 else _wide(flat, j, end)
@@ -61,25 +63,44 @@ def _after_break(flat: Any, i: int, end: int, kinds: Any) -> int:
 
 
 @compiled
+def _entity(flat: Any, i: int, end: int) -> Any:
+    """The character that the entity at i stands for, and its width; (38, 1) if there is none, (-1, 1) if
+    there may be one that is too rare to be known here."""
+    name = 0
+    for code in ENTITY_CODES:
+        j = i + 1
+        while ENTITY_NAMES[name] != SEMICOLON and j < end and flat[j] == ENTITY_NAMES[name]:
+            j, name = j + 1, name + 1
+        if ENTITY_NAMES[name] == SEMICOLON and j < end and flat[j] == SEMICOLON:
+            return np.int64(code), j + 1 - i
+        while ENTITY_NAMES[name] != SEMICOLON:
+            name += 1
+        name += 1
+    j = i + 1
+    while j < end and j < i + LONGEST_ENTITY and (48 <= flat[j] < 58 or 65 <= (flat[j] & 0xDF) < 91):
+        j += 1
+    return (-1, 1) if j < end and (flat[j] == SEMICOLON or flat[j] == 35) else (38, 1)
+
+
+@compiled
 def _read(flat: Any, i: int, end: int, kinds: Any, lower: Any, text: Any, kind: Any) -> int:
-    """One row into scratch, <br> as a space, a space after the end; its length, or -1 if not plain."""
+    """One row into scratch, entities decoded, <br> as a space, a space after the end; its length, or -1 if
+    the row is not plain."""
     n = 0
     while i < end:
         code, width = (np.int64(flat[i]), 1) if flat[i] < 0x80 else _wide(flat, i, end)
+        if code == 38 and kinds[code] == AMPERSAND:
+            code, width = _entity(flat, i, end)
         if code < 0 or kinds[code] == SLOW:
             return -1
         text[n], kind[n] = lower[code], kinds[code]
-        if kinds[code] == AMPERSAND and i + 1 < end:
-            j = i + 1
-            while j < end and j < i + LONGEST_ENTITY and (48 <= flat[j] < 58 or 65 <= (flat[j] & 0xDF) < 91):
-                j += 1
-            if j < end and (flat[j] == 59 or flat[j] == 35):  # "&amp;" or "&#"
+        rest = i + width
+        if kinds[code] == LESS and rest + 1 < end and flat[rest] & 0xDF == 66 and flat[rest + 1] & 0xDF == 82:
+            after = _after_break(flat, i, end, kinds) if width == 1 else i
+            if after == i:  # a tag that is in part written in entities, or none
                 return -1
-        if kinds[code] == LESS:
-            after_break = _after_break(flat, i, end, kinds)
-            if after_break > i:
-                text[n], kind[n] = 32, SPACE
-                width = after_break - i
+            text[n], kind[n] = 32, SPACE
+            width = after - i
         n += 1
         i += width
     text[n], kind[n] = 32, SPACE
