@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 from tests.inspection.synthetic import LABELS, make
+from textladder.comparing import Answer
 from textladder.errors import Problem
 from textladder.inspection import figures
+from textladder.inspection.findings import Finding
 from textladder.inspection.page import EXAMPLES, most_confused, write_page
+from textladder.inspection.pieces import examples
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
@@ -137,9 +140,16 @@ def test_examples_are_capped_and_long_texts_cut(tmp_path: Path) -> None:
     comparison = make(tmp_path, seeds=2, texts=600, curve=False)
     page = read(write_page(tmp_path, comparison))
     assert "each rung's first seed" in "".join(page.text)
-    assert "characters more" in "".join(page.text) or all("long long" not in text for text in page.text)
     assert sum(t == "article" for t, _ in page.tags) <= 2 * EXAMPLES
     assert "data-size" not in {a.get("id") for _, a in page.tags}
+
+
+def test_a_long_text_is_cut_and_says_so() -> None:
+    said = Answer("f:1", "x" * 1000, ("a",), ("b",), 0.5)
+    shown = examples([Finding("f:1", said.text, said.gold, {"bow": said})])
+    assert "x" * 400 in shown
+    assert "x" * 401 not in shown
+    assert "600 characters more" in shown
 
 
 def test_one_rung_alone_has_a_page(tmp_path: Path) -> None:

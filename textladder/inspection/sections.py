@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import html
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from textladder.comparing.answers import Answer
 from textladder.comparing.deciding import told_p
 from textladder.comparing.telling import number
-from textladder.inspection.findings import Finding
+from textladder.inspection.pieces import bdi, chooser, esc, examples, figure, pairs
 
 if TYPE_CHECKING:
     from textladder.inspection.page import Material
 
-LONGEST = 400  # characters of a text that are shown
 MARKS = {"latency_p50_ms": "latency", "training_seconds": "training", "size_mb": "size"}
 
 
@@ -157,16 +154,16 @@ def cost(material: Material, drawn: Mapping[str, Any]) -> str:
     if not material.comparison["higher_is_better"]:
         told = told.replace("Up", "Down")
     shown = [
-        _figure("cost-latency_p50_ms", "Score against prediction latency of one text"),
-        _figure("cost-training_seconds", "Score against training time"),
+        figure("cost-latency_p50_ms", "Score against prediction latency of one text"),
+        figure("cost-training_seconds", "Score against training time"),
     ]
     return f'<p class="soft">{told}</p><div class="pair">{"".join(shown)}</div>'
 
 
 def learning(material: Material, drawn: Mapping[str, Any]) -> str:
     shown = [
-        _figure("learning-epoch", "Dev score by epoch"),
-        _figure("learning-seconds", "Dev score by seconds of training"),
+        figure("learning-epoch", "Dev score by epoch"),
+        figure("learning-seconds", "Dev score by seconds of training"),
     ]
     return (
         '<p class="soft">The larger mark is the state that was kept: the best on dev. First seed of each.</p>'
@@ -198,7 +195,7 @@ def data_size(material: Material, drawn: Mapping[str, Any]) -> str:
     first = material.comparison["pick"]["rung"]
     ordered = sorted(curves, key=lambda rung: rung != first)
     told = "".join(f"<li><b>{esc(rung)}</b>: {esc(curves[rung]['verdict'])}</li>" for rung in ordered)
-    return f"{_figure('data', 'Test score by number of training texts', matrix=True)}<ul>{told}</ul>"
+    return f"{figure('data', 'Test score by number of training texts', matrix=True)}<ul>{told}</ul>"
 
 
 def confusion(material: Material, drawn: Mapping[str, Any]) -> str:
@@ -211,8 +208,8 @@ def confusion(material: Material, drawn: Mapping[str, Any]) -> str:
     cut = f" Of {labels} labels the {LABELS} with most errors are shown." if labels > LABELS else ""
     return (
         f'<p class="soft">Rows: gold labels; colour: share of the row; numbers: texts.{cut}</p>'
-        + _chooser(material, "confusion", drawn)
-        + _figure("confusion", "Confusion matrix of the rung chosen above", own=False, matrix=True)
+        + chooser(material.scores, material.comparison["pick"]["rung"], "confusion", drawn)
+        + figure("confusion", "Confusion matrix of the rung chosen above", own=False, matrix=True)
         + _per_label(material)
     )
 
@@ -254,8 +251,8 @@ def calibration(material: Material, drawn: Mapping[str, Any]) -> str:
     return (
         f"<p>Expected calibration error (0 is perfect): {errors}.</p>"
         '<p class="soft">Below the dotted line a rung is surer than it should be.</p>'
-        + _chooser(material, "calibration", drawn)
-        + _figure("calibration", "Reliability diagram of the rung chosen above", own=False, matrix=True)
+        + chooser(material.scores, material.comparison["pick"]["rung"], "calibration", drawn)
+        + figure("calibration", "Reliability diagram of the rung chosen above", own=False, matrix=True)
     )
 
 
@@ -266,7 +263,7 @@ def hardest(material: Material, drawn: Mapping[str, Any]) -> str:
         f"{found.all_wrong:,}.</p>"
         f'<p class="soft">The {len(found.hardest)} that most rungs get wrong, the most confident first. '
         "A text that all get wrong with confidence is worth a look at its label.</p>"
-        + _examples(found.hardest)
+        + examples(found.hardest)
     )
 
 
@@ -283,19 +280,19 @@ def disagreement(material: Material, drawn: Mapping[str, Any]) -> str:
             f"<p>They differ on {only_first + only_second + both:,} texts: only {first} is right on "
             f"{only_first:,}, only {second} on {only_second:,}, neither on {both:,}.</p>"
             f'<p class="soft">The {len(found.between)} on which both are surest of what they answer.</p>'
-            + _examples(found.between, found.pair)
+            + examples(found.between, found.pair)
         )
     return (
         '<p class="soft">Share of test texts on which two rungs give different answers.</p>'
-        + _figure("disagreement", "Matrix of disagreement between rungs", matrix=True)
+        + figure("disagreement", "Matrix of disagreement between rungs", matrix=True)
         + told
     )
 
 
 def data(material: Material, drawn: Mapping[str, Any]) -> str:
     facts = material.comparison["data"]
-    pairs = [(name, facts[name]) for name in ("file", "train", "dev", "test") if name in facts]
-    items = [(name, f"{v:,} texts" if isinstance(v, int) else str(v)) for name, v in pairs]
+    parts = [(name, facts[name]) for name in ("file", "train", "dev", "test") if name in facts]
+    items = [(name, f"{v:,} texts" if isinstance(v, int) else str(v)) for name, v in parts]
     notes = "".join(f"<li>{esc(str(note))}</li>" for note in facts.get("notes", ()))
     cut = []
     for rung, scores in material.scores.items():
@@ -304,7 +301,7 @@ def data(material: Material, drawn: Mapping[str, Any]) -> str:
         said = ", ".join(f"{n:,} of {part}" for part, n in counts.items() if n)
         cut.append(f"{esc(rung)} ({esc(str(scores.get('units', '')))}): {said or 'none'}")
     return (
-        f"{_pairs(items)}{f'<ul>{notes}</ul>' if notes else ''}"
+        f"{pairs(items)}{f'<ul>{notes}</ul>' if notes else ''}"
         f"<p>Texts cut because they were too long: {'; '.join(cut)}.</p>"
     )
 
@@ -335,70 +332,4 @@ def environment(material: Material, drawn: Mapping[str, Any]) -> str:
     items.append(("precision", ", ".join(f"{rung} {value}" for rung, value in precision.items() if value)))
     signature = next(iter(material.scores.values()))["test"].get("signature")
     items += [("score", signature)] if signature else []
-    return _pairs(items)
-
-
-# --- small pieces --------------------------------------------------------------------------------------
-
-
-def esc(text: str) -> str:
-    return html.escape(str(text), quote=True)
-
-
-def bdi(text: str) -> str:
-    """Text of any direction inside a line."""
-    return f'<bdi dir="auto">{esc(text)}</bdi>'
-
-
-def _labels(labels: Iterable[str]) -> str:
-    return ", ".join(map(bdi, labels)) or "(none)"
-
-
-def _examples(found: Iterable[Finding], rungs: tuple[str, ...] | None = None) -> str:
-    return f'<div class="examples">{"".join(_example(one, rungs) for one in found)}</div>'
-
-
-def _example(found: Finding, rungs: tuple[str, ...] | None = None) -> str:
-    rest = len(found.text) - LONGEST
-    more = f' <span class="soft">… and {rest:,} characters more</span>' if rest > 0 else ""
-    told = "".join(_answer(rung, found.answers[rung]) for rung in rungs or found.answers)
-    return (
-        f'<article class="example"><blockquote dir="auto">{esc(found.text[:LONGEST])}{more}</blockquote>'
-        f'<div class="soft">{esc(found.where)} · label: <b>{_labels(found.gold)}</b></div>'
-        f"<ul>{told}</ul></article>"
-    )
-
-
-def _answer(rung: str, said: Answer) -> str:
-    mark = (
-        '<span class="ok" role="img" aria-label="right">✓</span>'
-        if said.correct
-        else '<span class="no" role="img" aria-label="wrong">✗</span>'
-    )
-    sure = "" if said.confidence is None else f" ({said.confidence:.2f})"
-    return f"<li>{mark} {esc(rung)}: {_labels(said.predicted)}{sure}</li>"
-
-
-def _figure(name: str, told: str, *, own: bool = True, matrix: bool = False) -> str:
-    """A place for a figure; `own` False where a chooser says which; `matrix`: about square."""
-    which = f' data-figure="{name}"' if own else ""
-    kind = ' class="matrix"' if matrix else ""
-    return (
-        f'<figure{kind}><div class="figure" id="figure-{name}"{which} role="img" '
-        f'aria-label="{esc(told)}"></div>'
-        f"<figcaption>{esc(told)}</figcaption></figure>"
-    )
-
-
-def _chooser(material: Material, name: str, drawn: Mapping[str, Any]) -> str:
-    chosen = material.comparison["pick"]["rung"]
-    options = "".join(
-        f'<option value="{name}-{i}"{" selected" if rung == chosen else ""}>{esc(rung)}</option>'
-        for i, rung in enumerate(material.scores)
-        if f"{name}-{i}" in drawn
-    )
-    return f'<label>Rung: <select data-for="figure-{name}" autocomplete="off">{options}</select></label>'
-
-
-def _pairs(items: Iterable[tuple[str, str]]) -> str:
-    return "<dl>" + "".join(f"<dt>{esc(name)}</dt><dd>{esc(value)}</dd>" for name, value in items) + "</dl>"
+    return pairs(items)

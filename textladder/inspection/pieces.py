@@ -1,0 +1,74 @@
+"""Small pieces of the page. Everything that comes from data goes through `esc`."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from textladder.comparing.answers import Answer
+from textladder.inspection.findings import Finding
+
+LONGEST = 400  # characters of a text that are shown
+
+
+def esc(text: str) -> str:
+    return html.escape(str(text), quote=True)
+
+
+def bdi(text: str) -> str:
+    """Text of any direction inside a line."""
+    return f'<bdi dir="auto">{esc(text)}</bdi>'
+
+
+def _labels(labels: Iterable[str]) -> str:
+    return ", ".join(map(bdi, labels)) or "(none)"
+
+
+def examples(found: Iterable[Finding], rungs: tuple[str, ...] | None = None) -> str:
+    return f'<div class="examples">{"".join(_example(one, rungs) for one in found)}</div>'
+
+
+def _example(found: Finding, rungs: tuple[str, ...] | None = None) -> str:
+    rest = len(found.text) - LONGEST
+    more = f' <span class="soft">… and {rest:,} characters more</span>' if rest > 0 else ""
+    told = "".join(_answer(rung, found.answers[rung]) for rung in rungs or found.answers)
+    return (
+        f'<article class="example"><blockquote dir="auto">{esc(found.text[:LONGEST])}{more}</blockquote>'
+        f'<div class="soft">{esc(found.where)} · label: <b>{_labels(found.gold)}</b></div>'
+        f"<ul>{told}</ul></article>"
+    )
+
+
+def _answer(rung: str, said: Answer) -> str:
+    mark = (
+        '<span class="ok" role="img" aria-label="right">✓</span>'
+        if said.correct
+        else '<span class="no" role="img" aria-label="wrong">✗</span>'
+    )
+    sure = "" if said.confidence is None else f" ({said.confidence:.2f})"
+    return f"<li>{mark} {esc(rung)}: {_labels(said.predicted)}{sure}</li>"
+
+
+def figure(name: str, told: str, *, own: bool = True, matrix: bool = False) -> str:
+    """A place for a figure; `own` False where a chooser says which; `matrix`: about square."""
+    which = f' data-figure="{name}"' if own else ""
+    kind = ' class="matrix"' if matrix else ""
+    return (
+        f'<figure{kind}><div class="figure" id="figure-{name}"{which} role="img" '
+        f'aria-label="{esc(told)}"></div>'
+        f"<figcaption>{esc(told)}</figcaption></figure>"
+    )
+
+
+def chooser(rungs: Iterable[str], chosen: str, name: str, drawn: Mapping[str, Any]) -> str:
+    options = "".join(
+        f'<option value="{name}-{i}"{" selected" if rung == chosen else ""}>{esc(rung)}</option>'
+        for i, rung in enumerate(rungs)
+        if f"{name}-{i}" in drawn
+    )
+    return f'<label>Rung: <select data-for="figure-{name}" autocomplete="off">{options}</select></label>'
+
+
+def pairs(items: Iterable[tuple[str, str]]) -> str:
+    return "<dl>" + "".join(f"<dt>{esc(name)}</dt><dd>{esc(value)}</dd>" for name, value in items) + "</dl>"
