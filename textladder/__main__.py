@@ -1,3 +1,6 @@
+"""`python -m textladder`, which `torchrun -m textladder` needs, is the command `textladder`."""
+
 from textladder.cli import main
 
-main()
+if __name__ == "__main__":
+    main()

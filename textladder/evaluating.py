@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator
-from itertools import islice
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +14,32 @@ import numpy as np
 
 from textladder.errors import Problem
 from textladder.model import Model
-from textladder.preparing import Part
+from textladder.preparing import Part, builtin_corpora
 from textladder.run import score_summary
 from textladder.text.corpus import Corpus
-from textladder.text.reading import open_source
+from textladder.text.formats import format_of
+from textladder.text.opening import LIMIT_BYTES, UTF8_MARK, check_file
+from textladder.text.reading import BATCH_ROWS, DataConfig, Source, open_source
 from textladder.trainer import pick_device
 
-CHUNK = 4096  # texts predicted at once
+READ_BYTES = 1 << 18  # of stdin at once, at most
 
 
-def evaluate_file(folder: Path, file: str, device: str = "auto") -> dict[str, Any]:
-    """Score the model in `folder` on the labelled texts of `file`: task, rung, metric, score, interval, count,
-    scores (every metric by name), details (tables)."""
+def evaluate_file(
+    folder: Path, file: str, device: str = "auto", settings: list[str] | None = None
+) -> dict[str, Any]:
+    """Score the model in `folder` on the texts of `file`, or on the test part of a built-in data set.
+
+    settings: "data.key=value", which override how the training files were read. Returns task, rung, metric,
+    score, interval, count, scores (every metric by name), details (tables). Raises Problem for a wrong file
+    and for labels that the model was not trained with.
+    """
     model = Model.load(folder, str(pick_device(device)))
     with tempfile.TemporaryDirectory(prefix="textladder-") as work:
-        corpus = Corpus.read(open_source(file, model.recipe.data), Path(work) / "corpus")
+        corpus = _labelled(model, file, settings, Path(work))
         part = Part(corpus, np.arange(len(corpus)))
-        model.task.targets(
-            [gold.target for gold in part.golds], corpus.places(part.rows)
-        )  # labels seen in training
+        targets = [gold.target for gold in part.golds]
+        model.task.targets(targets, part.places(part.rows))  # a Problem for labels that were not in training
         outcomes = np.concatenate([model.predict(texts) for texts in part.texts()])
         summary = score_summary(model, outcomes, part)
     return {
@@ -43,25 +51,92 @@ def evaluate_file(folder: Path, file: str, device: str = "auto") -> dict[str, An
     }
 
 
-def predictions(folder: Path, file: str, device: str = "auto") -> Iterator[dict[str, Any]]:
-    """What the model says of each text, in order; `file` is "-" for one text a line on stdin. Memory stays flat."""
+def predictions(
+    folder: Path, file: str, device: str = "auto", settings: list[str] | None = None
+) -> Iterator[list[dict[str, Any]]]:
+    """What the model says of each text, in order, some texts at a time; memory stays flat.
+
+    `file` is "-" for one text a line on stdin: what has arrived is answered, without waiting for more.
+    """
     model = Model.load(folder, str(pick_device(device)))
-    texts = _stdin_lines() if file == "-" else _file_texts(model, file)
-    while chunk := list(islice(texts, CHUNK)):
-        yield from model.task.present(model.predict(chunk))
+    chunks = _stdin() if file == "-" else _file(model, file, settings)
+    return (model.task.present(model.predict(texts)) for texts in chunks)
 
 
-def _file_texts(model: Model, file: str) -> Iterator[str]:
-    source = open_source(file, model.recipe.data, need_label=False)
-    for rows in source.batches():
-        yield from rows.texts
+def line_of(said: dict[str, Any]) -> str:
+    """A prediction as one line: label, tab, confidence; several labels of a text are joined by |."""
+    if "labels" not in said:
+        return f"{_one_line(said['label'])}\t{said['confidence']:.4f}"
+    shares = [f"{said['probabilities'][label]:.4f}" for label in said["labels"]]
+    return f"{'|'.join(map(_one_line, said['labels']))}\t{'|'.join(shares)}"
 
 
-def _stdin_lines() -> Iterator[str]:
-    for number, line in enumerate(sys.stdin.buffer, start=1):
-        try:
-            yield line.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise Problem(
-                f"stdin, line {number:,}", "it is not UTF-8.", "Convert it: iconv -t UTF-8"
-            ) from error
+def _one_line(label: str) -> str:
+    """A label with white space as blanks: it must not part columns or lines (--json has it exactly)."""
+    return " ".join(label.split())
+
+
+def _labelled(model: Model, file: str, settings: list[str] | None, work: Path) -> Corpus:
+    if not Path(file).exists() and (corpora := _builtin(file)):
+        return corpora["test"]
+    return Corpus.read(_source(model, file, settings, need_label=True), work / "corpus")
+
+
+def _builtin(name: str) -> dict[str, Corpus]:
+    from textladder.builtin import BUILTIN
+
+    return builtin_corpora(name) if name in BUILTIN else {}
+
+
+def _source(model: Model, file: str, settings: list[str] | None, need_label: bool) -> Source:
+    """A file read as the training file was; the columns of plain text and fastText files have no names."""
+    check_file(Path(file))
+    config: DataConfig = model.recipe.data
+    if format_of(Path(file), config.format) in ("text", "fasttext"):
+        config = replace(config, text=None, label=None)
+    if not need_label:
+        config = replace(config, label=None)
+    given = replace(model.recipe, data=config).set(settings or [])
+    return open_source(file, given.data, need_label=need_label)
+
+
+def _file(model: Model, file: str, settings: list[str] | None) -> Iterator[list[str]]:
+    if not Path(file).exists() and (corpora := _builtin(file)):
+        examples = corpora["test"].examples()
+        return ([example.texts[0]] for example in examples)
+    return (rows.texts for rows in _source(model, file, settings, need_label=False).batches())
+
+
+def _stdin() -> Iterator[list[str]]:
+    """The lines of stdin, those that have arrived at a time."""
+    if sys.stdin is None:
+        raise Problem("stdin", "it is closed.", "Give a file, or pipe texts in, one a line.")
+    if sys.stdin.isatty():
+        sys.stderr.write("Type texts, one a line; end with Ctrl-D.\n")
+    number, rest = 0, b""
+    stdin: Any = sys.stdin.buffer  # read1: what is there, without waiting for all of it
+    reads = iter(lambda: stdin.read1(READ_BYTES), b"")
+    for block in chain(reads, [b""]):
+        whole = rest + block
+        end = whole.rfind(b"\n") + 1 if block else len(whole)
+        if len(whole) - end > LIMIT_BYTES:
+            what = f"it is longer than {LIMIT_BYTES >> 20} MiB."
+            raise Problem(f"stdin, line {number + 1:,}", what, "Put one text on each line.")
+        lines, rest = whole[:end].removesuffix(b"\n").split(b"\n") if end else [], whole[end:]
+        texts = [_text(line, number + i) for i, line in enumerate(lines, start=1)]
+        number += len(lines)
+        for start in range(0, len(texts), BATCH_ROWS):
+            yield texts[start : start + BATCH_ROWS]
+
+
+def _text(line: bytes, number: int) -> str:
+    if b"\0" in line:
+        raise Problem(f"stdin, line {number:,}", "there is a NUL byte in it; text has none.", "Is it text?")
+    try:
+        return (line.removeprefix(UTF8_MARK) if number == 1 else line).removesuffix(b"\r").decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Problem(
+            f"stdin, line {number:,}",
+            f"byte {error.start + 1} of the line, 0x{line[error.start]:02x}, is not UTF-8.",
+            "Convert it, for example with: iconv -f WINDOWS-1252 -t UTF-8",
+        ) from error

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from safetensors import SafetensorError
 
 from textladder import distributed
 from textladder.errors import Problem
+
+LOCK = ".lock"
 
 _REASONS = {
     errno.ENOSPC: (
@@ -38,9 +41,10 @@ def writing(path: Path) -> Iterator[None]:
         # safetensors reports the system's number only in its text.
         said = re.search(r"os error (\d+)", str(error))
         number = error.errno if isinstance(error, OSError) else int(said.group(1)) if said else None
-        if number not in _REASONS:
+        if number is None or isinstance(error, BrokenPipeError):
             raise
-        what, next_step = _REASONS[number]
+        unforeseen = (f"it cannot be written ({os.strerror(number)}).", "Give --out another path.")
+        what, next_step = _REASONS.get(number, unforeseen)
         raise Problem(str(path), what, next_step) from error
 
 
@@ -55,18 +59,30 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Make `folder` and hold it for this process; Problem if another run holds it."""
+    """Make `folder` and hold it for this process; Problem if another run holds it.
+
+    A Problem takes the working files (`folder/work`) with it, and a folder made here that holds nothing.
+    """
+    new = not folder.exists()
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("a")
+        lock = (folder / LOCK).open("a")
     with lock:
-        if distributed.is_main():
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise Problem(
-                    str(folder), "another run is writing here.", "Wait until it ends, or give another --out."
-                ) from error
-        yield
-    if distributed.is_main():
-        (folder / ".lock").unlink(missing_ok=True)
+        if not distributed.is_main():  # the first process holds it for all
+            yield
+            return
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Problem(
+                str(folder), "another run is writing here.", "Wait until it ends, or give another --out."
+            ) from error
+        try:
+            yield
+        except Problem:
+            shutil.rmtree(folder / "work", ignore_errors=True)
+            raise
+        finally:
+            (folder / LOCK).unlink(missing_ok=True)
+            if new and not any(folder.iterdir()):
+                folder.rmdir()

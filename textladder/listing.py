@@ -2,64 +2,68 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+import typer
 
-from textladder import builtin, recipe
+from textladder import builtin
 from textladder.builtin import BUILTIN
 from textladder.errors import Problem, suggest
-from textladder.model import Model
-from textladder.preparing import builtin_corpora
-from textladder.tasks import TASKS, task_class
-from textladder.text.tokenizing import SPECIAL, Tokenizer
 
 SHOWN_UNITS = 10_000  # vocabulary that parameters are counted for
 SHOWN_TEXTS = 5
 
 
-def list_rungs(task: str) -> list[dict[str, Any]]:
-    """Name, description, units, parameters (for a vocabulary of 10,000 units and two labels) and source of every
-    rung of a task, the cheapest first."""
-    task_class(task)  # a Problem for an unknown task
+def list_rungs(task: str | None = None) -> list[dict[str, Any]]:
+    """Every rung of a task (None: of all tasks), the cheapest first: task, rung, about, units, parameters
+    (for 10,000 units and two labels, before n-grams get their rows), encoder, source, recipe (a path)."""
+    from textladder import recipe
+    from textladder.model import Model
+    from textladder.tasks import TASKS, task_class
+    from textladder.text.tokenizing import SPECIAL, Tokenizer
+
+    tasks = list(TASKS) if task is None else [task]
+    vocabulary = [f"unit{n}" for n in range(SHOWN_UNITS - len(SPECIAL))]
+    labels = {"labels": ["a", "b"], "kind": "single", "counts": {"a": 1, "b": 1}, "texts": 2}
     listed = []
-    for name in recipe.rungs(task):
-        chosen = recipe.rung(name, task)
-        vocabulary = [f"unit{n}" for n in range(SHOWN_UNITS - len(SPECIAL))]
-        tokenizer = Tokenizer.of_vocabulary(vocabulary, chosen.tokenizer)
-        labels = {"labels": ["a", "b"], "kind": "single", "counts": {"a": 1, "b": 1}, "texts": 2}
-        model = Model(chosen, tokenizer, labels)
-        listed.append(
-            {
-                "rung": name,
-                "about": chosen.about,
-                "units": chosen.tokenizer.units,
-                "parameters": model.parameter_count,
-                "encoder": chosen.encoder_name,
-                "source": chosen.source,
-                "recipe": str(recipe.recipe_path(name, task)),
-            }
-        )
+    for name in tasks:
+        task_class(name)  # a Problem for an unknown task
+        for rung in recipe.rungs(name):
+            chosen = recipe.rung(rung, name)
+            model = Model(chosen, Tokenizer.of_vocabulary(vocabulary, chosen.tokenizer), labels)
+            listed.append(
+                {
+                    "task": name,
+                    "rung": rung,
+                    "about": chosen.about,
+                    "units": chosen.tokenizer.units,
+                    "parameters": model.parameter_count,
+                    "encoder": chosen.encoder_name,
+                    "source": chosen.source,
+                    "recipe": str(recipe.recipe_path(rung, name)),
+                }
+            )
     return listed
 
 
-def render_rungs(task: str, listed: list[dict[str, Any]]) -> None:
-    table = Table(title=f"The rungs of the task {task} (of {', '.join(TASKS)}), the cheapest first")
-    for head in ("rung", "what it is", "units", "parameters", "source"):
-        table.add_column(head, justify="right" if head == "parameters" else "left", overflow="fold")
-    for entry in listed:
-        table.add_row(
-            entry["rung"], entry["about"], entry["units"], f"{entry['parameters']:,}", entry["source"]
-        )
-    console = Console()
-    console.print(table)
-    console.print(
-        f"Parameters: for a vocabulary of {SHOWN_UNITS:,} units and two labels. Recipes to copy and change: "
-        f"{Path(listed[0]['recipe']).parent}"
+def render_rungs(listed: list[dict[str, Any]]) -> None:
+    """The rungs on stdout, as wide as the terminal; unbroken lines where stdout is a file or a pipe."""
+    typer.echo(
+        f"Rungs, from the cheapest to the dearest. Parameters: for {SHOWN_UNITS:,} units and two labels."
     )
+    indent = max(len(entry["rung"]) for entry in listed) + 2
+    for task in dict.fromkeys(entry["task"] for entry in listed):
+        typer.echo(f"\ntask {task}\n")
+        for entry in (entry for entry in listed if entry["task"] == task):
+            _print_wrapped(f"{entry['rung']:<{indent}}{entry['about']}", indent)
+            _print_wrapped(f"{'':{indent}}{entry['units']} units, {entry['parameters']:,} parameters", indent)
+            _print_wrapped(f"{'':{indent}}{entry['source']}", indent)
+    typer.echo(f"\nRecipes to copy and change: {Path(listed[0]['recipe']).parent}")
 
 
 def list_data() -> list[dict[str, Any]]:
@@ -70,20 +74,17 @@ def list_data() -> list[dict[str, Any]]:
 def describe_data(name: str, out: Path | None = None) -> dict[str, Any]:
     """Size, labels and first texts of a built-in data set; also written as CSV if `out` is given."""
     if name not in BUILTIN:
-        raise Problem("textladder data", f"there is no built-in data set {name!r}.", suggest(name, BUILTIN))
-    corpora = builtin_corpora(name)
-    counts: Counter[str] = Counter()
-    for corpus in corpora.values():
-        counts.update(corpus.label_counts())
-    train = corpora["train"]
+        raise Problem(f"data {name}", "there is no such built-in data set.", suggest(name, BUILTIN))
+    parts = BUILTIN[name].make()
+    counts = Counter(label for rows in parts.values() for _, labels in rows for label in labels)
     described = {
         "name": name,
         "about": BUILTIN[name].summary,
         "source": BUILTIN[name].source,
-        "texts": {part: len(corpus) for part, corpus in corpora.items()},
+        "texts": {part: len(parts[part]) for part in ("train", "dev", "test")},
         "labels": dict(sorted(counts.items())),
         "examples": [
-            {"text": train[i].texts[0], "label": "|".join(train[i].target)} for i in range(SHOWN_TEXTS)
+            {"text": text, "label": "|".join(labels)} for text, labels in parts["train"][:SHOWN_TEXTS]
         ],
     }
     if out is not None:
@@ -93,15 +94,26 @@ def describe_data(name: str, out: Path | None = None) -> dict[str, Any]:
 
 
 def render_data(described: list[dict[str, Any]]) -> None:
-    console = Console()
+    """Data sets on stdout. Where --out wrote to stdout itself, nothing is added to the CSV."""
     for entry in described:
-        sizes = ", ".join(f"{count:,} {part}" for part, count in entry["texts"].items())
-        console.print(f"[bold]{entry['name']}[/bold]: {entry['about']}\n  texts: {sizes}")
-        labels = ", ".join(f"{label} {count:,}" for label, count in entry["labels"].items())
-        console.print(f"  labels ({len(entry['labels'])}): {labels}")
-        for example in entry["examples"]:
-            console.print(f"  {example['label']}: {example['text']}", markup=False)
         if "out" in entry:
-            console.print(f"written to {entry['out']} (columns text, label, split)")
-        else:
-            console.print(f"  try: textladder compare {entry['name']} --out runs/{entry['name']}")
+            typer.echo(f"Written to {entry['out']} (columns text, label, split).", err=True)
+            continue
+        _print_wrapped(f"{entry['name']}: {entry['about']}")
+        _print_wrapped(f"  source: {entry['source']}", 4)
+        _print_wrapped("  texts: " + ", ".join(f"{n:,} {part}" for part, n in entry["texts"].items()), 4)
+        labels = ", ".join(f"{label} {count:,}" for label, count in entry["labels"].items())
+        _print_wrapped(f"  labels ({len(entry['labels'])}): {labels}", 4)
+        for example in entry["examples"]:
+            _print_wrapped(f"  {example['label']}: {example['text']}", 4)
+        typer.echo(f"  try: textladder compare {entry['name']} --out runs/{entry['name']}")
+
+
+def _print_wrapped(line: str, indent: int = 0) -> None:
+    """Wrapped to a terminal; as it is elsewhere."""
+    if sys.stdout.isatty():
+        width = max(shutil.get_terminal_size().columns, indent + 20)
+        line = textwrap.fill(
+            line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+        )
+    typer.echo(line)

@@ -15,4 +15,5 @@ def look_at(file: str, dev: Path | None, test: Path | None, settings: list[str])
     chosen = recipe.rung("bow", "classify").set(settings)
     with tempfile.TemporaryDirectory(prefix="textladder-") as work:
         corpora = read_corpora(chosen.data, Path(work), file, dev, test, need_label=False)
-        return look(**corpora, config=chosen.tokenizer)
+        others = {name: corpora[name] for name in ("dev", "test") if name in corpora}
+        return look(corpora["train"], **others, config=chosen.tokenizer)

@@ -1,8 +1,9 @@
-"""What a person sees while a model is trained: notes, one line of progress, a line per dev score. On stderr."""
+"""What a person sees on stderr while a model is trained: notes, progress, a line per dev score."""
 
 from __future__ import annotations
 
 import math
+import shutil
 import sys
 import time
 from typing import TextIO
@@ -41,10 +42,13 @@ class Terminal:
         seconds, texts = step.seconds - self._since[0], self._texts - self._since[1]
         self._since = (step.seconds, self._texts)
         line = (
-            f"{self.prefix}epoch {step.epoch:.2f}/{options.epochs:g}  {texts / max(seconds, 1e-9):,.0f} texts/s  "
-            f"loss {step.loss:.4f}  {_clock(_left(step, options))} left"
+            f"{self.prefix}epoch {step.epoch:.2f}/{options.epochs:g}  "
+            f"{texts / max(seconds, 1e-9):,.0f} texts/s  loss {step.loss:.4f}  "
+            f"{_clock(_left(step, options))} left"
         )
         if self.live:
+            # A line that wraps cannot be drawn over.
+            line = line[: shutil.get_terminal_size().columns - 1]
             self.stream.write("\r" + line.ljust(len(self._drawn)))
             self.stream.flush()
             self._drawn = line
@@ -68,7 +72,7 @@ class Terminal:
 
 
 def _left(step: Step, options: TrainingConfig) -> float:
-    """Seconds until the last epoch ends or the time is up, whichever comes first; early stopping may be earlier."""
+    """Seconds until the last epoch ends or the time is up; early stopping may come earlier."""
     left = step.seconds / max(step.epoch, 1e-9) * max(options.epochs - step.epoch, 0)
     if options.max_seconds is not None:
         left = min(left, max(options.max_seconds - step.seconds, 0))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from textladder.batch import Example
 from textladder.builtin import languages
 from textladder.errors import Problem, suggest
+
+if TYPE_CHECKING:  # `textladder data` shows the sets without waiting for torch
+    from textladder.batch import Example
 
 
 class Parts(NamedTuple):
@@ -39,6 +42,8 @@ BUILTIN = {"languages": Dataset(languages.SUMMARY, languages.SOURCE, languages.m
 def load(name: str) -> Parts:
     """The examples of a data set, the same on every machine with the same packages. Raises a Problem for a
     name that is not in BUILTIN."""
+    from textladder.batch import Example
+
     if name not in BUILTIN:
         raise Problem(name, f"there is no built-in data set {name!r}.", suggest(name, BUILTIN))
     parts = BUILTIN[name].make()
@@ -58,13 +63,29 @@ def write_csv(name: str, path: Path) -> int:
 
     Returns the number of rows. Raises a Problem for an unknown name, and if the file cannot be written.
     """
-    parts = load(name)
+    if name not in BUILTIN:
+        raise Problem(name, f"there is no built-in data set {name!r}.", suggest(name, BUILTIN))
+    parts = BUILTIN[name].make()
+    # Written beside its place and moved there when it is whole, so that a full disk costs no file that was
+    # there. A pipe or a device is written to as it is.
+    regular = path.is_file() or not path.exists()
+    fresh = path.with_name(path.name + ".new") if regular else path
     try:
-        with path.open("w", encoding="utf-8", newline="") as file:
+        with fresh.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(("text", "label", "split"))
-            for part, examples in zip(Parts._fields, parts, strict=True):
-                writer.writerows((e.texts[0], "|".join(e.target), part) for e in examples)
+            for part in Parts._fields:
+                writer.writerows((text, "|".join(labels), part) for text, labels in parts[part])
+        if regular:
+            fresh.replace(path)
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise Problem(str(path), f"the file cannot be written ({error}).", "Choose another place.") from error
-    return sum(map(len, parts))
+        if regular:
+            with suppress(OSError):
+                fresh.unlink()
+        reason = error.strerror or str(error)
+        raise Problem(
+            str(path), f"the file cannot be written ({reason}).", "Choose another place."
+        ) from error
+    return sum(map(len, parts.values()))

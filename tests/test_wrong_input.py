@@ -1,0 +1,438 @@
+"""Every mistake of a user is met with what is wrong, where, and what to do: exit code 2, no traceback."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.program import Ended, rows, textladder, write_csv
+from textladder import model as model_module
+from textladder.model import Model
+from textladder.text.opening import LIMIT_BYTES
+from textladder.text.store import StoreWriter
+from textladder.training.logging import RunLog
+
+
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_csv(tmp_path_factory.mktemp("data") / "reviews.csv")
+
+
+@pytest.fixture(scope="module")
+def trained(reviews: Path) -> Path:
+    out = reviews.parent / "trained"
+    assert textladder("train", reviews, "--out", out).code == 0
+    return out
+
+
+def refused(ended: Ended, *said: str) -> None:
+    """Code 2; on stderr what is wrong, a next step on the line after it, all of `said`; nothing on stdout."""
+    assert ended.code == 2, ended
+    assert ended.out == ""
+    assert "Traceback" not in ended.err
+    lines = ended.err.strip().splitlines()
+    (start,) = (i for i, line in enumerate(lines) if line.startswith("textladder"))
+    assert len(lines) - start >= 2, "there is no next step"
+    for part in said:
+        assert part in ended.err, ended.err
+
+
+def train(file: object, out: Path, *more: object) -> Ended:
+    return textladder("train", file, "--out", out, *more)
+
+
+# files
+
+
+@pytest.mark.parametrize("command", ["look", "train", "evaluate", "predict"])
+def test_a_file_that_is_not_there(command: str, trained: Path, tmp_path: Path) -> None:
+    write_csv(tmp_path / "reviews.csv")
+    wrong = tmp_path / "revews.csv"
+    given = {
+        "look": ["look", wrong],
+        "train": ["train", wrong, "--out", tmp_path / "run"],
+        "evaluate": ["evaluate", trained, wrong],
+        "predict": ["predict", trained, wrong],
+    }[command]
+    refused(textladder(*given), str(wrong), "there is no such file", "Did you mean reviews.csv?")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("option", ["--dev", "--test"])
+def test_a_dev_or_test_file_that_is_not_there(option: str, reviews: Path, tmp_path: Path) -> None:
+    refused(train(reviews, tmp_path / "run", option, tmp_path / "no.csv"), "no.csv", "there is no such file")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_directory(reviews: Path, tmp_path: Path) -> None:
+    refused(train(reviews.parent, tmp_path / "run"), "this is a directory", "reviews.csv")
+
+
+CONTENTS: dict[str, tuple[bytes, tuple[str, ...]]] = {
+    "empty": (b"", ("empty",)),
+    "header only": (b"text,label\n", ("there is no row after the header",)),
+    "not UTF-8": (b"text,label\ngood,1\ncaf\xe9,0\n", ("line 3", "byte 4 of the line, 0xe9, is not UTF-8")),
+    "UTF-16": ("text,label\na,b\n".encode("utf-16"), ("UTF-16",)),
+    "NUL byte": (b"text,label\ngood,1\nb\0d,0\n", ("line 3", "NUL byte")),
+    "unequal columns": (b"text,label\ngood,1\nbad, really,0\n", ("line 3", "3 columns", "has 2")),
+    "open quote": (b'text,label\n"good,1\nbad,0\n', ("line 2", "never closed")),
+    "stray quote": (b'text,label\n"good"ly,1\nbad,0\n', ("line 2", "quote")),
+    "no label column": (
+        b"text,number\n" + b"".join(b"a b c %d,%d\n" % (i, i) for i in range(9)),
+        ("--label",),
+    ),
+    "two columns of a name": (b"text,text\na,b\n", ("two columns are named 'text'",)),
+    "one class": (b"text,label\n" + b"".join(b"text %d,yes\n" % i for i in range(20)), ("'yes'",)),
+    "unlabelled rows": (
+        b"text,label\n" + b"".join(b"text %d,%s\n" % (i, [b"a", b"b", b""][i % 3]) for i in range(30)),
+        ("line 4", "10 of 30 rows have no label", "data.unlabelled=drop"),
+    ),
+    "rare class": (
+        b"text,label\n"
+        + b"".join(b"text %d,%s\n" % (i, b"ab"[i % 2 :][:1]) for i in range(30))
+        + b"lone,c\n",
+        ("'c'", "data.rare"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONTENTS)
+def test_a_wrong_csv(name: str, tmp_path: Path) -> None:
+    content, said = CONTENTS[name]
+    file = tmp_path / "wrong.csv"
+    file.write_bytes(content)
+    refused(train(file, tmp_path / "run"), *said)
+    assert not (tmp_path / "run" / "model").exists()
+    assert not (tmp_path / "run" / "work").exists()
+
+
+def test_a_field_of_50_mb(tmp_path: Path) -> None:
+    file = tmp_path / "wrong.csv"
+    with file.open("wb") as out:
+        out.write(b"text,label\ngood,1\n")
+        out.write(b"x" * (50 << 20) + b",0\n")
+    refused(train(file, tmp_path / "run"), "line 3", f"longer than {LIMIT_BYTES >> 20} MiB")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"text": "a", "label": ', "not JSON"),
+        ('["a", "b"]', "array"),
+        ('{"text": 3, "label": {"a": 1}}', "'label' is neither"),
+        ('{"label": "x"}', "'text' is missing"),
+        ('{"text": "\\ud83d", "label": "x"}', "lone surrogate U+D83D"),
+    ],
+)
+def test_jsonl_with_a_broken_line(line: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "wrong.jsonl"
+    whole = [json.dumps({"text": text, "label": label}) for text, label in rows(6)]
+    file.write_text("\n".join([*whole[:3], line, *whole[3:]]) + "\n", encoding="utf-8")
+    refused(train(file, tmp_path / "run"), "line 4", said)
+
+
+def test_a_damaged_gz(tmp_path: Path) -> None:
+    import gzip
+
+    file = tmp_path / "cut.csv.gz"
+    file.write_bytes(gzip.compress(write_csv(tmp_path / "a.csv", 500).read_bytes())[:-200])
+    refused(train(file, tmp_path / "run"), "cut.csv.gz", "damaged or cut off")
+
+
+def test_plain_text_has_no_labels(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one\ntwo\n", encoding="utf-8")
+    refused(train(tmp_path / "a.txt", tmp_path / "run"), "plain text has no labels")
+
+
+@pytest.mark.parametrize("option", ["--text", "--label"])
+def test_a_wrong_column_name(option: str, reviews: Path, tmp_path: Path) -> None:
+    refused(train(reviews, tmp_path / "run", option, "lable"), f"{option} lable", "Did you mean label?")
+
+
+def test_labels_in_test_that_train_has_not(reviews: Path, trained: Path, tmp_path: Path) -> None:
+    file = tmp_path / "test.csv"
+    file.write_text("text,label\nthe film,good\nthe plot,godo\n", encoding="utf-8")
+    refused(train(reviews, tmp_path / "run", "--test", file), "test.csv:3", "'godo'", "Did you mean good?")
+    refused(textladder("evaluate", trained, file), "test.csv:3", "'godo'", "Did you mean good?")
+
+
+# options
+
+OPTIONS: dict[str, tuple[list[str], tuple[str, ...]]] = {
+    "rung": (["--rung", "bilstn"], ("Did you mean bilstm",)),
+    "recipe file": (["--rung", "mine.toml"], ("mine.toml", "no such recipe file")),
+    "task": (["--task", "clasify"], ("Did you mean classify?",)),
+    "units": (["--units", "wordpice"], ("--units wordpice", "Did you mean wordpiece")),
+    "option": (["--rugn", "bow"], ("Did you mean --rung",)),
+    "setting": (["--set", "encoder.hiden_dim=3", "--rung", "lstm"], ("Did you mean hidden_dim?",)),
+    "table": (["--set", "trainig.epochs=3"], ("Did you mean training?",)),
+    "no value": (["--set", "training.epochs"], ("table.key=value",)),
+    "type": (["--set", "training.epochs=many"], ("training.epochs", "'many'", "a number")),
+    "text for a whole number": (["--set", 'training.batch_texts="64"'], ("training.batch_texts", "whole")),
+    "choice": (["--set", "tokenizer.overlong=tale"], ("tokenizer.overlong", "tail")),
+    "share": (["--set", "data.test_share=2"], ("data.test_share",)),
+    "device": (["--device", "nonsense"], ("--device", "'nonsense'")),
+    "seed": (["--seed", "one"], ("--seed",)),
+    "seed below zero": (["--seed", "-1"], ("--seed",)),
+    "vectors": (["--rung", "cnn", "--vectors", "no.vec"], ("no.vec", "there is no such file")),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_wrong_option(name: str, reviews: Path, tmp_path: Path) -> None:
+    options, said = OPTIONS[name]
+    refused(train(reviews, tmp_path / "run", *options), *said)
+
+
+def test_a_recipe_file_with_an_unknown_encoder(reviews: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text("[encoder]\nname = 'bwo'\n[task]\nname = 'classify'\n", encoding="utf-8")
+    refused(train(reviews, tmp_path / "run", "--rung", recipe), "'bwo'", "Did you mean bow?")
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("[encoder\nname = 'bow'\n", "not TOML"),
+        (
+            "[encoder]\nname = 'bow'\n[task]\nname = 'classify'\n[training]\nepochs = 'ten'\n",
+            "training.epochs",
+        ),
+        ("[encoder]\n[task]\nname = 'classify'\n", "[encoder] has no name"),
+        ("[encodr]\nname = 'bow'\n", "Did you mean encoder?"),
+    ],
+)
+def test_a_wrong_recipe_file(toml: str, said: str, reviews: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(toml, encoding="utf-8")
+    refused(train(reviews, tmp_path / "run", "--rung", recipe), "mine.toml", said)
+
+
+def test_a_wrong_command_and_a_missing_argument() -> None:
+    refused(textladder("trian", "a.csv"), "Did you mean 'train'?")
+    refused(textladder("train"), "textladder train:")
+    refused(textladder("rungs", "--task", "clasify"), "Did you mean classify?")
+    refused(textladder("data", "langauges"), "Did you mean languages?")
+    refused(textladder("data", "--out", "a.csv"), "--out", "textladder data languages")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--budget", "soon"], "--budget"),
+        (["--budget", "0m"], "--budget"),
+        (["--seeds", "0"], "--seeds"),
+        (["--rungs", "bow,cnnn"], "Did you mean cnn"),
+        (["--task", "clasify"], "Did you mean classify?"),
+        (["--units", "wrd"], "Did you mean word"),
+        (["--device", "nonsense"], "--device"),
+    ],
+)
+def test_wrong_options_of_compare(options: list[str], said: str, reviews: Path, tmp_path: Path) -> None:
+    refused(textladder("compare", reviews, "--out", tmp_path / "c", *options), said)
+    assert not (tmp_path / "c" / "runs").exists()
+
+
+# where it is written
+
+
+def test_a_folder_that_another_run_writes(reviews: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    with (out / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        refused(train(reviews, out), str(out), "another run is writing here")
+
+
+def test_a_folder_that_holds_a_run(reviews: Path, trained: Path) -> None:
+    before = (trained / "scores.json").read_bytes()
+    refused(train(reviews, trained), "holds a finished run", "--resume", "--overwrite")
+    refused(train(reviews, trained, "--resume", "--set", "training.epochs=3"), "training.epochs")
+    refused(train(reviews.with_name("no.csv"), trained, "--overwrite"), "no such file")
+    refused(train(reviews, trained, "--overwrite", "--label", "nothing"), "--label")
+    assert (trained / "scores.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("under", ["a file", "a file in the middle"])
+def test_a_folder_that_cannot_be_made(under: str, reviews: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    out = tmp_path / "file" if under == "a file" else tmp_path / "file" / "run"
+    refused(train(reviews, out), str(out), "--out")
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "x"
+
+
+@pytest.mark.skipif(not Path("/proc/sys").is_dir(), reason="needs a place where nobody may make a folder")
+def test_a_read_only_folder(reviews: Path) -> None:
+    refused(train(reviews, Path("/proc/sys/run")), "/proc/sys/run", "--out")
+
+
+def fail(number: int) -> Callable[..., Any]:
+    def raise_it(*_: Any, **__: Any) -> Any:
+        raise OSError(number, os.strerror(number))
+
+    return raise_it
+
+
+PLACES: dict[str, tuple[object, str]] = {
+    "the texts and the ids": (StoreWriter, "append"),
+    "the recipe": (Path, "write_text"),
+    "the log": (RunLog, "write"),
+    "the weights": (model_module, "save_file"),
+}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_disk_that_is_full_or_read_only(
+    place: str, number: int, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(*PLACES[place], fail(number))
+        ended = train(reviews, tmp_path / "run")
+        refused(ended)
+    assert any(word in ended.err for word in ("disk", "space", "Read-only", "uota")), ended.err
+    assert not (tmp_path / "run" / "work").exists()
+    assert not list(tmp_path.rglob("*.safetensors"))
+    # What is there is enough to go on with, or nothing is there.
+    more = ["--resume"] if (tmp_path / "run" / "recipe.toml").exists() else []
+    assert train(reviews, tmp_path / "run", *more).code == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_for_data(tmp_path: Path) -> None:
+    refused(textladder("data", "languages", "--out", "/dev/full"), "/dev/full", "No space left")
+    refused(textladder("data", "languages", "--out", tmp_path / "no" / "a.csv"), "a.csv")
+    assert not list(tmp_path.iterdir())
+
+
+# models
+
+
+@pytest.fixture
+def copied(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained / "model", tmp_path / "model"))
+
+
+@pytest.mark.parametrize("name", ["recipe.toml", "weights.safetensors", "tokenizer.json", "labels.json"])
+def test_a_model_with_a_wrong_file(name: str, copied: Path, reviews: Path) -> None:
+    file = copied / name
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+    refused(textladder("evaluate", copied, reviews), name, "cut short", "Copy the whole folder again")
+    changed = bytearray(content)
+    changed[len(content) // 2] ^= 1
+    file.write_bytes(bytes(changed))
+    refused(textladder("predict", copied, stdin="a film\n"), name, "changed")
+    file.unlink()
+    refused(textladder("predict", copied, stdin="a film\n"), name, "missing")
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ('{"format_version": 99, "files": {}}', "version is 99"),
+        ('{"format_version"', "model.json"),
+        ("[]", "model.json"),
+        ("{}", "model.json"),
+        ('{"format_version": 1}', "model.json"),
+        ('{"format_version": 1, "files": {}}', "model.json"),
+        ('{"format_version": 1, "files": {"../../x": {"bytes": 1, "sha256": ""}}}', ""),
+    ],
+)
+def test_a_model_with_a_wrong_header(header: str, said: str, copied: Path, reviews: Path) -> None:
+    (copied / "model.json").write_text(header, encoding="utf-8")
+    if header == '{"format_version": 1, "files": {}}':
+        (copied / "weights.safetensors").unlink()
+    refused(textladder("evaluate", copied, reviews), said)
+
+
+def test_a_folder_that_is_no_model(reviews: Path, tmp_path: Path) -> None:
+    refused(textladder("evaluate", tmp_path, reviews), str(tmp_path), "no finished model")
+    refused(textladder("predict", tmp_path / "no"), "there is no such folder")
+    refused(textladder("predict", reviews, stdin="a\n"), str(reviews))
+
+
+def test_predicting_a_csv_without_the_text_column(reviews: Path, tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "named.csv", header=("opinion", "verdict"))
+    out = tmp_path / "run"
+    assert train(file, out, "--text", "opinion", "--label", "verdict").code == 0
+    refused(textladder("predict", out, reviews), "there is no column 'opinion'", "text")
+    assert textladder("predict", out, reviews, "--text", "text").code == 0
+    assert textladder("evaluate", out, reviews, "--text", "text", "--label", "label").code == 0
+    (tmp_path / "a.txt").write_text("a lovely film\n", encoding="utf-8")
+    assert textladder("predict", out, tmp_path / "a.txt").out.startswith("good\t")
+
+
+def test_stdin_that_is_no_text(trained: Path) -> None:
+    refused(textladder("predict", trained, stdin=b"caf\xe9\n"), "stdin, line 1", "byte 4", "0xe9")
+    ended = textladder("predict", trained, stdin=b"good\n" * 3 + b"a\0b\n")
+    assert ended.code == 2
+    assert "stdin, line 4" in ended.err
+    assert "NUL" in ended.err
+
+
+# while it trains
+
+
+def test_a_text_longer_than_allowed(reviews: Path, tmp_path: Path) -> None:
+    file = tmp_path / "long.csv"
+    file.write_text(reviews.read_text(encoding="utf-8") + "word " * 600 + ",good\n", encoding="utf-8")
+    ended = train(file, tmp_path / "run", "--set", "tokenizer.overlong=error")
+    refused(ended, "long.csv:62", "600 units", "tokenizer.max_length")
+    cut = train(file, tmp_path / "cut", "--set", "tokenizer.overlong=head")
+    assert cut.code == 0
+    assert "longer than 512 units" in cut.err
+
+
+def test_positions_fewer_than_the_length(reviews: Path, tmp_path: Path) -> None:
+    settings = ["--set", "encoder.positions=learned", "--set", "encoder.max_length=16"]
+    ended = train(reviews, tmp_path / "run", "--rung", "attention", *settings)
+    refused(ended, "tokenizer.max_length", "16 positions")
+
+
+def test_a_loss_that_is_not_finite(reviews: Path, tmp_path: Path) -> None:
+    settings = ["training.learning_rate=1e38", "training.clip_norm=0", "training.optimizer=sgd"]
+    ended = train(
+        reviews, tmp_path / "run", "--rung", "mlp", *[part for s in settings for part in ("--set", s)]
+    )
+    refused(ended, "step", "training.learning_rate")
+    assert not (tmp_path / "run" / "model").exists()
+
+
+def test_memory_that_runs_out(reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forward = Model.forward
+
+    def never(self: Model, batch: Any) -> Any:
+        raise torch.OutOfMemoryError("out of memory")
+
+    def only_small(self: Model, batch: Any) -> Any:
+        if batch.count > 20:
+            raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes.")
+        return forward(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Model, "forward", never)
+        refused(train(reviews, tmp_path / "run"), "step 1", "one text alone does not fit in memory")
+        patch.setattr(Model, "forward", only_small)
+        ended = train(reviews, tmp_path / "smaller")
+    assert ended.code == 0
+    assert "out of memory: each batch is now trained in 4 parts" in ended.err
+
+
+def test_memory_that_runs_out_elsewhere(
+    reviews: Path, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: Any, **__: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(Model, "predict", never)
+    refused(textladder("evaluate", trained, reviews), "memory")
