@@ -8,6 +8,7 @@ import torch
 from textladder.batch import Tokens
 from textladder.errors import Problem
 from textladder.layers import pooling
+from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import PAD, UNKNOWN, UnitEmbedding
 
 TOKENS = Tokens.of_rows([[1, 2, 3], [1], [], [1, 2, 3, 4, 5]])
@@ -70,3 +71,36 @@ def test_the_row_of_padding_stays_zero() -> None:
     layer(torch.tensor([[PAD, 3]])).sum().backward()
     assert layer.weight.grad is not None
     assert layer.weight.grad[PAD].abs().sum() == 0
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_dropout_leaves_out_that_share_and_keeps_the_mean(rate: float) -> None:
+    torch.manual_seed(0)
+    layer, x = Dropout(rate), torch.ones(999, 101, requires_grad=True)  # a size that four does not divide
+    y = layer(x)
+    assert (y == 0).float().mean().item() == pytest.approx(rate, abs=0.005)
+    assert y.mean().item() == pytest.approx(1, abs=0.02)
+    assert len(set(y.detach().flatten().tolist())) == 2
+    y.sum().backward()
+    assert torch.equal(x.grad, y.detach())
+    torch.manual_seed(0)
+    assert torch.equal(layer(x), y)
+    assert layer.eval()(x) is x
+
+
+def test_dropout_draws_are_independent_of_their_place() -> None:
+    """Four values share a draw: neighbours must not know of each other."""
+    torch.manual_seed(0)
+    kept = (Dropout(0.5)(torch.ones(100_000, 8)) > 0).float()
+    correlation = torch.corrcoef(kept.T) - torch.eye(8)
+    assert correlation.abs().max() < 0.015
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+def test_dropout_of_nothing_and_of_everything(rate: float) -> None:
+    assert torch.equal(Dropout(rate)(torch.ones(5)), torch.full((5,), 1 - rate))
+
+
+def test_max_pooling_has_the_gradient_of_the_largest_value() -> None:
+    states = torch.randn(4, 5, 3, dtype=torch.double, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: pooling.maximum(x, TOKENS.mask), states)

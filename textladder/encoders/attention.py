@@ -13,6 +13,7 @@ from textladder.batch import Encoded, Tokens
 from textladder.encoders.encoder import Encoder
 from textladder.errors import Problem
 from textladder.layers.attention import Layout, NormPlace, TransformerLayer
+from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.pooling import PoolingName, make_pooling
 from textladder.layers.positions import LearnedPositions, SinusoidalPositions
@@ -72,7 +73,7 @@ class SelfAttention(Encoder):
             for _ in range(config.num_layers)
         )
         self.norm = nn.LayerNorm(self.dim) if config.norm == "pre" else nn.Identity()
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.pool = make_pooling(config.pooling, self.dim)
         self.bfloat16_pays = self.dim >= 256
         self.keep_maps = False
@@ -84,7 +85,7 @@ class SelfAttention(Encoder):
         x = self.embedding(tokens.flat) * math.sqrt(self.dim)  # [N, D]
         if self.positions is not None:
             self._check_length(tokens)
-            x = x + self.positions(layout.positions, tokens.width)
+            x = x + self.positions(layout.positions, tokens.width).to(x.dtype)
         maps: list[Tensor] = []
         for layer in self.layers:
             x, kept = layer(x, layout, self.keep_maps)

@@ -12,6 +12,7 @@ from textladder.batch import Encoded, Tokens
 from textladder.encoders.encoder import Encoder
 from textladder.errors import Problem
 from textladder.layers.convolution import Convolution
+from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.pooling import PoolingName, make_pooling, maximum
 
@@ -49,7 +50,7 @@ class Cnn(Encoder):
             Convolution(config.embedding_dim, config.num_filters, width) for width in config.windows
         )
         self.dim = config.num_filters * len(config.windows)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.pool = make_pooling(config.pooling, self.dim)
 
     def forward(self, tokens: Tokens) -> Encoded:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from textladder.batch import Encoded, Tokens
 from textladder.encoders.encoder import Encoder
 from textladder.errors import Problem
+from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.pooling import PoolingName, first, last, make_pooling
 from textladder.layers.recurrent import RecurrentLayer, reversal
@@ -55,7 +56,7 @@ class RecurrentEncoder(Encoder):
             RecurrentLayer(self.net, dim, config.hidden_dim, config.bidirectional, **self.net_options())
             for dim in dims
         )
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.pool = make_pooling(config.pooling, self.dim)
 
     def net_options(self) -> dict[str, str]:

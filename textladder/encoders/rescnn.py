@@ -12,6 +12,7 @@ from textladder.batch import Encoded, Tokens
 from textladder.encoders.encoder import Encoder
 from textladder.errors import Problem
 from textladder.layers.convolution import Convolution
+from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.pooling import PoolingName, make_pooling
 
@@ -24,7 +25,7 @@ class ResidualBlock(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.convolution = Convolution(dim, dim, width, dilation, causal)
         self.mix = nn.Linear(dim, dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """mask: [B, T, 1]. The norm's bias would leak out of padding into the windows of real units."""
@@ -71,7 +72,7 @@ class ResidualCnn(Encoder):
             for number in range(config.num_layers)
         )
         self.norm = nn.LayerNorm(self.dim)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.pool = make_pooling(config.pooling, self.dim)
 
     @property

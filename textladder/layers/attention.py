@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from textladder.batch import Tokens
+from textladder.layers.dropout import Dropout
 
 NormPlace = Literal["pre", "post"]
 
@@ -138,7 +139,7 @@ class TransformerLayer(nn.Module):
         self.attention = MultiHeadAttention(dim, num_heads, dropout, causal)
         self.widen, self.narrow = nn.Linear(dim, feedforward_dim), nn.Linear(feedforward_dim, dim)
         self.attention_norm, self.feedforward_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.pre = norm == "pre"
         for linear in (self.widen, self.narrow):
             nn.init.xavier_uniform_(linear.weight)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from textladder.layers.dropout import Dropout
+
 PAD, UNKNOWN = 0, 1
 
 
@@ -23,7 +25,7 @@ class UnitEmbedding(nn.Embedding):
     ) -> None:
         self.std = std  # before nn.Embedding, whose constructor resets the rows
         super().__init__(max(size, UNKNOWN + 1), dim, padding_idx=PAD)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.word_dropout = word_dropout
 
     def reset_parameters(self) -> None:
@@ -31,8 +33,15 @@ class UnitEmbedding(nn.Embedding):
         self._fill_padding_idx_with_zero()
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Ids of any shape -> that shape with D behind it; zeros at padding."""
+        """Ids of any shape -> that shape with D behind it; zeros at padding; in autocast's type, if it is
+        on."""
         if self.training and self.word_dropout > 0:
             dropped = (torch.rand(ids.shape, device=ids.device) < self.word_dropout) & (ids != PAD)
             ids = ids.masked_fill(dropped, UNKNOWN)
-        return self.dropout(super().forward(ids))
+        vectors, device = super().forward(ids), ids.device.type
+        if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(
+            device
+        ):  # once, here, and not in every product that reads them
+            vectors = vectors.to(torch.get_autocast_dtype(device))
+        dropped_out: Tensor = self.dropout(vectors)
+        return dropped_out
