@@ -90,7 +90,7 @@ def _blocks(text: str, html: bool) -> Iterator[tuple[int, int]]:
     """Where characters stand that only make sense together; of two that overlap, the later is the larger."""
     start = 0
     for place in range(len(text) + 1):
-        if place == len(text) or not unicodedata.combining(text[place]):
+        if place == len(text) or not _is_mark(text[place]):
             letter = max(start - 1, 0)
             # One mark after a plain letter stays; several, or a letter with a mark in it, may change places.
             if place - start > 1 or (place > start and unicodedata.decomposition(text[letter])):
@@ -98,9 +98,14 @@ def _blocks(text: str, html: bool) -> Iterator[tuple[int, int]]:
             start = place + 1
     for found in _ENTITY_OR_BREAK.finditer(text) if html else ():
         stop = found.end()
-        while stop < len(text) and unicodedata.combining(text[stop]):
+        while stop < len(text) and _is_mark(text[stop]):
             stop += 1
         yield found.start(), stop
+
+
+def _is_mark(char: str) -> bool:
+    """Whether a normal form may move the character past another mark; so it may half-width voicing marks."""
+    return not char.isascii() and unicodedata.combining(unicodedata.normalize("NFKD", char)[0]) > 0
 
 
 _LESS, _GREATER = (f"(?:{char}|{_entity(ord(char))})" for char in "<>")

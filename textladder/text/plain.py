@@ -41,7 +41,7 @@ from textladder.text.scanning import (
 PLANE = 1 << 16
 MODES = {"word": WORD, "whitespace": WHITESPACE, "character": CHARACTER, "byte": CHARACTER}
 BYTES_PER_THREAD = 1 << 17  # below this a second thread costs more than it brings
-SLOW_ROWS = 256  # when a chunk has so many rows that are not plain, the tables are widened
+SLOW_ROWS = 48  # when a chunk has so many rows that are not plain, the tables are widened
 HAN_NAMES = ("CJK UNIFIED", "CJK COMPATIBILITY IDEOGRAPH", "CJK RADICAL", "KANGXI RADICAL")
 HAN_SIGNS = {0x3005, 0x3007, *range(0x3021, 0x302A), *range(0x3038, 0x303C)}
 # Code points that join what stands before them although they are no combining marks: conjoining Hangul, the
