@@ -98,6 +98,7 @@ class Tokens:
     width: int  # T of the padded view, at least 1
     segments: Tensor | None = None  # [N]
     tree: Any = None
+    ahead: Any = None  # what `Encoder.ahead` made of these texts, if it was asked
 
     @classmethod
     def of(cls, ragged: Ragged) -> Tokens:
@@ -128,6 +129,8 @@ class Tokens:
 
     def pad(self, values: Tensor) -> Tensor:
         """[N, ...] -> [B, T, ...], zeros where there is no unit."""
+        if len(values) == len(self) * self.width:  # nothing to pad, as for one text: a view
+            return values.view(len(self), self.width, *values.shape[1:])
         padded = values.new_zeros(*self.mask.shape, *values.shape[1:])
         padded[self.mask] = values
         return padded
@@ -144,13 +147,17 @@ class Tokens:
 class Encoded:
     """What an encoder says of a batch. `states` are zero where `mask` is False.
 
-    `states` may be given as a function: a bag encoder's vectors per unit are made only if a task asks for them.
+    Both may be given as functions: a bag encoder's vectors per unit are made only if a task asks for them.
     """
 
     pooled: Tensor  # [B, D]
-    mask: Tensor  # [B, T]
+    make_mask: Tensor | Callable[[], Tensor] = field(repr=False)  # [B, T]
     make_states: Tensor | Callable[[], Tensor] = field(repr=False)  # [B, T, D]
     notes: dict[str, Any] = field(default_factory=dict)  # for inspection: attention maps, gates, ...
+
+    @cached_property
+    def mask(self) -> Tensor:
+        return self.make_mask() if callable(self.make_mask) else self.make_mask
 
     @cached_property
     def states(self) -> Tensor:

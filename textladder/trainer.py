@@ -117,7 +117,8 @@ class Trainer:
         precision = resolve_precision(recipe.training.precision, encoder, self.model.device)
         self.options = replace(recipe.training, precision=precision)
         self.optimizer: Optimizer = build_optimizer(self.model, self.options)
-        self.feed = Feed(prepared.stores["train"], self.model.task.collate, self.options, encoder.pads)
+        collate = self.model.task.collate
+        self.feed = Feed(prepared.stores["train"], collate, self.options, encoder.pads, encoder.ahead)
         self.progress = Progress()
         self.keeper = Keeper(self.model.task.higher_is_better)
         self.average = Average(self.model, self.options.average, self.options.ema_decay)

@@ -19,6 +19,8 @@ from textladder.layers.bags import Ids, NgramIndex, RowTable, plain
 CHUNK = 2048  # texts pooled at a time: bounds the memory of their entries, and keeps them in the cache
 
 Entries = tuple[Ids, NDArray[np.float32], Ids]  # rows [M], weights [M], offsets [B + 1]
+# As tensors: rows, offsets, weights, and, where a gradient is wanted, `RowTable.ranked` of the rows.
+Bags = tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor] | None]
 
 
 class BagEncoder(Encoder):
@@ -54,8 +56,10 @@ class BagEncoder(Encoder):
         """What follows the sum, for texts [B, D] as for single units [N, D]."""
         return pooled
 
-    def pool(self, rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
-        return self.embedding.bags(rows, offsets, weights)
+    def pool(
+        self, rows: Tensor, offsets: Tensor, weights: Tensor, ranked: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
+        return self.embedding.bags(rows, offsets, weights, ranked)
 
     def prepare(self, texts: Iterable[Ragged]) -> None:
         """Choose the n-grams of units that get a row, from the unit ids of the training texts, in one
@@ -69,21 +73,35 @@ class BagEncoder(Encoder):
         self.embedding.resize(self.index.first_ngram, self.index.num_rows)
         return seen
 
-    def _entries(self, flat: Ids, offsets: Ids) -> tuple[Tensor, Tensor, Tensor]:
+    def ahead(self, texts: Ragged) -> Bags:
+        return self._bags(*plain(texts), ranked=True)
+
+    def _bags(self, flat: Ids, offsets: Ids, ranked: bool = False) -> Bags:
         rows, weights, ends = self.weigh(*self.index.entries(flat, offsets))
-        made = torch.from_numpy(rows), torch.from_numpy(weights), torch.from_numpy(ends)
-        return made if self.embedding.weight.is_cpu else move(made, self.embedding.weight.device)
+        return (
+            torch.from_numpy(rows),
+            torch.from_numpy(ends),
+            torch.from_numpy(weights),
+            self.embedding.ranked(rows) if ranked else None,
+        )
 
     def forward(self, tokens: Tokens) -> Encoded:
-        rows, weights, offsets = self._entries(tokens.flat.cpu().numpy(), tokens.offsets.cpu().numpy())
+        made: Bags | None = tokens.ahead
+        if made is None:
+            made = self._bags(tokens.flat.cpu().numpy(), tokens.offsets.cpu().numpy())
+        rows, offsets, weights, ranked = made if made[0].device == self.device else move(made, self.device)
         if self.training and self.config.word_dropout > 0:
             weights = F.dropout(weights, self.config.word_dropout)
-        pooled = self.after(self.pool(rows, offsets, weights))  # [B, D]
+        pooled = self.after(self.pool(rows, offsets, weights, ranked))  # [B, D]
 
         def states() -> Tensor:
             return tokens.pad(self.after(self.embedding(tokens.flat)))  # [B, T, D]
 
-        return Encoded(pooled, tokens.mask, states)
+        return Encoded(pooled, lambda: tokens.mask, states)
+
+    @property
+    def device(self) -> torch.device:
+        return self.embedding.weight.device
 
     def bag_pooled(self, texts: Ragged) -> NDArray[np.float32]:
         """What `forward` gives in evaluation as `pooled` [B, D], for any number of texts and without its
@@ -95,8 +113,8 @@ class BagEncoder(Encoder):
             parts = []
             for start in range(0, max(len(texts), 1), CHUNK):
                 part = texts if len(texts) <= CHUNK else texts.slice(start, min(start + CHUNK, len(texts)))
-                rows, weights, offsets = self._entries(*plain(part))
-                parts.append(self.after(self.pool(rows, offsets, weights)).float().cpu().numpy())
+                bags = move(self._bags(*plain(part)), self.device)
+                parts.append(self.after(self.pool(*bags)).float().cpu().numpy())
         if was_training:
             self.train()
         return parts[0] if len(parts) == 1 else np.concatenate(parts)

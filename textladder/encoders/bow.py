@@ -88,10 +88,12 @@ class Bow(BagEncoder):
             weights = kernels.scale_bags(weights, offsets, 2)
         return rows, weights, offsets
 
-    def pool(self, rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
+    def pool(
+        self, rows: Tensor, offsets: Tensor, weights: Tensor, ranked: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
         if self.config.pooling == "max":
             return self.embedding.maxima(rows, offsets, weights)
-        return self.embedding.bags(rows, offsets, weights)
+        return super().pool(rows, offsets, weights, ranked)
 
     def after(self, pooled: Tensor) -> Tensor:
         return self.net(pooled + self.bias)

@@ -46,5 +46,11 @@ class Encoder(nn.Module):
         counted, not learned by gradient (document frequencies, the number of n-grams). It may change
         `config`."""
 
+    def ahead(self, texts: Ragged) -> Any:
+        """What can be made of a batch of training texts before its turn, in another thread, while the batch
+        before it is trained on: `forward` finds it in `tokens.ahead`. It must not depend on weights that are
+        trained, nor on chance."""
+        return None
+
     def forward(self, tokens: Tokens) -> Encoded:
         raise NotImplementedError(f"{type(self).__name__}.forward")

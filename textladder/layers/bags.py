@@ -34,27 +34,31 @@ def weighted_sum(table: Tensor, rows: Tensor, offsets: Tensor, weights: Tensor) 
 
 
 class BagSum(torch.autograd.Function):
-    """`weighted_sum` with a backward pass that only multiplies: the gradient of
-    the table is a sparse tensor with one entry per row of a bag, not sorted and not summed (the optimizer
-    sums)."""
+    """`weighted_sum` with a backward pass that gives the table a sparse gradient of distinct rows, rising.
+
+    `ranked`, which is found [U] and place [M] of `kernels.rank_rows`, needs no weights, so that whoever makes
+    the batch can make it too. Elsewhere than on the processor in float32 there is one
+    entry per row of a bag, and the optimizer sums."""
 
     @staticmethod
-    def forward(ctx: Any, table: Tensor, rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
-        ctx.save_for_backward(rows, offsets, weights)
+    def forward(ctx: Any, table: Tensor, *entries: Any) -> Tensor:
+        """entries: rows [M], offsets [B + 1], weights [M], ranked."""
+        rows, offsets, weights, ranked = entries
+        ctx.save_for_backward(rows, offsets, weights, *ranked)
         ctx.shape = table.shape
         return weighted_sum(table, rows, offsets, weights)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        rows, offsets, weights = ctx.saved_tensors
+        rows, offsets, weights, found, place = ctx.saved_tensors
         gradient = gradients[0].contiguous()  # [B, D]
         if gradient.device.type == "cpu" and gradient.dtype == torch.float32:
-            spread = kernels.spread(gradient.numpy(), offsets.numpy(), weights.numpy())
-            values = torch.from_numpy(spread)  # [M, D]
+            arrays = gradient.numpy(), offsets.numpy(), weights.numpy(), place.numpy()
+            rows, values = found, torch.from_numpy(kernels.sum_spread(*arrays, len(found)))  # [U, D]
         else:
             values = gradient.repeat_interleave(offsets.diff(), 0) * weights[:, None].to(gradient.dtype)
         sparse = torch.sparse_coo_tensor(rows[None], values, ctx.shape, check_invariants=False)
-        return sparse, None, None, None
+        return sparse, None, None, None, None
 
 
 class RowTable(nn.Embedding):
@@ -69,10 +73,19 @@ class RowTable(nn.Embedding):
         """Uniform in +-scale; zeros where scale is 0."""
         nn.init.uniform_(self.weight, -self.scale, self.scale)
 
-    def bags(self, rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
-        """Weighted sum of the rows [M] of each bag: [B, D]; zeros for an empty bag."""
-        total = BagSum.apply if torch.is_grad_enabled() else weighted_sum
-        return total(self.weight, rows, offsets, weights)
+    def ranked(self, rows: Ids) -> tuple[Tensor, Tensor]:
+        """Distinct rows [U] of entries [M], rising, and where among them each stands [M]."""
+        found, place = kernels.rank_rows(rows, len(self.weight))
+        return torch.from_numpy(found), torch.from_numpy(place)
+
+    def bags(
+        self, rows: Tensor, offsets: Tensor, weights: Tensor, ranked: tuple[Tensor, Tensor] | None = None
+    ) -> Tensor:
+        """Weighted sum of the rows [M] of each bag: [B, D]; zeros for an empty bag. `ranked` is what the
+        method of that name gives; what needs it makes it."""
+        if not (torch.is_grad_enabled() and self.weight.requires_grad):
+            return weighted_sum(self.weight, rows, offsets, weights)
+        return BagSum.apply(self.weight, rows, offsets, weights, ranked or self.ranked(rows.cpu().numpy()))
 
     def maxima(self, rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
         """Largest value per column over the weighted rows of each bag: [B, D]; zeros for an empty bag."""

@@ -25,6 +25,9 @@ kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
 SEED = np.uint64(0x9E3779B97F4A7C15)
 MIX_1, MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 U0, U1, U27, U30, U31 = np.uint64(0), np.uint64(1), np.uint64(27), np.uint64(30), np.uint64(31)
+U2, U4, U6, U56, U63 = np.uint64(2), np.uint64(4), np.uint64(6), np.uint64(56), np.uint64(63)
+PAIRS, FOURS = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333)
+EIGHTS, BYTES = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101)
 
 
 @kernel
@@ -184,6 +187,66 @@ def spread(
             for d in range(dim):
                 values[entry + d] = weight * source[start + d]
     return values.reshape(-1, gradient.shape[1])
+
+
+@kernel
+def ones(word: Any) -> Any:
+    """Number of bits set in a 64-bit word (compiled to one instruction where the processor has it)."""
+    word = word - ((word >> U1) & PAIRS)
+    word = (word & FOURS) + ((word >> U2) & FOURS)
+    return (((word + (word >> U4)) & EIGHTS) * BYTES) >> U56
+
+
+@kernel
+def rank_rows(rows: NDArray[np.int64], num_rows: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Rows [M], all below `num_rows`, to the distinct ones [U], rising, and where among them each stands [M].
+
+    One bit per row of the table and a count per 64 of them: both stay in the nearest cache where a hash table
+    of the rows would not.
+    """
+    words = np.zeros((num_rows + 63) // 64, np.uint64)
+    for i in range(np.uint64(len(rows))):
+        row = np.uint64(rows[i])
+        words[row >> U6] |= U1 << (row & U63)
+    before, total = np.empty(len(words), np.int64), np.uint64(0)
+    for w in range(np.uint64(len(words))):
+        before[w] = np.int64(total)
+        total += ones(words[w])
+    found, place = np.empty(total, np.int64), np.empty(len(rows), np.int32)
+    u = np.uint64(0)
+    for w in range(np.uint64(len(words))):
+        word = words[w]
+        while word != U0:
+            rest = word & (word - U1)
+            found[u] = np.int64((w << U6) + ones((word ^ rest) - U1))
+            word = rest
+            u += U1
+    for i in range(np.uint64(len(rows))):
+        row = np.uint64(rows[i])
+        lower = words[row >> U6] & ((U1 << (row & U63)) - U1)
+        place[i] = np.int32(np.uint64(before[row >> U6]) + ones(lower))
+    return found, place
+
+
+@kernel
+def sum_spread(
+    gradient: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    weights: NDArray[np.float32],
+    place: NDArray[np.int32],
+    num_rows: int,
+) -> NDArray[np.float32]:
+    """The transpose of the weighted sum, repeated rows summed: gradient [B, D] of the bags to sums [U, D] of
+    weights[i] * gradient[bag of i] over the entries i with the same place[i]."""
+    dim = np.uint64(gradient.shape[1])
+    source, sums = gradient.reshape(-1), np.zeros(num_rows * gradient.shape[1], np.float32)
+    for b in range(len(offsets) - 1):
+        start = np.uint64(b) * dim
+        for i in range(np.uint64(offsets[b]), np.uint64(offsets[b + 1])):
+            target, weight = np.uint64(place[i]) * dim, weights[i]
+            for d in range(dim):
+                sums[target + d] += weight * source[start + d]
+    return sums.reshape(num_rows, gradient.shape[1])
 
 
 @kernel

@@ -10,6 +10,7 @@ import json
 import mmap
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -93,9 +94,10 @@ class Store:
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else 0
 
-    def take(self, rows: NDArray[np.int64]) -> dict[str, Ragged]:
-        """The named rows of every column, copied."""
-        return {name: self._take(name, np.asarray(rows, np.int64)) for name in self.columns}
+    def take(self, rows: NDArray[np.int64], names: Iterable[str] | None = None) -> dict[str, Ragged]:
+        """The named rows of every column (of those named), copied."""
+        chosen = self.columns if names is None else names
+        return {name: self._take(name, np.asarray(rows, np.int64)) for name in chosen}
 
     def _take(self, name: str, rows: NDArray[np.int64]) -> Ragged:
         column = self.columns[name]

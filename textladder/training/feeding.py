@@ -1,9 +1,12 @@
 """Stored columns to batches, by (epoch, number): the order is a function of the seed, so a run can go on
-anywhere."""
+anywhere. Batches are made ahead in a second thread, while those before them are trained on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +17,15 @@ from textladder.text.batching import BatchPlan, plan
 from textladder.text.store import Store
 from textladder.training.options import TrainingConfig
 
+BLOCK_TEXTS = 1024  # texts read and made into batches in one go: few enough to stay in the cache
+HELD_BYTES = 64 << 20  # columns of a store are read into memory while they are smaller than this together
+
+Block = tuple[int, int]  # epoch, number of the block in it
+
 
 class Feed:
     """Batches of a store. `collate` is the task's; `padded` says whether the encoder pads (which decides what
-    a batch costs); every process takes its own rows of the same batch."""
+    a batch costs); `ahead` is the encoder's; every process takes its own rows of the same batch."""
 
     def __init__(
         self,
@@ -25,17 +33,25 @@ class Feed:
         collate: Callable[[dict[str, Ragged]], Batch],
         options: TrainingConfig,
         padded: bool,
+        ahead: Callable[[Ragged], Any] = lambda texts: None,
     ) -> None:
-        self.store, self.collate, self.options, self.padded = store, collate, options, padded
+        self.store, self.collate, self.ahead = store, collate, ahead
+        self.options, self.padded = options, padded
         self.lengths = store.columns["text"].lengths
-        self._plan: tuple[int, BatchPlan] | None = None
+        self._held = _small_columns(store)
+        self._plans: dict[int, BatchPlan] = {}
+        self._thread = ThreadPoolExecutor(1, "batches")
+        self._now: tuple[Block, list[Batch | None]] | None = None
+        self._coming: tuple[Block, Future[list[Batch | None]]] | None = None
 
     def plan(self, epoch: int) -> BatchPlan:
-        if self._plan is None or self._plan[0] != epoch:
+        made = self._plans.get(epoch)
+        if made is None:
             o = self.options
             made = plan(self.lengths, o.batch_units, o.batch_texts, o.seed, epoch, padded=self.padded)
-            self._plan = (epoch, made)
-        return self._plan[1]
+            # That of the epoch before is still in use while batches of the next are made ahead.
+            self._plans = {known: p for known, p in self._plans.items() if known >= epoch - 1} | {epoch: made}
+        return made
 
     def batches(self, epoch: int) -> int:
         return len(self.plan(epoch))
@@ -45,9 +61,75 @@ class Feed:
         return self.plan(epoch).rows(number)
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
-        return self.collate(self.store.take(rows))
+        """A batch of any rows."""
+        return self._batch(self._take(rows))
+
+    def made(self, epoch: int, number: int) -> Batch | None:
+        """This process's share of a batch of the plan, None if it has no row of it. What comes after it is
+        made in the meantime; in whatever order one asks, the same batch comes."""
+        size = self._block_batches
+        block = epoch, number // size
+        if self._now is None or self._now[0] != block:
+            coming, self._coming = self._coming, None
+            batches = coming[1].result() if coming and coming[0] == block else self._make(block)
+            self._now = block, batches
+            following = self._after(block)
+            if following is not None:
+                self._coming = following, self._thread.submit(self._make, following)
+        return self._now[1][number % size]
+
+    @property
+    def _block_batches(self) -> int:
+        return max(1, BLOCK_TEXTS // self.options.batch_texts)
+
+    def _after(self, block: Block) -> Block | None:
+        epoch, number = block
+        if (number + 1) * self._block_batches < self.batches(epoch):
+            return epoch, number + 1
+        return (epoch + 1, 0) if epoch + 1 < self.options.epochs else None
+
+    def _make(self, block: Block) -> list[Batch | None]:
+        epoch, number = block
+        size, in_epoch = self._block_batches, self.batches(epoch)
+        shares = [
+            my_share(self.rows(epoch, n)) for n in range(number * size, min((number + 1) * size, in_epoch))
+        ]
+        columns, stop = self._take(np.concatenate(shares)), 0
+        batches: list[Batch | None] = []
+        for share in shares:
+            start, stop = stop, stop + len(share)
+            part = {name: column.slice(start, stop) for name, column in columns.items()}
+            batches.append(self._batch(part) if len(share) else None)
+        return batches
+
+    def _take(self, rows: NDArray[np.int64]) -> dict[str, Ragged]:
+        others = self.store.columns.keys() - self._held.keys()
+        taken = self.store.take(rows, others) if others else {}
+        return taken | {name: column.take(rows) for name, column in self._held.items()}
+
+    def _batch(self, columns: dict[str, Ragged]) -> Batch:
+        batch, made = self.collate(columns), self.ahead(columns["text"])
+        if made is None:
+            return batch
+        first = replace(batch.inputs[0], ahead=made)
+        return replace(batch, inputs=(first, *batch.inputs[1:]))
 
 
 def my_share(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """This process's rows of a batch."""
     return rows[distributed.rank() :: distributed.size()]
+
+
+def _small_columns(store: Store) -> dict[str, Ragged]:
+    """Copies in memory of the columns that fit, the smallest first: random rows of them cost no call of the
+    system, and what is held has a bound."""
+    held, free = {}, HELD_BYTES
+    for name, column in sorted(
+        store.columns.items(), key=lambda item: item[1].flat.nbytes + item[1].offsets.nbytes
+    ):
+        free -= column.flat.nbytes + column.offsets.nbytes
+        if free < 0:
+            break
+        held[name] = Ragged(np.array(column.flat), np.array(column.offsets))
+    store.release()
+    return held

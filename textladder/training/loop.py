@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,7 +82,7 @@ def fit(
             factor = learning_rate_at(progress.step, scheduled, options)
             logged = progress.step % options.log_every == 0
             loss, norm, norms, note = _update(
-                model, feed, rows, options, optimizer, progress=progress, factor=factor, logged=logged
+                model, feed, group, options, optimizer, progress=progress, factor=factor, logged=logged
             )
             progress.batch, progress.step = group.stop, progress.step + 1
             # One clock for all processes, so that all stop after the same step.
@@ -134,7 +135,7 @@ def _check_due(group: range, in_epoch: int, per_epoch: int) -> bool:
 def _update(
     model: nn.Module,
     feed: Feed,
-    rows: list[Rows],
+    group: range,
     options: TrainingConfig,
     optimizer: Optimizer,
     *,
@@ -142,24 +143,22 @@ def _update(
     factor: float,
     logged: bool,
 ) -> tuple[float, float, dict[str, float] | None, str]:
-    """One optimizer step over the batches `rows`: mean loss, gradient norm, norms per layer, a note."""
-    model.train()
+    """One optimizer step over the batches `group` of an epoch: mean loss, gradient norm, norms per layer, a
+    note."""
+    if not model.training:
+        model.train()
     parameters = [p for p in model.parameters() if p.requires_grad]
     device, note = parameters[0].device, ""
     while True:
         optimizer.zero_grad()
-        batches = [
-            feed.batch(piece)
-            for part in rows
-            for piece in np.array_split(my_share(part), progress.pieces)
-            if len(piece)
-        ]
+        batches = _batches(feed, progress, group)
         (count,) = distributed.total(sum(batch.count for batch in batches))
         total, failure = _accumulate(model, batches, max(count, 1), options.precision, device)
         (failures,) = distributed.total(float(failure is not None))
         if not failures:  # all processes go on, or all try again
             break
-        if progress.pieces >= math.ceil(max(map(len, rows)) / distributed.size()):
+        longest = max(len(feed.rows(progress.epoch, number)) for number in group)
+        if progress.pieces >= math.ceil(longest / distributed.size()):
             raise Problem(
                 f"step {progress.step + 1}",
                 "one text alone does not fit in memory.",
@@ -182,15 +181,24 @@ def _update(
     return total / count, norm, norms, note
 
 
+def _batches(feed: Feed, progress: Progress, group: range) -> list[Batch]:
+    """This process's share of some batches of the epoch, each in as many parts as memory asks for."""
+    if progress.pieces == 1:
+        made = [feed.made(progress.epoch, number) for number in group]
+        return [batch for batch in made if batch is not None]
+    parts = [np.array_split(my_share(feed.rows(progress.epoch, n)), progress.pieces) for n in group]
+    return [feed.batch(piece) for part in parts for piece in part if len(piece)]
+
+
 def _accumulate(
     model: nn.Module, batches: list[Batch], count: float, precision: str, device: torch.device
 ) -> tuple[float, BaseException | None]:
     """Add the gradients of total / count over this process's batches. Returns the summed loss, and the error
     if memory ran out."""
-    total = torch.zeros((), device=device)
+    total, reduced = torch.zeros((), device=device), precision == "bfloat16"
     try:
         for batch in batches:
-            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            with torch.autocast(device.type, torch.bfloat16) if reduced else nullcontext():
                 loss = model(batch.to(device))
             (loss.total / count).backward()
             total += loss.total.detach()
