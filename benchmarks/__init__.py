@@ -1,0 +1,2 @@
+"""Speed beside peers (`python -m benchmarks.speed`) and quality beside published scores
+(`python -m benchmarks.quality`)."""

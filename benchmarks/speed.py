@@ -1,0 +1,218 @@
+"""Speed beside peers: `python -m benchmarks.speed` (also `make bench`). Writes docs/speed.md.
+
+    python -m benchmarks.speed [--only bags,cnn] [--repeats 3] [--threads 2] [--quick]
+
+--only measures these jobs and keeps the others of the last call, each with its date. --quick tries every
+program on a few rows and writes nothing into docs/: its figures mean nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import (
+    OUT,
+    REQUIREMENTS,
+    ROOT,
+    in_turns,
+    machine,
+    medians,
+    peers_python,
+    short,
+    table,
+    today,
+    versions,
+)
+from benchmarks.jobs import JOBS, clean
+
+RESULTS = OUT / "speed.json"
+DOCUMENT = ROOT / "docs" / "speed.md"
+
+HOW = """\
+Each system runs in a process of its own with {threads} threads; all systems of a job take turns, {repeats}
+times, and each figure is the median of its turns. Two calls on the same machine differ by 10 to 20 %. Ratio
+is ours / theirs. Accuracy (test) and peak memory (training) stand beside speed as ours / theirs; where a
+line asks for speed at no lower accuracy, it is met only if our accuracy is not lower.
+
+- All systems get the same rows in the same shuffled order. fastText reads its file itself; the file holds
+  the tokens of our tokenizer, and in training our rung reads the same file. When single and many texts are
+  predicted, ours takes raw text and fastText takes text that was tokenised beforehand, at no cost to it.
+- "Reading, tokenising, training" is fastText's `train_supervised` call (wordNgrams 2, dim 10, lr 0.5) and
+  our reading, tokenising, counting and steps, for the same number of epochs. Our scoring of dev after each
+  epoch is left out there, and is in "whole process", which also has interpreter, imports and saving.
+- The 500,000 rows are those of the AG News sample again and again, each time with a random 20 % of their
+  words left out (seeded).
+- The notebook's BiLSTM (`benchmarks/peers/notebook_bilstm.py`) pads every text to 128 words, in float32,
+  and has the widths of our rung (embedding 128, 128 per direction). Words are real ones: padding is not
+  counted.
+- The share of the matrix rate counts the matrix products of forward, twice as much for backward, on real
+  units alone, over the time of whole training steps; the machine's rate is the best of several products of
+  two 1024 x 1024 matrices in the same precision.
+- `tokenizers` encodes texts that are in memory already (`encode_batch_fast`); ours reads the CSV file and
+  writes the ids to disk.
+- Peak memory in training is of `textladder train FILE --rung ngrams` and of `train_supervised`, one epoch;
+  the ratio is to the same system on IMDB once.
+"""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default=",".join(JOBS), help="jobs, separated by commas: " + " ".join(JOBS))
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="a few rows, one turn: tries the programs")
+    options = parser.parse_args(arguments)
+    names = options.only.split(",")
+    unknown = set(names) - set(JOBS)
+    if unknown:
+        parser.error(f"there is no job {', '.join(sorted(unknown))}; there are: {' '.join(JOBS)}")
+    command = " ".join(["python -m benchmarks.speed", *map(shlex.quote, arguments or sys.argv[1:])])
+    measured = read(RESULTS)
+    for name in names:
+        print(name, flush=True)
+        measured[name] = measure(name, 1 if options.quick else options.repeats, options) | {
+            "command": command
+        }
+        if not options.quick:
+            RESULTS.write_text(json.dumps(measured, indent=1), encoding="utf-8")
+        print(main_table({name: measured[name]}), flush=True)
+    if options.quick:
+        return
+    packages = ["textladder", "torch", "tokenizers", "numpy", "numba"]
+    peers = [line.partition("==")[0] for line in REQUIREMENTS.read_text().splitlines() if "==" in line]
+    installed = {"ours": versions(packages), "peers": versions(peers, peers_python())}
+    DOCUMENT.write_text(document(measured, machine(), installed), encoding="utf-8")
+    print(f"Written: {DOCUMENT.relative_to(ROOT)}")
+
+
+def measure(name: str, repeats: int, options: argparse.Namespace) -> dict[str, Any]:
+    """The job's rows and every run behind them."""
+    began = time.perf_counter()
+    job = JOBS[name](options.quick)
+    repeats = job.repeats or repeats
+    try:
+        runs = in_turns(job.systems, repeats, options.threads)
+    finally:
+        clean(job)
+    found = {system: medians(results) for system, results in runs.items()}
+    return {
+        "rows": [line.row(found) for line in job.lines],
+        "medians": found,
+        "runs": runs,
+        "repeats": repeats,
+        "threads": options.threads,
+        "date": today(),
+        "seconds": round(time.perf_counter() - began, 1),
+    }
+
+
+def read(path: Path) -> dict[str, Any]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def document(measured: dict[str, Any], where: str, installed: dict[str, dict[str, str]]) -> str:
+    """docs/speed.md."""
+    jobs = {name: measured[name] for name in JOBS if name in measured}
+    last = list(jobs.values())[-1]
+    listed = [
+        f"- {side}: " + ", ".join(f"{k} {v}" for k, v in found.items()) for side, found in installed.items()
+    ]
+    parts = [
+        "# Speed, beside peers",
+        "Written by `make bench` (`python -m benchmarks.speed`); every run is in benchmarks/out/speed.json.",
+        f"Machine: {where}.\n\n" + "\n".join(listed),
+        main_table(jobs),
+        "## How it is measured",
+        HOW.format(threads=last["threads"], repeats=max(job["repeats"] for job in jobs.values())).rstrip(),
+        "## Every system",
+        systems_table(jobs),
+        commands_table(jobs.get("starting", {})),
+        "## When",
+        table(
+            ["job", "date", "turns", "took", "command"],
+            [
+                [name, job["date"], str(job["repeats"]), f"{job['seconds']:,.0f} s", f"`{job['command']}`"]
+                for name, job in jobs.items()
+            ],
+        ),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def main_table(jobs: dict[str, Any]) -> str:
+    header = ["what", "ours", "peer", "theirs", "ratio", "better", "asked", "met", "accuracy", "memory, MB"]
+    rows = []
+    for job in jobs.values():
+        for row in job["rows"]:
+            sign = ">=" if row["better"] == "higher" else "<="
+            asked = ""
+            if row["reach"] is not None:
+                asked = f"{sign} {row['reach']:g}" + ("" if row["reach_on"] == "ratio" else f" {row['unit']}")
+            rows.append(
+                [
+                    row["what"],
+                    figure(row["ours"], row["unit"]),
+                    row["peer"] or "",
+                    figure(row["theirs"], row["unit"]) or "; ".join(row["errors"]),
+                    figure(row["ratio"]),
+                    row["better"],
+                    asked,
+                    {True: "yes", False: "**no**", None: ""}[row["met"]],
+                    pair(row["quality"], "{:.3f}"),
+                    pair(row["memory"], "{:,.0f}"),
+                ]
+            )
+    return table(header, rows)
+
+
+def systems_table(jobs: dict[str, Any]) -> str:
+    """What each system reported, median by median."""
+    keys = {
+        "seconds": "seconds",
+        "words_per_second": "words/s",
+        "accuracy": "accuracy",
+        "one_ms": "one text, ms",
+        "texts_per_second": "texts/s",
+        "training_peak_memory_mb": "memory, MB",
+        "import_seconds": "import, s",
+        "epochs": "epochs",
+        "precision": "precision",
+        "gflops": "GFLOP/s",
+        "machine_gflops": "matrix rate, GFLOP/s",
+    }
+    rows = [
+        [name, system, *(figure(found.get(key)) for key in keys)]
+        for name, job in jobs.items()
+        for system, found in job["medians"].items()
+        if name != "starting"
+    ]
+    return table(["job", "system", *keys.values()], rows)
+
+
+def commands_table(starting: dict[str, Any]) -> str:
+    """What each command imports of the heavy packages, and how long the whole of it takes on 160 texts."""
+    listed = starting.get("medians", {}).get("textladder", {}).get("commands")
+    if not listed:
+        return ""
+    rows = [[name, f"{one['seconds']:.2f}", " ".join(one["imports"])] for name, one in listed.items()]
+    return "## What each command imports\n\n" + table(["command", "seconds, whole process", "imports"], rows)
+
+
+def figure(value: Any, unit: str = "") -> str:
+    return "" if value is None else f"{short(value)} {unit}".rstrip()
+
+
+def pair(values: list[float | None], form: str) -> str:
+    """Ours / theirs, as far as they are known."""
+    return " / ".join("-" if value is None else form.format(value) for value in values) if any(values) else ""
+
+
+if __name__ == "__main__":
+    main()
