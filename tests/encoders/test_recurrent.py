@@ -103,10 +103,11 @@ def test_an_lstm_step_is_the_equations() -> None:
     torch.testing.assert_close(encoder(Tokens.of_rows([ROWS[0]])).states[0, -1], h)
 
 
-def test_reversal_turns_each_text_within_its_own_length() -> None:
-    tokens = Tokens.of_rows(ROWS)
+@pytest.mark.parametrize("rows", [ROWS, ROWS[:1], [[1, 2, 3], [4, 5, 6]], [[]]])
+def test_reversal_turns_each_text_within_its_own_length(rows: list[list[int]]) -> None:
+    tokens = Tokens.of_rows(rows)
     turned = reverse(tokens.ids[..., None], reversal(tokens)).squeeze(-1)
-    wanted = Tokens.of_rows([row[::-1] for row in ROWS]).ids
+    wanted = Tokens.of_rows([row[::-1] for row in rows]).ids
     assert torch.equal(turned, wanted)
 
 

@@ -42,6 +42,7 @@ class SelfAttention(Encoder):
         embedding_dropout: float = 0.2
         word_dropout: float = 0.05  # share of units read as <unk> in training
         dropout: float = 0.1  # in each layer and on the text's vector
+        attention_dropout: float = 0.0  # of the shares; above 0 the fused attention kernel cannot be used
 
     def __init__(self, config: Config, vocabulary: Sequence[str]) -> None:
         super().__init__(config, vocabulary)
@@ -67,6 +68,7 @@ class SelfAttention(Encoder):
                 config.num_heads,
                 config.feedforward_dim,
                 dropout=config.dropout,
+                attention_dropout=config.attention_dropout,
                 norm=config.norm,
                 causal=config.causal,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, Literal
 
 import torch
@@ -101,11 +102,16 @@ class MultiHeadAttention(nn.Module):
     def forward(self, x: Tensor, layout: Layout, keep_map: bool = False) -> tuple[Tensor, Tensor | None]:
         """-> [N, D], and the map [B, H, T, T] if it is to be kept (rows at padding mean nothing)."""
         joint = layout.pad(self.projection(x))  # [B, T, 3D]
+        dtype, on_cpu = joint.dtype, joint.device.type == "cpu"
+        if on_cpu and dtype == torch.bfloat16:  # its kernel for short texts is 2 to 3 times faster in float32
+            joint = joint.float()
         heads = joint.unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)  # [3, B, H, T, d]
         query, key, value = heads.unbind(0)
         mask = layout.allowed(self.causal)
         share = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(query, key, value, mask, share, is_causal=self.causal)
+        with torch.autocast("cpu", enabled=False) if on_cpu else nullcontext():
+            mixed = F.scaled_dot_product_attention(query, key, value, mask, share, is_causal=self.causal)
+        mixed = mixed.to(dtype)
         kept = _attention_map(query, key, mask, self.causal) if keep_map else None
         mixed = layout.unpad(mixed.transpose(1, 2).flatten(2))  # [N, D]
         return self.output(mixed), kept
@@ -132,11 +138,12 @@ class TransformerLayer(nn.Module):
         feedforward_dim: int,
         *,
         dropout: float,
+        attention_dropout: float = 0.0,
         norm: NormPlace,
         causal: bool,
     ) -> None:
         super().__init__()
-        self.attention = MultiHeadAttention(dim, num_heads, dropout, causal)
+        self.attention = MultiHeadAttention(dim, num_heads, attention_dropout, causal)
         self.widen, self.narrow = nn.Linear(dim, feedforward_dim), nn.Linear(feedforward_dim, dim)
         self.attention_norm, self.feedforward_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.dropout = Dropout(dropout)

@@ -31,9 +31,11 @@ class _Reorder(torch.autograd.Function):
         return gradient.index_select(0, order), None
 
 
-def reversal(tokens: Tokens) -> Tensor:
+def reversal(tokens: Tokens) -> Tensor | None:
     """[B*T] The order of rows that reverses each text within its own length and leaves padding where it
-    is."""
+    is; None if there is no padding."""
+    if len(tokens.flat) == len(tokens) * tokens.width:
+        return None
     steps = torch.arange(tokens.width, device=tokens.flat.device)
     lengths = tokens.lengths[:, None]
     within = torch.where(steps < lengths, lengths - 1 - steps, steps)  # [B, T]
@@ -41,8 +43,10 @@ def reversal(tokens: Tokens) -> Tensor:
     return (within + starts[:, None]).flatten()
 
 
-def reverse(x: Tensor, order: Tensor) -> Tensor:
+def reverse(x: Tensor, order: Tensor | None) -> Tensor:
     """[B, T, D] -> [B, T, D], each text back to front; `order` from `reversal`."""
+    if order is None:
+        return x.flip(1)
     reordered: Tensor = _Reorder.apply(x.flatten(0, 1), order)
     return reordered.view_as(x)
 
@@ -72,7 +76,7 @@ class RecurrentLayer(nn.Module):
             _initialise(part, hidden_dim, self.has_memory)
 
     def forward(self, x: Tensor, order: Tensor | None) -> Tensor:
-        """x: [B, T, D]. order: from `reversal`; needed if the layer is bidirectional."""
+        """x: [B, T, D]. order: from `reversal`, for the reverse direction."""
         outputs = []
         for direction, net in enumerate(self.nets):
             state = self.initial[direction].unsqueeze(2).expand(-1, -1, len(x), -1)  # [S, 1, B, H]
@@ -81,7 +85,6 @@ class RecurrentLayer(nn.Module):
             if direction == 0:
                 outputs.append(net(x, start)[0])
             else:
-                assert order is not None
                 outputs.append(reverse(net(reverse(x, order), start)[0], order))
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)  # [B, T, R*H]
 
