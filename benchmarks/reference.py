@@ -1,0 +1,163 @@
+"""Writes what the code says of itself into the docs: docs/recipes.md and the ladder of README.md (`make docs`).
+
+A test fails when they are out of date.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import io
+import json
+import textwrap
+import tokenize
+from pathlib import Path
+
+from textladder import recipe
+from textladder.encoders import ENCODERS, encoder_class
+from textladder.tasks import TASKS, task_class
+from textladder.text.reading import DataConfig
+from textladder.text.tokenizing import TokenizerConfig
+from textladder.training.options import TrainingConfig
+
+ROOT = Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- rungs:begin -->", "<!-- rungs:end -->"
+
+HEAD = """# Every option of a recipe
+
+<!-- Written by `make docs` from the code. Do not edit. -->
+
+A recipe is a TOML file with five tables. `textladder rungs` says where those of the ladder are; copy one, change it,
+and give it as `--rung mine.toml`. Any single value can be changed without a file: `--set table.key=value`, with the
+value as TOML writes it (`true`, `0.5`, `[1, 2]`; words need no quotes in a shell). `recipe.toml` in a run folder has
+every value of that run written out.
+
+An option that does not exist, and a value of the wrong type, are refused by name.
+"""
+
+
+def fields_of(config: type) -> list[tuple[str, str, str, str]]:
+    """(name, type, default, comment) of each field of a Config, those of its base classes first."""
+    found: dict[str, tuple[str, str, str, str]] = {}
+    for kind in reversed(config.__mro__):
+        if not dataclasses.is_dataclass(kind):
+            continue
+        source = textwrap.dedent(inspect.getsource(kind))
+        comments = _comments(source)
+        (tree,) = ast.parse(source).body
+        assert isinstance(tree, ast.ClassDef)
+        for node in tree.body:
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                name = node.target.id
+                if name not in {field.name for field in dataclasses.fields(kind)}:
+                    continue
+                found[name] = (name, _kind(node.annotation), _default(kind, name), _comment(comments, node))
+    return list(found.values())
+
+
+def _comments(source: str) -> dict[int, tuple[bool, str]]:
+    """line -> (does it stand alone, the comment)."""
+    lines = source.splitlines()
+    found = {}
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT and not token.string.startswith("# noqa"):
+            alone = not lines[token.start[0] - 1][: token.start[1]].strip()
+            found[token.start[0]] = alone, token.string.lstrip("# ").strip()
+    return found
+
+
+def _comment(comments: dict[int, tuple[bool, str]], node: ast.AnnAssign) -> str:
+    """What stands behind the field, or in the lines above it."""
+    behind = [
+        comments[n][1] for n in range(node.lineno, (node.end_lineno or node.lineno) + 1) if n in comments
+    ]
+    above: list[str] = []
+    line = node.lineno - 1
+    while line in comments and comments[line][0]:
+        above.insert(0, comments[line][1])
+        line -= 1
+    return " ".join(above + behind)
+
+
+def _kind(annotation: ast.expr) -> str:
+    text = ast.unparse(annotation)
+    if text.startswith("Literal["):
+        return " or ".join(ast.literal_eval("[" + text.removeprefix("Literal[")))
+    words = {"int": "whole number", "float": "number", "bool": "true or false", "str": "text"}
+    parts = [words.get(part.strip(), part.strip()) for part in text.split("|") if part.strip() != "None"]
+    return " or ".join("list" if part.startswith("tuple") else part for part in parts)
+
+
+def _default(config: type, name: str) -> str:
+    value = next(field.default for field in dataclasses.fields(config) if field.name == name)
+    if value is None:
+        return "not set"
+    if value is dataclasses.MISSING:
+        return "must be given"
+    return f"`{json.dumps(list(value) if isinstance(value, tuple) else value)}`"
+
+
+def table(config: type) -> list[str]:
+    rows = ["| option | value | default | what it does |", "|---|---|---|---|"]
+    for name, kind, default, comment in fields_of(config):
+        rows.append(
+            "| "
+            + " | ".join(cell.replace("|", "\\|") for cell in (f"`{name}`", kind, default, comment))
+            + " |"
+        )
+    return rows
+
+
+def recipes_page() -> str:
+    parts = [HEAD]
+    for title, config in (
+        ("[data]: how files are read and split", DataConfig),
+        ("[tokenizer]: what a text is cut into", TokenizerConfig),
+        ("[training]", TrainingConfig),
+    ):
+        parts += [f"## {title}", "", *table(config), ""]
+    for name in TASKS:
+        parts += [f'## [task] name = "{name}"', "", *table(task_class(name).Config), ""]
+    for name in ENCODERS:
+        kind = encoder_class(name)
+        parts += [f'## [encoder] name = "{name}"', ""]
+        said = (inspect.getdoc(kind) or "").split("\n\n")[0].replace("\n", " ")
+        parts += [said, ""] if said else []
+        parts += [f"Source: {kind.source}", ""] if kind.source else []
+        parts += [*table(kind.Config), ""]
+    return "\n".join(parts)
+
+
+def ladder() -> str:
+    """The ladder as a Markdown table."""
+    lines = ["| rung | what it is | units | source |", "|---|---|---|---|"]
+    for task in TASKS:
+        for name in recipe.rungs(task):
+            chosen = recipe.rung(name, task)
+            lines.append(f"| `{name}` | {chosen.about} | {chosen.tokenizer.units} | {chosen.source} |")
+    return "\n".join(lines)
+
+
+def readme(text: str) -> str:
+    """README.md with the ladder as it is now."""
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2]
+    return f"{before}{BEGIN}\n{ladder()}\n{END}{after}"
+
+
+def written() -> dict[Path, str]:
+    """What each file should hold."""
+    front = ROOT / "README.md"
+    return {ROOT / "docs" / "recipes.md": recipes_page(), front: readme(front.read_text(encoding="utf-8"))}
+
+
+def main() -> None:
+    for path, text in written().items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        print(f"written: {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
