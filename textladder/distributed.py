@@ -147,4 +147,4 @@ def _sum_rows(parameter: Tensor) -> None:
     present = [part for part in parts if part is not None]
     indices = torch.cat([part[0] for part in present], dim=1).to(parameter.device)
     values = torch.cat([part[1] for part in present]).to(parameter.device)
-    parameter.grad = torch.sparse_coo_tensor(indices, values, parameter.shape)
+    parameter.grad = torch.sparse_coo_tensor(indices, values, parameter.shape, check_invariants=False)

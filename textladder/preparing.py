@@ -142,6 +142,11 @@ def read_corpora(
     return corpora
 
 
+def suited_to(file: str) -> dict[str, Any]:
+    """Settings that a built-in data set asks for (recipe values by "table.key"); none for a file."""
+    return dict(BUILTIN[file].settings) if file in BUILTIN and not Path(file).exists() else {}
+
+
 def builtin_corpora(name: str) -> dict[str, Corpus]:
     """The fixed parts of a built-in data set."""
     return {

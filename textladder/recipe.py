@@ -23,6 +23,7 @@ from textladder.text.tokenizing import TokenizerConfig
 from textladder.training.options import TrainingConfig
 
 RECIPES = Path(__file__).parent / "recipes"
+SMALL_UNITS = ("character", "byte")
 TABLES = ("data", "tokenizer", "encoder", "task", "training")
 
 
@@ -41,6 +42,7 @@ class Recipe:
     task_name: str
     task: Any
     training: TrainingConfig
+    small_units: dict[str, Any]  # "table.key": value, for units of characters or bytes
 
     @classmethod
     def load(cls, path: Path) -> Recipe:
@@ -60,7 +62,7 @@ class Recipe:
     @classmethod
     def of(cls, document: dict[str, Any], where: str) -> Recipe:
         """A recipe from plain tables, each value checked against the Config that it belongs to."""
-        known = {"rung", "about", "source", *TABLES}
+        known = {"rung", "about", "source", "small_units", *TABLES}
         for key in document:
             if key not in known:
                 raise Problem(where, f"there is no table or key {key!r} in a recipe.", suggest(key, known))
@@ -87,6 +89,7 @@ class Recipe:
             task_name=task_name,
             task=checked(task_class(task_name).Config, tables["task"], where, "task"),
             training=checked(TrainingConfig, tables["training"], where, "training"),
+            small_units=dict(document.get("small_units", {})),
         )
 
     def tables(self, every: bool = False) -> dict[str, Any]:
@@ -100,6 +103,7 @@ class Recipe:
             "encoder": {"name": self.encoder_name, **plain(self.encoder, every)},
             "task": {"name": self.task_name, **plain(self.task, every)},
             "training": plain(self.training, every),
+            "small_units": self.small_units,
         }
 
     def to_toml(self) -> str:
@@ -107,14 +111,16 @@ class Recipe:
         null: what is None is left out."""
         return tomlkit.dumps(self.tables(every=True))
 
-    def set(self, settings: list[str]) -> Recipe:
+    def set(self, settings: list[str], under: dict[str, Any] | None = None) -> Recipe:
         """The recipe with `--set table.key=value` applied, in order. Values are TOML; bare words are
-        strings."""
-        return self.with_values(dict(map(_parse_setting, settings)), "--set")
+        strings. `under`: values that the settings come on top of."""
+        return self.with_values((under or {}) | dict(map(_parse_setting, settings)), "--set")
 
     def with_values(self, values: dict[str, Any], where: str = "settings") -> Recipe:
         """The recipe with {"table.key": value, ...} applied; Problem for a key or value that it cannot
-        have."""
+        have. Units of characters or bytes bring `small_units` with them, under what is given."""
+        if values.get("tokenizer.units") in SMALL_UNITS:
+            values = self.small_units | values
         tables = self.tables()
         for path, value in values.items():
             table, _, key = path.partition(".")

@@ -3,9 +3,10 @@ anywhere. Batches are made ahead in a second thread, while those before them are
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ class Feed:
         collate: Callable[[dict[str, Ragged]], Batch],
         options: TrainingConfig,
         padded: bool,
-        ahead: Callable[[Ragged], Any] = lambda texts: None,
+        ahead: Callable[[Ragged, Sequence[int]], Sequence[Any] | None] = lambda texts, bounds: None,
     ) -> None:
         self.store, self.collate, self.ahead = store, collate, ahead
         self.options, self.padded = options, padded
@@ -62,7 +63,7 @@ class Feed:
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """A batch of any rows."""
-        return self._batch(self._take(rows))
+        return self.collate(self._take(rows))
 
     def made(self, epoch: int, number: int) -> Batch | None:
         """This process's share of a batch of the plan, None if it has no row of it. What comes after it is
@@ -94,25 +95,21 @@ class Feed:
         shares = [
             my_share(self.rows(epoch, n)) for n in range(number * size, min((number + 1) * size, in_epoch))
         ]
-        columns, stop = self._take(np.concatenate(shares)), 0
+        columns, bounds = self._take(np.concatenate(shares)), [0, *accumulate(map(len, shares))]
+        ahead = self.ahead(columns["text"], bounds)
         batches: list[Batch | None] = []
-        for share in shares:
-            start, stop = stop, stop + len(share)
-            part = {name: column.slice(start, stop) for name, column in columns.items()}
-            batches.append(self._batch(part) if len(share) else None)
+        for k, (start, stop) in enumerate(pairwise(bounds)):
+            batch = self.collate({name: column.slice(start, stop) for name, column in columns.items()})
+            if ahead is not None:
+                first, *others = batch.inputs
+                batch = replace(batch, inputs=(replace(first, ahead=ahead[k]), *others))
+            batches.append(batch if stop > start else None)
         return batches
 
     def _take(self, rows: NDArray[np.int64]) -> dict[str, Ragged]:
         others = self.store.columns.keys() - self._held.keys()
         taken = self.store.take(rows, others) if others else {}
         return taken | {name: column.take(rows) for name, column in self._held.items()}
-
-    def _batch(self, columns: dict[str, Ragged]) -> Batch:
-        batch, made = self.collate(columns), self.ahead(columns["text"])
-        if made is None:
-            return batch
-        first = replace(batch.inputs[0], ahead=made)
-        return replace(batch, inputs=(first, *batch.inputs[1:]))
 
 
 def my_share(rows: NDArray[np.int64]) -> NDArray[np.int64]:

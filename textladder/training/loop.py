@@ -147,7 +147,7 @@ def _update(
     note."""
     if not model.training:
         model.train()
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    parameters = list(optimizer.names.values())
     device, note = parameters[0].device, ""
     while True:
         optimizer.zero_grad()
@@ -195,19 +195,19 @@ def _accumulate(
 ) -> tuple[float, BaseException | None]:
     """Add the gradients of total / count over this process's batches. Returns the summed loss, and the error
     if memory ran out."""
-    total, reduced = torch.zeros((), device=device), precision == "bfloat16"
+    losses, reduced = [], precision == "bfloat16"
     try:
         for batch in batches:
             with torch.autocast(device.type, torch.bfloat16) if reduced else nullcontext():
-                loss = model(batch.to(device))
+                loss = model(batch if device.type == "cpu" else batch.to(device))
             (loss.total / count).backward()
-            total += loss.total.detach()
+            losses.append(loss.total.detach())
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
         # Without its traceback, whose frames would hold on to the memory that the next attempt needs.
         return math.nan, error.with_traceback(None)
-    return float(total), None
+    return float(sum(losses)), None
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -1,0 +1,141 @@
+"""Who may import whom, and what no import may cost."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import textladder
+from tests.helpers import environment
+
+ROOT = Path(textladder.__file__).parent
+# Only lower numbers may be imported. Parts of one number and one name may import each other.
+LEVELS = {
+    "": 0,  # __init__.py: the version
+    "errors": 0,
+    "distributed": 0,
+    "metrics": 0,
+    "files": 0,
+    "batch": 1,
+    "text": 2,
+    "layers": 2,
+    "builtin": 2,
+    "encoders": 3,
+    "decoders": 3,
+    "tasks": 4,
+    "recipe": 5,
+    "recipes": 5,
+    "training": 5,
+    "model": 6,
+    "preparing": 7,
+    "signals": 7,
+    "trainer": 7,
+    "run": 7,
+    "measuring": 7,
+    "card": 7,
+    "terminal": 7,
+    "comparing": 8,
+    "compare": 8,
+    "inspection": 8,
+    "estimators": 8,
+    "evaluating": 8,
+    "listing": 8,
+    "looking": 8,
+    "exits": 9,
+    "cli": 9,
+    "__main__": 9,
+}
+# Of one number but different names: who may import whom.
+BESIDE = {
+    "files": ("errors", "distributed"),
+    "distributed": ("errors",),
+    "metrics": ("", "errors"),
+    "recipe": ("training",),
+    "run": ("card", "measuring", "preparing", "trainer"),
+    "trainer": ("preparing", "signals"),
+    "measuring": ("preparing",),
+    "compare": ("comparing", "inspection"),
+    "inspection": ("comparing",),
+    "looking": ("inspection",),
+    "cli": ("exits",),
+    "__main__": ("cli",),
+}
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def part_of(path: Path) -> str:
+    first = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    return "" if first == "__init__" else first
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """The parts that a source imports anywhere but under `if TYPE_CHECKING`."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            names = [f"{module}.{a.name}" for a in node.names] if module == "textladder" else [module]
+        else:
+            names = []
+        for name in names:
+            package, _, rest = name.partition(".")
+            if package == "textladder":
+                part = rest.partition(".")[0]
+                yield part if part in LEVELS else ""
+        yield from imports(node)
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(ROOT)) for path in FILES])
+def test_imports_point_downwards(path: Path) -> None:
+    mine = part_of(path)
+    if mine == "":
+        return  # its names are imported when they are asked for
+    for part in set(imports(ast.parse(path.read_text()))):
+        level = LEVELS[mine]
+        allowed = part == mine or LEVELS[part] < level or part in BESIDE.get(mine, ())
+        assert allowed, f"{path.relative_to(ROOT)} ({level}) imports {part} ({LEVELS[part]})"
+        assert not (mine == "tasks" and part == "encoders"), "a task is given `encode`, never an encoder"
+
+
+def loaded_by(code: str) -> set[str]:
+    """Top-level modules that are loaded after `code` has run in a new process."""
+    ask = f"import sys\ntry:\n    {code}\nexcept SystemExit: pass\nprint('\\n'.join(sys.modules), file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", ask], capture_output=True, text=True, env=environment(), check=True
+    )
+    return {name.partition(".")[0] for name in done.stderr.split()}
+
+
+def test_import_and_help_load_no_network_library() -> None:
+    heavy = {
+        "torch",
+        "numpy",
+        "numba",
+        "sklearn",
+        "pyarrow",
+        "babel",
+        "plotly",
+        "scipy",
+        "tokenizers",
+        "pydantic",
+    }
+    assert not heavy & loaded_by("import textladder")
+    helped = loaded_by("import textladder.cli; sys.argv = ['textladder', '--help']; textladder.cli.main()")
+    assert "textladder" in helped
+    assert not heavy & helped
+
+
+def test_names_of_the_package() -> None:
+    assert set(textladder.__all__) == {"Problem", "TextClassifier"}
+    for name in textladder.__all__:
+        assert getattr(textladder, name).__name__ == name
+    with pytest.raises(AttributeError, match="TextClasifier"):
+        textladder.TextClasifier  # noqa: B018
