@@ -93,25 +93,28 @@ class Pooled(nn.Module):
 
 
 def rates(systems: dict[str, tuple[nn.Module, nn.Module]], width: int, turns: int) -> dict[str, float]:
-    tokens, jobs = texts(8192, width), {}
+    tokens = texts(8192, width)
+    jobs: dict[str, Callable[[], Any]] = {}
+    words: dict[str, int] = {}
+    few = texts(32 * width, width)  # notebooks take 32 texts at a time
     for name, (encoder, head) in systems.items():
-        for half in (False, True):
-            encode = Pooled(encoder)
-            jobs[f"{name} {'bfloat16' if half else 'float32'}"] = lambda e=encode, h=head, b=half: (
-                training_step(e, h, tokens, b)
-            )
-    return {name: len(tokens.flat) / s for name, s in median_seconds(jobs, turns).items()}
+        peer = isinstance(encoder, Notebook)
+        for half in (False,) if peer else (False, True):
+            label = f"{name} {'bfloat16' if half else 'float32'}"
+            batch = few if peer else tokens
+            jobs[label] = partial(training_step, encoder if peer else Pooled(encoder), head, batch, half)
+            words[label] = len(batch.flat)
+    return {label: words[label] / seconds for label, seconds in median_seconds(jobs, turns).items()}
 
 
 def recurrent(turns: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    notebook, head = Notebook(), nn.Linear(256, LABELS)
-    few = texts(32 * 40, 40)  # a batch of 32 texts, as notebooks have it
-    step = {"notebook": lambda: training_step(notebook, head, few, False)}
-    found["notebook, words/s, texts of 40"] = len(few.flat) / median_seconds(step, turns)["notebook"]
     systems = {name: make(name, bidirectional=True) for name in ("rnn", "gru", "lstm")}
     for width in (20, 40, 250):
+        if width < 128:
+            systems["notebook's lstm"] = Notebook(), nn.Linear(256, LABELS)
         found[f"bidirectional, words/s, texts of {width}"] = rates(systems, width, turns)
+        systems.pop("notebook's lstm", None)
     one, jobs = texts(30, 30), {}
     for name, (encoder, linear) in {**systems, "cnn": make("cnn"), "attention": make("attention")}.items():
         encode = Pooled(encoder).eval()
