@@ -1,6 +1,6 @@
-"""Writes what the code says of itself into the docs: docs/recipes.md and the ladder of README.md (`make docs`).
+"""Writes what the code says of itself into the docs (`make docs`); a test fails when that is out of date.
 
-A test fails when they are out of date.
+docs/recipes.md: every option. README.md: the ladder, and what its commands print (its ```console blocks).
 """
 
 from __future__ import annotations
@@ -10,6 +10,11 @@ import dataclasses
 import inspect
 import io
 import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
 import textwrap
 import tokenize
 from pathlib import Path
@@ -28,10 +33,11 @@ HEAD = """# Every option of a recipe
 
 <!-- Written by `make docs` from the code. Do not edit. -->
 
-A recipe is a TOML file with five tables. `textladder rungs` says where those of the ladder are; copy one, change it,
-and give it as `--rung mine.toml`. Any single value can be changed without a file: `--set table.key=value`, with the
-value as TOML writes it (`true`, `0.5`, `[1, 2]`; words need no quotes in a shell). `recipe.toml` in a run folder has
-every value of that run written out.
+A recipe is a TOML file with five tables. `textladder rungs` says where those of the ladder are; copy one,
+change it, and give it as `--rung mine.toml`. Any single value can be changed without a file:
+`--set table.key=value`, with the value as TOML writes it (`true`, `0.5`, `[1, 2]`; words need no quotes).
+`recipe.toml` in a run folder has every value of that run written out. "Not set" (None in the notes) cannot
+be written in TOML: leave the line out.
 
 An option that does not exist, and a value of the wrong type, are refused by name.
 """
@@ -50,9 +56,9 @@ def fields_of(config: type) -> list[tuple[str, str, str, str]]:
         for node in tree.body:
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 name = node.target.id
-                if name not in {field.name for field in dataclasses.fields(kind)}:
-                    continue
-                found[name] = (name, _kind(node.annotation), _default(kind, name), _comment(comments, node))
+                if name in {field.name for field in dataclasses.fields(kind)}:
+                    said = _kind(node.annotation), _default(kind, name), _comment(comments, node)
+                    found[name] = (name, *said)
     return list(found.values())
 
 
@@ -101,12 +107,14 @@ def _default(config: type, name: str) -> str:
 def table(config: type) -> list[str]:
     rows = ["| option | value | default | what it does |", "|---|---|---|---|"]
     for name, kind, default, comment in fields_of(config):
-        rows.append(
-            "| "
-            + " | ".join(cell.replace("|", "\\|") for cell in (f"`{name}`", kind, default, comment))
-            + " |"
-        )
+        rows.append("| " + " | ".join(_cell(cell) for cell in (f"`{name}`", kind, default, comment)) + " |")
     return rows
+
+
+def _cell(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;")
+    return escaped.replace("|", "\\|")
 
 
 def recipes_page() -> str:
@@ -139,6 +147,35 @@ def ladder() -> str:
     return "\n".join(lines)
 
 
+def blocks(text: str) -> list[tuple[str, str]]:
+    """(command, what is shown below it) of each ```console block."""
+    found = re.findall(r"^```console\n\$ (.*)\n((?:.*\n)*?)```$", text, re.MULTILINE)
+    return [(command, shown) for command, shown in found]
+
+
+def run_blocks(text: str, folder: Path) -> list[str]:
+    """What the commands of the blocks print on stdout, run one after the other with runs/ in `folder`."""
+    (folder / "docs").symlink_to(ROOT / "docs")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+    return [
+        subprocess.run(
+            command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+        for command, _ in blocks(text)
+    ]
+
+
+def with_output(text: str) -> str:
+    """The text with every console block showing what its command prints now."""
+    with tempfile.TemporaryDirectory() as folder:
+        said = iter(run_blocks(text, Path(folder)))
+    for command, _ in blocks(text):
+        start = text.index(f"```console\n$ {command}\n") + len(f"```console\n$ {command}\n")
+        text = text[:start] + next(said) + text[text.index("```", start) :]
+    return text
+
+
 def readme(text: str) -> str:
     """README.md with the ladder as it is now."""
     before, _, rest = text.partition(BEGIN)
@@ -153,7 +190,8 @@ def written() -> dict[Path, str]:
 
 
 def main() -> None:
-    for path, text in written().items():
+    for path, made in written().items():
+        text = with_output(made) if path.name == "README.md" else made
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
         print(f"written: {path.relative_to(ROOT)}")
