@@ -173,16 +173,7 @@ def bilstm(quick: bool) -> Job:
             System(other, "benchmarks.peers.notebook_bilstm", notebook),  # in our environment: the same torch
         ]
         lines += [
-            Line(
-                f"bilstm, {data}: training",
-                mine,
-                "words_per_second",
-                "words/s",
-                "higher",
-                4.0,
-                other,
-                quality=True,
-            ),
+            Line(f"bilstm, {data}: training", mine, "words_per_second", "words/s", "higher", 4.0, other),
             Line(
                 f"bilstm, {data}: one text, p50", mine, "one_ms", "ms", "lower", 0.8, other, reach_on="value"
             ),
@@ -207,7 +198,7 @@ def cnn(quick: bool) -> Job:
     what = "cnn, AG News sample: training"
     return Job(
         systems,
-        [Line(what, "cnn", "words_per_second", "words/s", "higher", 10.0, "spaCy ensemble", quality=True)],
+        [Line(what, "cnn", "words_per_second", "words/s", "higher", 10.0, "spaCy ensemble")],
     )
 
 

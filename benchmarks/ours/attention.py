@@ -33,7 +33,7 @@ def matrix_rate(precision: str) -> float:
 
 def forward_flops(lengths: Any, dim: int, feedforward: int, layers: int) -> int:
     """FLOPs of the products for texts of these lengths. Per unit and layer: four projections [D, D] and the
-    two of the feed-forward net; per pair of units and layer: scores and weighted sum. Two per multiply-add."""
+    two of the feed-forward net; per pair of units and layer: scores and weighted sum."""
     units, pairs = int(lengths.sum()), int((lengths.astype("int64") ** 2).sum())
     return layers * (2 * units * (4 * dim * dim + 2 * dim * feedforward) + 2 * 2 * dim * pairs)
 

@@ -1,0 +1,229 @@
+"""The programs of the benchmarks: how figures become rows, how runs become tables. Nothing is timed here."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import child, harness, jobs, quality, sets, speed
+from benchmarks.ours import attention, data
+from textladder import recipe
+
+
+def test_medians_leave_out_failed_runs() -> None:
+    runs = [{"seconds": 3.0, "precision": "float32"}, {"error": "killed"}, {"seconds": 1.0, "precision": "x"}]
+    assert harness.medians(runs) == {"seconds": 2.0, "precision": "float32"}
+    assert harness.medians([{"error": "killed"}]) == {"error": "killed"}
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0, "0"), (0.01234, "0.0123"), (12.34, "12.3"), (1234.5, "1,234"), (3e-5, "3.0e-05")]
+)
+def test_numbers_have_three_digits(value: float, said: str) -> None:
+    assert harness.short(value) == said
+
+
+def test_systems_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = []
+
+    def run_once(system: harness.System, threads: int) -> harness.Result:
+        order.append(system.name)
+        return {"seconds": len(order)}
+
+    monkeypatch.setattr(harness, "run_once", run_once)
+    found = harness.in_turns([harness.System("ours", "x"), harness.System("theirs", "y")], 2, 1)
+    assert order == ["ours", "theirs", "ours", "theirs"]
+    assert [run["seconds"] for run in found["theirs"]] == [2, 4]
+
+
+def test_a_process_gives_its_figures_or_its_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "measured.py").write_text(
+        "from benchmarks import child\n"
+        "def job(number, fail=False):\n"
+        "    print('noise')\n"
+        "    if fail: raise ValueError('not so')\n"
+        "    return {'twice': 2 * number, 'threads': child.threads(), 'late': child.since_start() > 0}\n"
+        "child.run(job)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(harness, "ROOT", tmp_path)
+    root = Path(child.__file__).parent.parent
+    (tmp_path / "benchmarks").symlink_to(root / "benchmarks")
+    found = harness.run_once(harness.System("some", "measured", {"number": 21}), threads=3)
+    assert (found["twice"], found["threads"], found["late"]) == (42, 3, True)
+    assert 1 < found["peak_memory_mb"] < 1000
+    failed = harness.run_once(harness.System("some", "measured", {"number": 1, "fail": True}), threads=1)
+    assert failed == {"error": "exit code 1: ValueError: not so"}
+
+
+@pytest.mark.parametrize(
+    ("better", "ours", "theirs", "met"),
+    [
+        ("lower", 1.0, 2.0, True),
+        ("lower", 2.0, 1.0, False),
+        ("higher", 2.0, 1.0, True),
+        ("higher", 1.0, 2.0, False),
+    ],
+)
+def test_ratio_and_whether_it_is_met(better: str, ours: float, theirs: float, met: bool) -> None:
+    line = jobs.Line("speed", "a", "rate", "texts/s", better, 1.0, "b")  # type: ignore[arg-type]
+    row = line.row({"a": {"rate": ours}, "b": {"rate": theirs}})
+    assert row["ratio"] == ours / theirs
+    assert row["met"] is met
+
+
+def test_speed_at_lower_accuracy_does_not_count() -> None:
+    line = jobs.Line("speed", "a", "seconds", "s", "lower", 1.0, "b", quality=True)
+    assert not line.row({"a": {"seconds": 1, "accuracy": 0.7}, "b": {"seconds": 2, "accuracy": 0.8}})["met"]
+    assert line.row({"a": {"seconds": 1, "accuracy": 0.8}, "b": {"seconds": 2, "accuracy": 0.8}})["met"]
+
+
+def test_a_figure_alone_is_judged_by_itself_and_a_failed_system_by_nothing() -> None:
+    line = jobs.Line("latency", "a", "one_ms", "ms", "lower", 0.15, "b", reach_on="value")
+    row = line.row({"a": {"one_ms": 0.1}, "b": {"error": "no such module"}})
+    assert (row["met"], row["ratio"], row["errors"]) == (True, None, ["no such module"])
+    assert line.row({"a": {"error": "killed"}, "b": {"one_ms": 1.0}})["met"] is None
+
+
+def test_the_page_of_speed_has_every_line() -> None:
+    line = jobs.Line("bow | one text", "a", "one_ms", "ms", "lower", 0.15, "b", reach_on="value")
+    found = {"a": {"one_ms": 0.2, "accuracy": 0.9}, "b": {"one_ms": 0.4, "accuracy": 0.8}}
+    job = {"rows": [line.row(found)], "medians": found, "repeats": 3, "threads": 2, "date": "2026-01-01"}
+    page = speed.document(
+        {"bags": job | {"seconds": 9.0, "command": "c"}}, "a machine", {"ours": {"torch": "2"}}
+    )
+    assert (
+        "| bow \\| one text | 0.2 ms | b | 0.4 ms | 0.5 | lower | <= 0.15 ms | **no** | 0.900 / 0.800 |"
+        in page
+    )
+    assert "with 2 threads" in page
+    assert "| bags | a |" in page
+
+
+def test_unknown_jobs_and_sets_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for main in (speed.main, quality.main):
+        with pytest.raises(SystemExit):
+            main(["--only", "nothing"])
+        assert "there is no" in capsys.readouterr().err
+
+
+def test_repeated_rows_lose_words_and_differ() -> None:
+    rows = [([f"w{i}" for i in range(40)], "a"), (["alone"], "b")]
+    made = list(data.dropped(rows, 20))
+    assert [label for _, label in made].count("a") == 10
+    long = [text for text, label in made if label == "a"]
+    assert len(set(long)) == 10
+    assert all(set(text.split()) < set(rows[0][0]) for text in long)
+    assert {text for text, label in made if label == "b"} == {"alone"}
+    assert made == list(data.dropped(rows, 20))
+
+
+def test_files_go_out_and_come_back(tmp_path: Path) -> None:
+    rows = [('a "quoted", text', "x"), ("two\nlines", "y")]
+    data.write_csv(tmp_path / "f.csv", rows)
+    assert child.read_csv(tmp_path / "f.csv") == ([text for text, _ in rows], ["x", "y"])
+    data.write_labelled_lines(tmp_path / "f.txt", [("a b", "x"), ("", "y")])
+    assert list(child.read_labelled_lines(tmp_path / "f.txt")) == [("a b", "x"), ("", "y")]
+
+
+def test_flops_of_a_transformer_are_those_of_its_products() -> None:
+    # One text of 3 units, width 2, feed-forward 4, one layer: 4 products 3x2x2, 2 of 3x2x4, 2 of 3x3x2.
+    assert attention.forward_flops(np.array([3]), 2, 4, 1) == 2 * (4 * 12 + 2 * 24 + 2 * 18)
+
+
+def test_every_system_is_a_module_that_is_there() -> None:
+    for module in (
+        "ours.classify",
+        "ours.attention",
+        "ours.reading",
+        "ours.command",
+        "ours.starting",
+        "ours.data",
+    ):
+        assert (harness.ROOT / "benchmarks" / f"{module.replace('.', '/')}.py").is_file()
+    pinned = harness.REQUIREMENTS.read_text(encoding="utf-8").splitlines()
+    assert all("==" in line for line in pinned if line and not line.startswith("#"))
+
+
+TREE = "(3 (2 It) (4 (2 -LRB-) (4 (3 works) (2 \\/))))"
+
+
+def test_phrases_are_the_nodes_of_a_tree() -> None:
+    assert list(sets.phrases(TREE)) == [
+        ("It", "2"),
+        ("(", "2"),
+        ("works", "3"),
+        ("/", "2"),
+        ("works /", "4"),
+        ("( works /", "4"),
+        ("It ( works /", "3"),
+    ]
+
+
+def test_phrases_are_polar_unique_and_not_of_the_held_out() -> None:
+    trees = [TREE, "(1 (1 bad) (1 plot))", "(1 works)", TREE]
+    made = sets.polar_phrases(iter(trees), {sets.same("It ( Works /")})
+    assert dict(made) == {"works /": "1", "( works /": "1", "bad": "0", "plot": "0", "bad plot": "0"}
+
+
+@pytest.mark.parametrize("name", sets.SETS)
+def test_settings_of_every_set_fit_every_rung(name: str) -> None:
+    for rung in recipe.rungs(quality.TASK):
+        assert quality.recipe_of(name, rung, seed=3).training.seed == 3
+
+
+def run_of(dev: float, test: float) -> dict[str, object]:
+    scored = {
+        "score": test,
+        "interval": [test - 0.02, test + 0.02],
+        "count": 100,
+        "scores": {"accuracy": test},
+    }
+    return {
+        "dev": {"score": dev},
+        "test": scored,
+        "training_seconds": 1.0,
+        "epochs": 2.0,
+        "metric": "accuracy",
+    }
+
+
+def test_the_best_rung_is_chosen_by_dev() -> None:
+    low_dev, high_dev = (
+        quality.Found.of(n, [run_of(*v)]) for n, v in (("bow", (0.7, 0.9)), ("cnn", (0.8, 0.6)))
+    )
+    assert quality.best([low_dev, high_dev]) is high_dev
+    about = sets.DataSet("t", None, None, 0.85, "known", "about", reach_rungs=(0.5, ("cnn",)), within=0.03)
+    judged = [(one.rung, met) for _, one, _, met in quality.verdicts(about, [low_dev, high_dev])]
+    assert judged == [("cnn", False), ("cnn", True), ("cnn", False)]
+    page = quality.document({"trec": [low_dev, high_dev]}, "command", {"torch": "2"})
+    assert "| TREC-6 | best rung by dev at least 0.92 | cnn | 0.600 | 0.580 to 0.620 | **no** |" in page
+    assert '`data.label="label"`' in page
+
+
+def test_seeds_give_mean_and_deviation() -> None:
+    found = quality.Found.of("bow", [run_of(0.7, 0.8), run_of(0.9, 0.6)])
+    assert (found.dev, found.test) == (pytest.approx(0.8), pytest.approx(0.7))
+    assert quality.score(found) == "0.700 ± 0.141"
+
+
+def test_runs_of_another_recipe_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quality, "RUNS", tmp_path)
+    for seed, changed in ((1, False), (2, True)):
+        folder = tmp_path / "trec" / "runs" / f"bow-seed{seed}"
+        folder.mkdir(parents=True)
+        wanted = quality.recipe_of("trec", "bow", seed)
+        kept = wanted.with_training(epochs=99.0) if changed else wanted
+        (folder / "recipe.toml").write_text(kept.to_toml(), encoding="utf-8")
+        (folder / "scores.json").write_text(json.dumps(run_of(0.7, 0.8)), encoding="utf-8")
+    assert [one.seeds for one in quality.gather("trec")] == [1]
+    assert quality.gather("sst2") == []
+
+
+def test_versions_are_asked_of_an_interpreter() -> None:
+    found = harness.versions(["numpy"], sys.executable)
+    assert found["numpy"] == np.__version__
