@@ -87,9 +87,9 @@ def train_model(
 ) -> tuple[Model, list[dict[str, Any]]]:
     """Train one model and leave nothing on disk: the calibrated model and its dev scores."""
     reporter = reporter or Silent()
-    prepared = prepare(recipe, data, work)
-    _report_cuts(recipe, prepared, reporter)
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers are not ours to seed
+        prepared = prepare(recipe, data, work)
+        _report_cuts(recipe, prepared, reporter)
         trainer = Trainer(recipe, data, prepared, None, device=device, reporter=reporter, vectors=vectors)
         trainer.train()
     trainer.model.task.finish(trainer.outcomes("dev"), data.dev.golds)
