@@ -117,14 +117,14 @@ def train(
     """
     from textladder import distributed, recipe, run
     from textladder.files import locked
-    from textladder.preparing import read_data
+    from textladder.preparing import read_data, suited_to
     from textladder.terminal import Terminal
     from textladder.trainer import pick_device
 
     settings = _settings(text, label, units, set_)
     if seed is not None:
         settings.append(f"training.seed={seed}")
-    chosen = recipe.rung(rung, task or TASK).set(settings)
+    chosen = recipe.rung(rung, task or TASK).set(settings, suited_to(file))
     pick_device(device)
     distributed.start()
     terminal = Terminal()

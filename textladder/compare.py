@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import platform
 import re
+import shlex
 import shutil
 import signal
 import sys
@@ -28,7 +29,7 @@ from textladder.comparing.summary import summarise
 from textladder.errors import Problem
 from textladder.files import locked, write_text
 from textladder.inspection.page import write_page
-from textladder.preparing import read_data
+from textladder.preparing import read_data, suited_to
 from textladder.recipe import Recipe
 from textladder.signals import Interrupted
 from textladder.terminal import Terminal
@@ -103,7 +104,7 @@ def compare_rungs(
         learning_curve,
         device,
     )
-    recipes = {name: recipe.rung(name, task).set(request.settings) for name in dict.fromkeys(names)}
+    recipes = {name: recipe.rung(name, task).set(request.settings, suited_to(file)) for name in dict.fromkeys(names)}
     terminal = Terminal()
     with locked(out):
         _claim(out, request, overwrite)
@@ -127,7 +128,7 @@ def compare_rungs(
             [(str(t.out.relative_to(out)), t.share, t.scores()) for t in done],
             folder=out,
             stopped=stopped | crew.failures,
-            command=" ".join(command or ["textladder", "compare", file, "--out", str(out)]),
+            command=shlex.join(command or ["textladder", "compare", file, "--out", str(out)]),
             data={
                 "file": file,
                 "notes": data.notes,

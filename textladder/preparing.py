@@ -187,7 +187,7 @@ def split_data(config: DataConfig, corpora: dict[str, Corpus]) -> Data:
 
 def _leakage_notes(name: str, train: Part, other: Part) -> list[str]:
     found = find_leakage(train.corpus, other.corpus, train.rows, other.rows)
-    return [f"{name}: {line}" for line in found.lines()]
+    return found.lines(other=name)
 
 
 @dataclass(frozen=True)
@@ -213,10 +213,17 @@ class Prepared:
 
 def prepare(recipe: Recipe, data: Data, work: Path) -> Prepared:
     """Learn labels and tokenizer from the training texts; tokenise each part once, into a store under
-    `work`."""
+    `work`. A tokenizer that is there already is used again: not every kind is learnt twice the same."""
     kind = task_class(recipe.task_name)
     labels = kind.learn(data.train.golds, recipe.task)
-    tokenizer = Tokenizer.fit(data.train.texts(), recipe.tokenizer)
+    known = work / "tokenizer.json"
+    if known.exists():
+        tokenizer = Tokenizer.load(known, recipe.tokenizer)
+    else:
+        tokenizer = Tokenizer.fit(data.train.texts(), recipe.tokenizer)
+        with writing(work):
+            work.mkdir(parents=True, exist_ok=True)
+            tokenizer.save(known)
     task = kind(recipe.task, _any_width(recipe, labels), labels)
     stores, cuts = {}, {}
     for name, part in data.parts().items():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from textladder.builtin import languages
 from textladder.errors import Problem, suggest
@@ -34,9 +34,10 @@ class Dataset:
     summary: str
     source: str
     make: Callable[[], dict[str, list[tuple[str, tuple[str, ...]]]]]
+    settings: Mapping[str, Any]  # values of a recipe that this data asks for, by "table.key"
 
 
-BUILTIN = {"languages": Dataset(languages.SUMMARY, languages.SOURCE, languages.make)}
+BUILTIN = {"languages": Dataset(languages.SUMMARY, languages.SOURCE, languages.make, languages.SETTINGS)}
 
 
 def load(name: str) -> Parts:

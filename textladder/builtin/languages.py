@@ -37,6 +37,7 @@ LANGUAGES = {
     "sv": "Swedish",
     "tr": "Turkish",
 }
+SETTINGS = {"tokenizer.units": "character"}  # names are short: what tells a language is how it spells
 PER_LANGUAGE = 1500  # strings of each, so that the whole ladder trains on them in minutes
 DEV_SHARE, TEST_SHARE = 0.1, 0.2
 MIN_LETTERS = 3

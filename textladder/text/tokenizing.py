@@ -23,7 +23,7 @@ from textladder.errors import Problem
 from textladder.text.normalizing import normalizer, whole_spans, without_surrogates
 
 SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")
-UNKNOWN = 1
+UNKNOWN, BEGIN, END = 1, 2, 3
 COUNTED = ("word", "whitespace", "character")  # units that are counted and listed, not learnt
 PLAIN = (*COUNTED, "byte")  # units that the compiled path can cut
 # Texts up to this many bytes in all are too few to pay for loading the compiled path (0.4 s).
@@ -49,6 +49,7 @@ class TokenizerConfig:
     lowercase: bool = True
     accents: Literal["keep", "strip"] = "keep"
     html: bool = True  # entities such as &amp; are decoded, <br> is a space
+    ends: bool = False  # <s> before and </s> after every text: n-grams and windows see where it begins and ends
     max_length: int = 512  # units of one text that a model sees
     overlong: Literal["error", "head", "tail", "head+tail", "window"] = "head"  # see overlong.py
 
@@ -88,6 +89,10 @@ class Tokenizer:
 
         A lone surrogate is read as U+FFFD. Raises Problem for bytes that are not UTF-8.
         """
+        ids = self._units(texts)
+        return with_ends(ids) if self.config.ends else ids
+
+    def _units(self, texts: Ragged | Sequence[str]) -> Ragged:
         texts = texts if isinstance(texts, Ragged) else to_bytes(texts)
         self._seen += len(texts.flat)
         if self._plain is None:
@@ -104,6 +109,10 @@ class Tokenizer:
 
     def encode_one(self, text: str) -> NDArray[np.int32]:
         """Ids of one text, by the shortest way."""
+        ids = self._units_of_one(text)
+        return np.concatenate([[BEGIN], ids, [END]], dtype=np.int32) if self.config.ends else ids
+
+    def _units_of_one(self, text: str) -> NDArray[np.int32]:
         if self._seen < WARM_UP_BYTES:
             self._seen += len(text)
         if self._plain is not None:
@@ -129,9 +138,11 @@ class Tokenizer:
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """The span (start, end) of each unit, in characters of the text as given.
 
-        Spans are in order. Units made of the same characters (the bytes of one letter) have the same span.
+        Spans are in order. Units made of the same characters (the bytes of one letter) have the same span; <s> and
+        </s> have an empty one.
         """
-        return whole_spans(text, self._encoding(text).offsets, self.config.html)
+        spans = whole_spans(text, self._encoding(text).offsets, self.config.html)
+        return [(0, 0), *spans, (len(text), len(text))] if self.config.ends else spans
 
     def pieces(self, text: str) -> list[str]:
         """The units as the vocabulary writes them; <unk> for those that are not in it."""
@@ -232,6 +243,17 @@ def scanner(config: TokenizerConfig) -> Any:
     from textladder.text.plain import Scanner
 
     return Scanner(config.units, config.unicode, config.lowercase, config.accents, config.html)
+
+
+def with_ends(ids: Ragged) -> Ragged:
+    """Every row with <s> before and </s> after it."""
+    offsets = ids.offsets - ids.offsets[0] + 2 * np.arange(len(ids.offsets))
+    flat = np.empty(offsets[-1], ids.flat.dtype)
+    inside = np.ones(len(flat), bool)
+    flat[offsets[:-1]], flat[offsets[1:] - 1] = BEGIN, END
+    inside[offsets[:-1]] = inside[offsets[1:] - 1] = False
+    flat[inside] = ids.flat[ids.offsets[0] : ids.offsets[-1]]
+    return Ragged(flat, offsets)
 
 
 def to_bytes(texts: Sequence[str]) -> Ragged:
