@@ -25,9 +25,8 @@ def main() -> None:
     shuffled = np.random.default_rng(0).permutation(lengths)
     batches = np.split(shuffled, range(64, len(shuffled), 64))
     print(f"to 128 words: {1 - np.minimum(lengths, 128).sum() / (128 * len(lengths)):.1%}")
-    print(
-        f"to the longest of a shuffled batch: {1 - lengths.sum() / sum(b.max() * len(b) for b in batches):.1%}"
-    )
+    positions = sum(int(b.max()) * len(b) for b in batches)
+    print(f"to the longest of a shuffled batch: {1 - lengths.sum() / positions:.1%}")
     options = TrainingConfig()
     made = plan(lengths, options.batch_units, options.batch_texts, 0, 0, padded=True)
     print(f"to the longest of a batch of texts of like length: {made.padding_share(lengths):.1%}")

@@ -377,6 +377,4 @@ def test_commands_import_what_they_use(reviews: Path, trained: Path) -> None:
         "numba",
         "scipy",
     }
-    assert not imported("look", reviews) & {"sklearn", "plotly", "pandas", "babel"}
-    assert not imported("predict", trained, stdin="a film\n") & {"sklearn", "plotly", "pandas", "babel"}
     assert not imported("evaluate", trained, reviews) & {"sklearn", "plotly", "pandas", "babel"}

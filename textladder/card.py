@@ -1,4 +1,4 @@
-"""The README.md of a model folder: what the model is, what it was trained on, how good it is, how to use it."""
+"""The README.md of a model folder: what the model is, how good it is, what it costs, how to use it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textladder.recipe import Recipe
 
 def model_card(recipe: Recipe, scores: dict[str, Any], labels: Any) -> str:
     """Markdown from a recipe and the content of scores.json."""
-    names = labels["labels"]
+    names, latency = labels["labels"], scores["latency_ms"]
     shown = ", ".join(f"`{name}`" for name in names[:30]) + (
         f" and {len(names) - 30} more" if len(names) > 30 else ""
     )
@@ -29,16 +29,18 @@ def model_card(recipe: Recipe, scores: dict[str, Any], labels: Any) -> str:
     for part in ("dev", "test"):
         entry = scores[part]
         low, high = entry["interval"]
-        lines.append(f"| {part} | {entry['score']:.4f} | {low:.4f} to {high:.4f} | {entry['count']:,} |")
+        interval = f"{low:.4f} to {high:.4f}"
+        lines.append(f"| {part} | {entry['score']:.4f} | {interval} | {entry['count']:,} |")
     lines += [
         "",
-        "The model was chosen by dev and tested once. The interval comes from resampling the test texts; it says",
-        "nothing about texts of another kind than these.",
+        "The model was chosen by dev and tested once. The interval comes from resampling the test texts; it",
+        "says nothing about texts of another kind than these.",
         "",
         "## What it costs",
         "",
-        f"- training: {scores['training_seconds']:.1f} s ({scores['epochs']:g} epochs, stopped by: {scores['stopped']})",
-        f"- one text: {scores['latency_ms']['p50']:.2f} ms (median), {scores['latency_ms']['p95']:.2f} ms (95 %)",
+        f"- training: {scores['training_seconds']:.1f} s "
+        f"({scores['epochs']:g} epochs, stopped by: {scores['stopped']})",
+        f"- one text: {latency['p50']:.2f} ms (median), {latency['p95']:.2f} ms (95 %)",
         f"- many texts: {scores['throughput']:,.0f} a second",
         f"- parameters: {scores['parameters']:,}",
         "",
@@ -57,7 +59,7 @@ def model_card(recipe: Recipe, scores: dict[str, Any], labels: Any) -> str:
         'model.predict(["a text"])',
         "```",
         "",
-        "`recipe.toml` holds everything that is needed to train it again. Loading runs no code from this folder.",
+        "`recipe.toml` holds everything that is needed to train it again. Loading runs no code from here.",
         "",
     ]
     return "\n".join(lines)

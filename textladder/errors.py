@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 (it is what the user is told, in these words)
     """A mistake that the user can mend.
 
     where: the place, as exactly as it is known ("reviews.csv, line 214", "--set encoder.dim").
