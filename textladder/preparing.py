@@ -14,11 +14,11 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder import builtin
+from textladder import builtin, distributed
 from textladder.batch import Example, Ragged
 from textladder.builtin import BUILTIN
 from textladder.errors import Problem
-from textladder.files import writing
+from textladder.files import write_text, writing
 from textladder.recipe import Recipe
 from textladder.tasks import task_class
 from textladder.tasks.task import Task
@@ -213,17 +213,10 @@ class Prepared:
 
 def prepare(recipe: Recipe, data: Data, work: Path) -> Prepared:
     """Learn labels and tokenizer from the training texts; tokenise each part once, into a store under
-    `work`. A tokenizer that is there already is used again: not every kind is learnt twice the same."""
+    `work`."""
     kind = task_class(recipe.task_name)
     labels = kind.learn(data.train.golds, recipe.task)
-    known = work / "tokenizer.json"
-    if known.exists():
-        tokenizer = Tokenizer.load(known, recipe.tokenizer)
-    else:
-        tokenizer = Tokenizer.fit(data.train.texts(), recipe.tokenizer)
-        with writing(work):
-            work.mkdir(parents=True, exist_ok=True)
-            tokenizer.save(known)
+    tokenizer = _tokenizer(recipe, data, work)
     task = kind(recipe.task, _any_width(recipe, labels), labels)
     stores, cuts = {}, {}
     for name, part in data.parts().items():
@@ -231,6 +224,18 @@ def prepare(recipe: Recipe, data: Data, work: Path) -> Prepared:
             cuts[name] = _store_part(part, recipe, tokenizer, task, work / "ids" / name)
         stores[name] = Store(work / "ids" / name)
     return Prepared(tokenizer, labels, stores, cuts)
+
+
+def _tokenizer(recipe: Recipe, data: Data, work: Path) -> Tokenizer:
+    """The first process's, on every process; on going on with a run, the one that it began with: not every kind is
+    learnt twice the same."""
+    known, text = work / "tokenizer.json", None
+    if distributed.is_main():
+        if not known.exists():
+            fitted = Tokenizer.fit(data.train.texts(), recipe.tokenizer)
+            write_text(known, fitted.to_json())
+        text = known.read_text(encoding="utf-8")
+    return Tokenizer.from_json(distributed.share(text), recipe.tokenizer)
 
 
 def _any_width(recipe: Recipe, labels: Any) -> int:

@@ -62,7 +62,6 @@ def train(
         )
     trainer = Trainer(recipe, data, prepared, out, device=device, reporter=reporter, vectors=vectors)
     if not trainer.train(resume and (out / "resume" / STATE).exists(), stop_at):
-        shutil.rmtree(out / "work", ignore_errors=True)
         return {
             "paused": True,
             "dev_score": trainer.keeper.best,
@@ -107,7 +106,7 @@ def _claim(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> None:
         with writing(out):
             for name in ("recipe.toml", "scores.json", "log.jsonl", "predictions.jsonl"):
                 (out / name).unlink(missing_ok=True)
-            for name in ("model", "resume", "tensorboard"):
+            for name in ("model", "resume", "tensorboard", "work"):
                 if (out / name).exists():
                     shutil.rmtree(out / name)
     elif (out / "recipe.toml").exists():
