@@ -107,7 +107,8 @@ def test_imports_point_downwards(path: Path) -> None:
 
 def loaded_by(code: str) -> set[str]:
     """Top-level modules that are loaded after `code` has run in a new process."""
-    ask = f"import sys\ntry:\n    {code}\nexcept SystemExit: pass\nprint('\\n'.join(sys.modules), file=sys.stderr)"
+    said = "print(*sys.modules, sep='\\n', file=sys.stderr)"
+    ask = f"import sys\ntry:\n    {code}\nexcept SystemExit: pass\n{said}"
     done = subprocess.run(
         [sys.executable, "-c", ask], capture_output=True, text=True, env=environment(), check=True
     )

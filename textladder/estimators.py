@@ -184,8 +184,8 @@ def _texts(X: Any) -> list[str]:
 
 
 def _split(chosen: Recipe, corpus: Corpus, dev_share: float) -> Data:
-    """Train and dev parts. A dev text with a label that no training text has is trained on; with too few texts
-    for a dev part, dev is the training texts themselves."""
+    """Train and dev parts. A dev text with a label that no training text has is trained on; with too few
+    texts for a dev part, dev is the training texts themselves."""
     made = split(corpus, dev_share, 0.0, chosen.data.split_seed, rare="keep")
     known = corpus.label_counts(made.train).keys()
     usable = np.array([known >= set(labels) for labels in corpus.label_sets])[corpus.label_codes[made.dev]]

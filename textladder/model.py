@@ -37,6 +37,7 @@ from textladder.text.batching import evaluation_plan
 from textladder.text.overlong import Shortened, shorten
 from textladder.text.store import Store
 from textladder.text.tokenizing import Tokenizer
+from textladder.training.threads import threads_for
 
 FORMAT_VERSION = 1
 FILES = ("recipe.toml", "weights.safetensors", "tokenizer.json", "labels.json")
@@ -102,7 +103,7 @@ class Model(nn.Module):
         outcomes: list[Any] = []
         order: list[NDArray[np.int64]] = []
         self.eval()
-        with torch.inference_mode(), self._autocast(precision):
+        with torch.inference_mode(), self._autocast(precision), threads_for(self.encoder):
             lengths = store.columns["text"].lengths
             rows = np.arange(len(lengths)) if rows is None else rows
             for places in evaluation_plan(lengths[rows], PREDICT_UNITS, PREDICT_TEXTS):

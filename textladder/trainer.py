@@ -31,6 +31,7 @@ from textladder.training.optimizing import Optimizer, build_optimizer
 from textladder.training.options import TrainingConfig
 from textladder.training.precision import resolve_precision
 from textladder.training.resuming import load_state, save_state
+from textladder.training.threads import threads_for
 
 
 class Reporter(Protocol):
@@ -144,7 +145,7 @@ class Trainer:
             self._load()
             self.reporter.note(f"continuing at step {self.progress.step:,}, epoch {self.epochs:.2f}")
         limit = math.inf if stop_at is None else stop_at
-        with noted() as signals, self._log() as log:
+        with noted() as signals, self._log() as log, threads_for(self.model.encoder):
             if not self._out_of_patience() and self.progress.seconds < limit:
                 for step in fit(self.model, self.feed, self.options, self.optimizer, self.progress):
                     self.average.after_step(self.model)

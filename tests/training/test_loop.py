@@ -181,7 +181,7 @@ def test_epochs(epochs: float, expected: int, tmp_path: Path) -> None:
 
 
 def test_accumulation_ends_with_the_epoch(tmp_path: Path) -> None:
-    """Six batches by fours are steps of 4 and 2: three epochs are six steps, and every text counts as often."""
+    """Six batches by fours are steps of 4 and 2: three epochs are six steps; texts count alike."""
     setting = Setting("bow", tmp_path, epochs=3, accumulate=4)
     steps = setting.steps()
     assert [step.texts for step in steps] == [32, 16] * 3

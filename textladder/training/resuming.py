@@ -35,8 +35,8 @@ def save_state(
     notes: Any,
 ) -> None:
     """Write all that the next step depends on: weights, optimizer, random state, place in the data, and the
-    caller's own `tensors` (best weights so far) and `notes` (JSON). `data` tells whether the data are still the
-    same. Every process calls it; the first one writes."""
+    caller's own `tensors` (best weights so far) and `notes` (JSON). `data` tells whether the data are still
+    the same. Every process calls it; the first one writes."""
     random = distributed.gather(_random_state(model))
     if not distributed.is_main():
         return
@@ -64,8 +64,8 @@ def save_state(
 def load_state(
     folder: Path, model: nn.Module, optimizer: Optimizer, progress: Progress, *, data: str
 ) -> tuple[dict[str, Tensor], Any]:
-    """Put everything back as `save_state` found it; returns the caller's tensors and notes. Raises Problem for a
-    file that is cut short or changed, for other data, and for the state of another model."""
+    """Put everything back as `save_state` found it; returns the caller's tensors and notes. Raises Problem
+    for a file that is cut short or changed, for other data, and for the state of another model."""
     path = folder / STATE
     try:
         with safe_open(path, "pt") as file:
