@@ -282,7 +282,14 @@ def memory(quick: bool) -> Job:
         if count <= 10:
             test = made("shuffled", name="ag_news", limit=300)["test_csv"]
             systems.append(
-                peer(f"scikit-learn x{count}", "sklearn_linear", train=found["csv"], test=test, predict=False)
+                peer(
+                    f"scikit-learn x{count}",
+                    "sklearn_linear",
+                    train=found["csv"],
+                    test=test,
+                    predict=False,
+                    iterations=20,
+                )
             )
     once = f"x{times[0]}"
     for count in times[1:]:

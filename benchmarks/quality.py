@@ -115,8 +115,18 @@ def train(name: str, rungs: list[str], seeds: int, overwrite: bool) -> None:
 
     out = RUNS / name
     file, dev, test = SETS[name].files()
-    parts = [str(part) if part else None for part in (dev, test)]
-    request = Request(file, *parts, TASK, rungs, [], seeds, None, False, "auto")
+    request = Request(
+        file=file,
+        dev=str(dev) if dev else None,
+        test=str(test) if test else None,
+        task=TASK,
+        rungs=rungs,
+        settings=[],  # of each rung, in its recipe
+        seeds=seeds,
+        budget=None,
+        learning_curve=False,
+        device="auto",
+    )
     terminal = Terminal()
     with locked(out):
         crew = Crew(out, request, terminal)

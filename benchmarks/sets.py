@@ -46,7 +46,8 @@ class DataSet:
         train = str(folder / self.train) if "/" in self.train else self.train
         if self.train == PHRASES:
             train = str(make_phrases(folder))
-        return train, *(folder / part if part else None for part in (self.dev, self.test))
+        dev, test = (folder / part if part else None for part in (self.dev, self.test))
+        return train, dev, test
 
 
 PHRASES = "phrases"

@@ -57,7 +57,8 @@ line asks for speed at no lower accuracy, it is met only if our accuracy is not 
 - `tokenizers` encodes texts that are in memory already (`encode_batch_fast`); ours reads the CSV file and
   writes the ids to disk.
 - Peak memory in training is of `textladder train FILE --rung ngrams` and of `train_supervised`, one epoch;
-  the ratio is to the same system on IMDB once.
+  the ratio is to the same system on IMDB once. scikit-learn
+  is fitted for 20 iterations there (more take time, not memory).
 """
 
 

@@ -42,6 +42,7 @@ def job(train: str, dev: str, settings: tuple[str, ...] = (), steps: int | None 
     import numpy as np
     import torch
 
+    from benchmarks.ours.loading import read_parts
     from textladder import preparing, recipe
     from textladder.trainer import Trainer
 
@@ -49,10 +50,7 @@ def job(train: str, dev: str, settings: tuple[str, ...] = (), steps: int | None 
     chosen = recipe.rung("attention", "classify").set(["training.patience=0", *settings])
     chosen = chosen.with_training(epochs=1.0)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        corpora = preparing.read_corpora(chosen.data, Path(folder) / "data", train, Path(dev), None)
-        data = preparing.Data(
-            *(preparing.Part(corpora[name], np.arange(len(corpora[name]))) for name in ("train", "dev")), None
-        )
+        data = read_parts(chosen, Path(folder) / "data", train, dev)
         prepared = preparing.prepare(chosen, data, Path(folder))
         # The first steps choose kernels and reserve memory: not timed.
         warm = Trainer(chosen.with_training(max_steps=5), data, prepared, None)

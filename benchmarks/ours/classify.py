@@ -23,9 +23,9 @@ def job(
     score). training_seconds: the steps alone. whole_seconds: from the start of the process to the saved
     model, scoring included. dev: what the best epoch is chosen by."""
     began = time.perf_counter()
-    import numpy as np
     import torch
 
+    from benchmarks.ours.loading import read_parts
     from textladder import preparing, recipe
     from textladder.trainer import Trainer
 
@@ -48,10 +48,7 @@ def job(
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         work = Path(folder)
         began = time.perf_counter()
-        corpora = preparing.read_corpora(chosen.data, work / "data", train, Path(dev), None)
-        data = preparing.Data(
-            *(preparing.Part(corpora[name], np.arange(len(corpora[name]))) for name in ("train", "dev")), None
-        )
+        data = read_parts(chosen, work / "data", train, dev)
         reading = time.perf_counter() - began
         prepared = preparing.prepare(chosen, data, work)
         preparing_seconds = time.perf_counter() - began - reading

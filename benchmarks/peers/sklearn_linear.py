@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks import child
 
 
-def job(train: str, test: str, predict: bool = True) -> dict[str, Any]:
+def job(train: str, test: str, predict: bool = True, iterations: int = 300) -> dict[str, Any]:
     began = time.perf_counter()
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -19,7 +19,7 @@ def job(train: str, test: str, predict: bool = True) -> dict[str, Any]:
     texts, labels = child.read_csv(train)
     model = make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),
-        LogisticRegression(C=10, max_iter=300),
+        LogisticRegression(C=10, max_iter=iterations),
     )
     model.fit(texts, labels)
     found = {
