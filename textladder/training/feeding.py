@@ -38,7 +38,7 @@ class Feed:
     ) -> None:
         self.store, self.collate, self.ahead = store, collate, ahead
         self.options, self.padded = options, padded
-        self.lengths = store.columns["text"].lengths.astype(np.int32)  # all that is held of every text
+        self.lengths = store.columns["text"].lengths
         store.release()
         self._held = _small_columns(store)
         self._plans: dict[int, BatchPlan] = {}
