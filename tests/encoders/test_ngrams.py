@@ -1,5 +1,7 @@
 """Bags of rows: which rows a text has, their sum, their sparse gradient; and the encoder `ngrams`."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -47,7 +49,7 @@ def test_bags_equal_a_dense_product_in_value_and_gradient() -> None:
     expected.backward(upstream)
     assert table.weight.grad is not None
     assert table.weight.grad.is_sparse
-    assert not table.weight.grad.is_coalesced()
+    assert table.weight.grad._indices().tolist() == [[0, 1, 3, 9]]
     torch.testing.assert_close(table.weight.grad.to_dense(), dense.grad)
 
 
@@ -61,6 +63,35 @@ def test_backward_without_kernels_gives_the_same_entries() -> None:
     assert single is not None
     assert double.weight.grad is not None
     torch.testing.assert_close(double.weight.grad.to_dense().float(), single.to_dense())
+
+
+@given(st.lists(st.lists(st.integers(0, 199), max_size=30), min_size=1, max_size=5))
+@settings(deadline=None, max_examples=60)
+def test_ranked_rows_are_those_of_unique(batches: list[list[int]]) -> None:
+    bounds = np.cumsum([0, *map(len, batches)])
+    flat = torch.tensor([row for batch in batches for row in batch], dtype=torch.int64)
+    for batch, (found, place) in zip(
+        batches, RowTable(200, 1, 1.0).ranked(flat, bounds.tolist()), strict=True
+    ):
+        rows, inverse = np.unique(np.array(batch, np.int64), return_inverse=True)
+        assert found.tolist() == rows.tolist()
+        assert place.tolist() == inverse.tolist()
+
+
+def test_what_is_made_ahead_changes_nothing() -> None:
+    encoder = prepared(Ngrams.Config(orders=3, char_orders=(2, 3)))
+    made = encoder.ahead(Ragged.of([*TEXTS, *TEXTS[:2]]), [0, 5, 5, 7])
+    for texts, ahead in ((TEXTS, made[0]), (TEXTS[:2], made[2])):
+        results = []
+        for tokens in (Tokens.of_rows(texts), replace(Tokens.of_rows(texts), ahead=ahead)):
+            encoder.zero_grad()
+            pooled = encoder(tokens).pooled
+            pooled.square().sum().backward()
+            assert encoder.embedding.weight.grad is not None
+            results.append((pooled, encoder.embedding.weight.grad.to_dense()))
+        assert torch.equal(results[0][0], results[1][0])
+        assert torch.equal(results[0][1], results[1][1])
+    assert len(made[1][0]) == 0
 
 
 def test_bags_equal_embedding_bag() -> None:

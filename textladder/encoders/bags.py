@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ class BagEncoder(Encoder):
     """
 
     pads = False
+    threads_pay = False
     embedding: RowTable
 
     def __init__(
@@ -73,17 +75,18 @@ class BagEncoder(Encoder):
         self.embedding.resize(self.index.first_ngram, self.index.num_rows)
         return seen
 
-    def ahead(self, texts: Ragged) -> Bags:
-        return self._bags(*plain(texts), ranked=True)
+    def ahead(self, texts: Ragged, bounds: Sequence[int]) -> list[Bags]:
+        rows, ends, weights, _ = self._bags(*plain(texts))
+        starts = ends[bounds].tolist()
+        ranked = self.embedding.ranked(rows, starts)
+        return [
+            (rows[start:stop], ends[bounds[k] : bounds[k + 1] + 1] - start, weights[start:stop], ranked[k])
+            for k, (start, stop) in enumerate(pairwise(starts))
+        ]
 
-    def _bags(self, flat: Ids, offsets: Ids, ranked: bool = False) -> Bags:
+    def _bags(self, flat: Ids, offsets: Ids) -> Bags:
         rows, weights, ends = self.weigh(*self.index.entries(flat, offsets))
-        return (
-            torch.from_numpy(rows),
-            torch.from_numpy(ends),
-            torch.from_numpy(weights),
-            self.embedding.ranked(rows) if ranked else None,
-        )
+        return torch.from_numpy(rows), torch.from_numpy(ends), torch.from_numpy(weights), None
 
     def forward(self, tokens: Tokens) -> Encoded:
         made: Bags | None = tokens.ahead

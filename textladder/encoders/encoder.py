@@ -34,6 +34,7 @@ class Encoder(nn.Module):
     max_length: int | None = None  # longest text in units that positions allow; None: any
     pads: bool = True  # False: works on flat units, so that a batch costs its units and not B * T
     bfloat16_pays: bool = False  # True: wide enough to train faster in bfloat16, where the hardware has it
+    threads_pay: bool = True  # False: its operations are too small to be shared between threads
     embedding: nn.Embedding | None  # the table that word vectors can fill; None: no row per unit
 
     def __init__(self, config: Any, vocabulary: Sequence[str]) -> None:
@@ -46,10 +47,10 @@ class Encoder(nn.Module):
         counted, not learned by gradient (document frequencies, the number of n-grams). It may change
         `config`."""
 
-    def ahead(self, texts: Ragged) -> Any:
-        """What can be made of a batch of training texts before its turn, in another thread, while the batch
-        before it is trained on: `forward` finds it in `tokens.ahead`. It must not depend on weights that are
-        trained, nor on chance."""
+    def ahead(self, texts: Ragged, bounds: Sequence[int]) -> Sequence[Any] | None:
+        """What can be made of training texts before their turn, in another thread, while those before them
+        are trained on: one value per batch, which has the texts bounds[k]..bounds[k + 1]; `forward` finds it
+        in `tokens.ahead`. It must not depend on weights that are trained, nor on chance."""
         return None
 
     def forward(self, tokens: Tokens) -> Encoded:

@@ -9,6 +9,7 @@ hashes every n-gram into 2,000,000 shared rows, most of them never trained, all 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -73,10 +74,16 @@ class RowTable(nn.Embedding):
         """Uniform in +-scale; zeros where scale is 0."""
         nn.init.uniform_(self.weight, -self.scale, self.scale)
 
-    def ranked(self, rows: Ids) -> tuple[Tensor, Tensor]:
-        """Distinct rows [U] of entries [M], rising, and where among them each stands [M]."""
-        found, place = kernels.rank_rows(rows, len(self.weight))
-        return torch.from_numpy(found), torch.from_numpy(place)
+    def ranked(self, rows: Tensor, bounds: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
+        """For each batch, which has the entries bounds[k]..bounds[k + 1] of `rows`: its distinct rows [U],
+        rising, and where among them each entry stands [M]."""
+        ends = np.asarray(bounds, np.int64)
+        arrays = kernels.rank_rows(rows.cpu().numpy(), ends, len(self.weight))
+        found, place = (torch.from_numpy(array) for array in arrays[:2])
+        return [
+            (found[start:stop], place[bounds[k] : bounds[k + 1]])
+            for k, (start, stop) in enumerate(pairwise(arrays[2].tolist()))
+        ]
 
     def bags(
         self, rows: Tensor, offsets: Tensor, weights: Tensor, ranked: tuple[Tensor, Tensor] | None = None
@@ -85,7 +92,9 @@ class RowTable(nn.Embedding):
         method of that name gives; what needs it makes it."""
         if not (torch.is_grad_enabled() and self.weight.requires_grad):
             return weighted_sum(self.weight, rows, offsets, weights)
-        return BagSum.apply(self.weight, rows, offsets, weights, ranked or self.ranked(rows.cpu().numpy()))
+        return BagSum.apply(
+            self.weight, rows, offsets, weights, ranked or self.ranked(rows, (0, len(rows)))[0]
+        )
 
     def maxima(self, rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
         """Largest value per column over the weighted rows of each bag: [B, D]; zeros for an empty bag."""

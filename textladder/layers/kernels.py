@@ -198,34 +198,40 @@ def ones(word: Any) -> Any:
 
 
 @kernel
-def rank_rows(rows: NDArray[np.int64], num_rows: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Rows [M], all below `num_rows`, to the distinct ones [U], rising, and where among them each stands [M].
+def rank_rows(
+    rows: NDArray[np.int64], bounds: NDArray[np.int64], num_rows: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+    """For each batch, which has the entries bounds[k]..bounds[k + 1] of rows [M], all below `num_rows`: its
+    distinct rows, rising, and where among them each entry stands [M]; and where each batch's distinct rows
+    end, from 0.
 
-    One bit per row of the table and a count per 64 of them: both stay in the nearest cache where a hash table
-    of the rows would not.
+    One bit per row of the table and a count per 64 of them: both stay in the nearest caches, where a hash
+    table of the rows would not.
     """
-    words = np.zeros((num_rows + 63) // 64, np.uint64)
-    for i in range(np.uint64(len(rows))):
-        row = np.uint64(rows[i])
-        words[row >> U6] |= U1 << (row & U63)
-    before, total = np.empty(len(words), np.int64), np.uint64(0)
-    for w in range(np.uint64(len(words))):
-        before[w] = np.int64(total)
-        total += ones(words[w])
-    found, place = np.empty(total, np.int64), np.empty(len(rows), np.int32)
-    u = np.uint64(0)
-    for w in range(np.uint64(len(words))):
-        word = words[w]
-        while word != U0:
-            rest = word & (word - U1)
-            found[u] = np.int64((w << U6) + ones((word ^ rest) - U1))
-            word = rest
-            u += U1
-    for i in range(np.uint64(len(rows))):
-        row = np.uint64(rows[i])
-        lower = words[row >> U6] & ((U1 << (row & U63)) - U1)
-        place[i] = np.int32(np.uint64(before[row >> U6]) + ones(lower))
-    return found, place
+    words, before = np.zeros((num_rows + 63) // 64, np.uint64), np.empty((num_rows + 63) // 64, np.int32)
+    found, place, ends = np.empty_like(rows), np.empty(len(rows), np.int32), np.zeros_like(bounds)
+    total = np.uint64(0)
+    for k in range(len(bounds) - 1):
+        first, last = np.uint64(bounds[k]), np.uint64(bounds[k + 1])
+        for i in range(first, last):
+            row = np.uint64(rows[i])
+            words[row >> U6] |= U1 << (row & U63)
+        start = total
+        for w in range(np.uint64(len(words))):
+            before[w] = np.int32(total - start)
+            word = words[w]
+            while word != U0:
+                rest = word & (word - U1)
+                found[total] = np.int64((w << U6) + ones((word ^ rest) - U1))
+                total += U1
+                word = rest
+        for i in range(first, last):
+            row = np.uint64(rows[i])
+            lower = words[row >> U6] & ((U1 << (row & U63)) - U1)
+            place[i] = before[row >> U6] + np.int32(ones(lower))
+        words[:] = U0
+        ends[k + 1] = np.int64(total)
+    return found[: np.int64(total)], place, ends
 
 
 @kernel

@@ -28,6 +28,7 @@ STATES: dict[str, tuple[str, ...]] = {  # of a table, by optimizer, named as in 
     "adamw": ("exp_avg", "exp_avg_sq"),
 }
 SCHEDULES = ("constant", "linear", "cosine", "inverse_sqrt")
+SMALL = 1 << 14  # numbers that are updated sooner than torch.optim has begun (benchmarks/NOTES.md)
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,10 @@ def learning_rate_at(step: int, total_steps: int, config: OptimizerConfig) -> fl
 def distinct_rows(gradient: Tensor) -> tuple[Tensor, Tensor]:
     """Sparse gradient of a table to distinct rows [U] and their summed gradients [U, D]."""
     rows, values = gradient._indices()[0], gradient._values()
-    # `clip` has summed them already, unless a later backward pass has added entries since.
+    # Summed already by `clip`, unless a later backward pass has added entries since; or in the first place.
     if gradient.is_coalesced() or getattr(gradient, "distinct_entries", -1) == len(rows):
+        return rows, values
+    if bool((rows[1:] > rows[:-1]).all()):
         return rows, values
     if not _compiled(values):
         gradient = gradient.coalesce()
@@ -90,18 +93,17 @@ def distinct_rows(gradient: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class RowUpdates:
-    """The optimizer of tables with sparse gradients. `param_groups` and `state` have the form of
-    torch.optim."""
+    """The optimizer of tables with sparse gradients (a dense one is a gradient of all rows). `param_groups`
+    and `state` have the form of torch.optim."""
 
-    def __init__(self, tables: list[nn.Parameter], config: OptimizerConfig) -> None:
+    def __init__(self, groups: list[dict[str, Any]], config: OptimizerConfig) -> None:
         self.config = config
-        self.param_groups: list[dict[str, Any]] = [
-            {"params": tables, "lr": config.learning_rate, "weight_decay": config.weight_decay}
-        ]
+        self.param_groups = [{**group, "lr": config.learning_rate} for group in groups]
         names = () if config.optimizer == "sgd" and config.momentum == 0 else STATES[config.optimizer]
         self.state: dict[Tensor, dict[str, Tensor]] = {
             table: {"step": torch.zeros(()), **{name: torch.zeros_like(table) for name in names}}
-            for table in tables
+            for group in groups
+            for table in group["params"]
         }
 
     @torch.no_grad()
@@ -111,14 +113,15 @@ class RowUpdates:
                 if table.grad is not None:
                     self.state[table]["step"] += 1
                     update = self._update_compiled if _compiled(table) else self._update_anywhere
-                    update(table, *distinct_rows(table.grad), group)
+                    update(table, *_touched(table.grad), group)
 
     def _update_compiled(self, table: Tensor, rows: Tensor, sums: Tensor, group: dict[str, Any]) -> None:
         from textladder.layers import kernels
 
-        config, state, f32 = self.config, self.state[table], np.float32
+        config, f32 = self.config, np.float32
+        state = {name: _rows(value) if value.ndim else value for name, value in self.state[table].items()}
         rate, decay, epsilon = f32(group["lr"]), f32(group["weight_decay"]), f32(config.epsilon)
-        weights, touched, gradient = table.detach().numpy(), rows.numpy(), sums.numpy()
+        weights, touched, gradient = _rows(table.detach()).numpy(), rows.numpy(), _rows(sums).numpy()
         if config.optimizer == "sgd":
             buffer = state["momentum_buffer"].numpy() if config.momentum > 0 else np.zeros((0, 1), f32)
             kernels.sgd_rows(weights, buffer, touched, gradient, rate, f32(config.momentum), decay)
@@ -190,9 +193,12 @@ class Optimizer:
             {"params": [p for p in dense if p.ndim <= 1], "weight_decay": 0.0},
         ]
         groups = [group for group in groups if group["params"]]
+        row_groups = [{"params": rows, "weight_decay": config.weight_decay}] if rows else []
+        if rows and sum(p.numel() for p in dense) <= SMALL and all(map(_compiled, dense)):
+            row_groups, groups = row_groups + groups, []
         self.parts: list[Any] = [_torch_optimizer(groups, config)] if groups else []
-        if rows:
-            self.parts.append(RowUpdates(rows, config))
+        if row_groups:
+            self.parts.append(RowUpdates(row_groups, config))
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
@@ -250,7 +256,7 @@ def clip(parameters: Iterable[nn.Parameter], max_norm: float) -> float:
     values = [_gradient_values(p) for p in parameters]
     if not values:
         return 0.0
-    total = float(torch.nn.utils.get_total_norm(values))
+    total = float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(values))))
     if 0 < max_norm < total < math.inf:
         torch._foreach_mul_(values, max_norm / (total + 1e-6))
     return total
@@ -273,10 +279,23 @@ def _gradient_values(parameter: nn.Parameter) -> Tensor:
     if not gradient.is_sparse:
         return gradient
     rows, sums = distinct_rows(gradient)
-    summed = torch.sparse_coo_tensor(rows[None], sums, gradient.shape, check_invariants=False)
-    summed.distinct_entries = len(rows)  # type: ignore[attr-defined]
-    parameter.grad = summed
-    return summed._values()
+    if sums.data_ptr() != gradient._values().data_ptr():
+        gradient = torch.sparse_coo_tensor(rows[None], sums, gradient.shape, check_invariants=False)
+        parameter.grad = gradient
+    gradient.distinct_entries = len(rows)  # type: ignore[attr-defined]
+    return gradient._values()
+
+
+def _touched(gradient: Tensor) -> tuple[Tensor, Tensor]:
+    """Distinct rows [U] of a table that have a gradient, and their gradients [U, ...]."""
+    if gradient.is_sparse:
+        return distinct_rows(gradient)
+    return torch.arange(len(gradient), device=gradient.device), gradient
+
+
+def _rows(values: Tensor) -> Tensor:
+    """As the kernels have a table: [R, D] in one piece; numbers without rows are rows of one."""
+    return values.contiguous().view(len(values), -1)
 
 
 def _compiled(tensor: Tensor) -> bool:
