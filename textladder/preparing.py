@@ -227,8 +227,8 @@ def prepare(recipe: Recipe, data: Data, work: Path) -> Prepared:
 
 
 def _tokenizer(recipe: Recipe, data: Data, work: Path) -> Tokenizer:
-    """The first process's, on every process; on going on with a run, the one that it began with: not every kind
-    is learnt twice the same."""
+    """The first process's, on every process; on going on with a run, the one that it began with: not every
+    kind is learnt twice the same."""
     known, text = work / "tokenizer.json", None
     if distributed.is_main():
         if not known.exists():
