@@ -121,6 +121,8 @@ class Recipe:
         have. Units of characters or bytes bring `small_units` with them, under what is given."""
         if values.get("tokenizer.units") in SMALL_UNITS:
             values = self.small_units | values
+        if "training.epochs" in values:  # epochs that are asked for are not multiplied
+            values = {"training.min_steps": 0} | values
         tables = self.tables()
         for path, value in values.items():
             table, _, key = path.partition(".")

@@ -26,7 +26,7 @@ from textladder.text.store import Store
 from textladder.training.averaging import Average
 from textladder.training.feeding import Feed
 from textladder.training.logging import RunLog
-from textladder.training.loop import Progress, Step, fit
+from textladder.training.loop import Progress, Step, fit, stretched
 from textladder.training.optimizing import Optimizer, build_optimizer
 from textladder.training.options import TrainingConfig
 from textladder.training.precision import resolve_precision
@@ -120,6 +120,7 @@ class Trainer:
         self.optimizer: Optimizer = build_optimizer(self.model, self.options)
         collate = self.model.task.collate
         self.feed = Feed(prepared.stores["train"], collate, self.options, encoder.pads, encoder.ahead)
+        self.options = stretched(self.feed, self.options)
         self.progress = Progress()
         self.keeper = Keeper(self.model.task.higher_is_better)
         self.average = Average(self.model, self.options.average, self.options.ema_decay)

@@ -17,7 +17,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -117,6 +117,14 @@ def scheduled_steps(feed: Feed, options: TrainingConfig) -> int:
     steps = math.ceil(batches / options.accumulate) * int(whole)
     steps += math.ceil(math.ceil(batches * share) / options.accumulate)
     return max(1, min(steps, options.max_steps or steps))
+
+
+def stretched(feed: Feed, options: TrainingConfig) -> TrainingConfig:
+    """The options with more epochs, and as much more patience, where the data is too small for `min_steps`."""
+    factor = math.ceil(options.min_steps / scheduled_steps(feed, options))
+    if factor <= 1:
+        return options
+    return replace(options, epochs=options.epochs * factor, patience=options.patience * factor)
 
 
 def _over(progress: Progress, options: TrainingConfig) -> bool:

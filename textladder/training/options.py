@@ -16,6 +16,7 @@ class TrainingConfig(OptimizerConfig):
     says."""
 
     epochs: float = 10.0  # passes over the training texts, at most
+    min_steps: int = 0  # on small data, epochs (and patience) are multiplied until there are so many steps
     max_steps: int | None = None  # optimizer steps, at most
     max_seconds: float | None = None  # wall-clock seconds of training, at most
     batch_units: int = 8192  # units of one batch (padded positions where the encoder pads)
@@ -36,7 +37,7 @@ class TrainingConfig(OptimizerConfig):
         super().__post_init__()
         for name in ("batch_units", "batch_texts", "accumulate", "checks_per_epoch", "log_every"):
             self._demand(name, getattr(self, name) >= 1, "a whole number from 1 on")
-        for name in ("clip_norm", "patience", "save_seconds", "seed"):
+        for name in ("clip_norm", "min_steps", "patience", "save_seconds", "seed"):
             self._demand(name, getattr(self, name) >= 0, "a number from 0 on")
         for name in ("epochs", "max_steps", "max_seconds"):
             value = getattr(self, name)
