@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from textladder.batch import Batch, Ragged, Tokens
+from textladder.encoders.encoder import Encoder
 from textladder.text.store import Store, StoreWriter
 from textladder.training import feeding
 from textladder.training.feeding import Feed
 from textladder.training.options import TrainingConfig
+from textladder.training.threads import threads_for
 
 
 def collate(columns: dict[str, Ragged]) -> Batch:
@@ -90,3 +92,17 @@ def test_an_error_in_the_thread_reaches_the_caller(monkeypatch: pytest.MonkeyPat
     feed.made(0, 1)  # made before the disk was gone
     with pytest.raises(OSError, match="gone"):
         feed.made(0, 2)
+
+
+@pytest.mark.parametrize("pays", [True, False])
+def test_torch_has_one_thread_where_more_do_not_pay(pays: bool) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        encoder = Encoder(Encoder.Config(), [])
+        encoder.threads_pay = pays
+        with threads_for(encoder):
+            assert torch.get_num_threads() == (2 if pays else 1)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -56,6 +56,25 @@ def anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optimizing, "_compiled", lambda tensor: False)
 
 
+@pytest.mark.parametrize("name", ["sgd", "adagrad", "adam", "adamw"])
+def test_few_dense_numbers_beside_a_table_are_updated_as_torch_does(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = OptimizerConfig(optimizer=name, learning_rate=0.1, weight_decay=0.01)  # type: ignore[arg-type]
+    compiled, plain = Classifier(), Classifier()
+    one = build_optimizer(compiled, config)
+    monkeypatch.setattr(optimizing, "SMALL", 0)
+    other = build_optimizer(plain, config)
+    assert (len(one.parts), len(other.parts)) == (1, 2)
+    train(compiled, one, range(6), sparse=True)
+    train(plain, other, range(6), sparse=True)
+    for (label, a), b in zip(compiled.named_parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5, msg=label)
+    assert one.state_tensors().keys() >= other.state_tensors().keys()
+    other.load_state_tensors(one.state_tensors())  # a run may go on where other numbers are small
+    train(plain, other, range(6, 8), sparse=True)
+
+
 @pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("name", ["sgd", "adagrad"])
 def test_rows_equal_the_dense_optimizer(name: str, compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
