@@ -173,23 +173,6 @@ def scale_bags(weights: NDArray[np.float32], offsets: NDArray[np.int64], power: 
 
 
 @kernel
-def spread(
-    gradient: NDArray[np.float32], offsets: NDArray[np.int64], weights: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """The transpose of the weighted sum: gradient [B, D] of the bags to weights[i] * gradient[bag of i] [M,
-    D]."""
-    dim = np.uint64(gradient.shape[1])
-    source, values = gradient.reshape(-1), np.empty(len(weights) * gradient.shape[1], np.float32)
-    for b in range(len(offsets) - 1):
-        start = np.uint64(b) * dim
-        for i in range(np.uint64(offsets[b]), np.uint64(offsets[b + 1])):
-            entry, weight = i * dim, weights[i]
-            for d in range(dim):
-                values[entry + d] = weight * source[start + d]
-    return values.reshape(-1, gradient.shape[1])
-
-
-@kernel
 def ones(word: Any) -> Any:
     """Number of bits set in a 64-bit word (compiled to one instruction where the processor has it)."""
     word = word - ((word >> U1) & PAIRS)
