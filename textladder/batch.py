@@ -178,7 +178,8 @@ class Batch:
 
 @dataclass(frozen=True)
 class Loss:
-    """A sum and its count: divided once, at the end, so that padding, accumulation and processes come out exact."""
+    """A sum and its count: divided once, at the end, so that padding, accumulation and processes come out
+    exact."""
 
     total: Tensor  # scalar
     count: int

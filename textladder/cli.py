@@ -372,4 +372,4 @@ def _print_scores(scores: dict[str, Any], out: Path) -> None:
 
 def main() -> NoReturn:
     """Run a command: a Problem becomes one message and exit code 2, an interrupt 130, never a traceback."""
-    sys.exit(guarded(lambda: app(standalone_mode=False)))
+    sys.exit(guarded(lambda: app(standalone_mode=False, prog_name="textladder")))

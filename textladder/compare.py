@@ -2,8 +2,8 @@
 
     OUT/index.html  compare.json  runs/RUNG-seedN/ (a run folder each)  request.json
 
-Each training is a process of its own, so that its seconds and its peak memory are its own. What is finished is
-kept: the same command goes on where it was stopped.
+Each training is a process of its own, so that its seconds and its peak memory are its own. What is finished
+is kept: the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,16 @@ from textladder.files import locked, write_text
 from textladder.inspection.page import write_page
 from textladder.preparing import read_data, suited_to
 from textladder.recipe import Recipe
-from textladder.signals import Interrupted
+from textladder.signals import Interrupted, noted
 from textladder.terminal import Terminal
 
+# Imported once, by the server that every training is forked from, and not once per rung.
+PRELOAD = [
+    "textladder.run",
+    "textladder.layers.kernels",
+    "textladder.text.scanning",
+    "textladder.text.minhash",
+]
 CURVE_SHARES = (0.1, 0.3)  # beside all of the training texts
 
 
@@ -88,8 +95,8 @@ def compare_rungs(
 ) -> dict[str, Any]:
     """Train, test, decide, and write `out`; returns what compare.json holds (see `comparing.summary`).
 
-    budget: seconds of training in all, shared by successive halving. Raises Problem for wrong input and for an `out`
-    that holds another compare; Interrupted when stopped (the same call goes on).
+    budget: seconds of training in all, shared by successive halving. Raises Problem for wrong input and for
+    an `out` that holds another compare; Interrupted when stopped (the same call goes on).
     """
     names = [name.strip() for name in rungs] if rungs else recipe.rungs(task)
     request = Request(
@@ -104,7 +111,9 @@ def compare_rungs(
         learning_curve,
         device,
     )
-    recipes = {name: recipe.rung(name, task).set(request.settings, suited_to(file)) for name in dict.fromkeys(names)}
+    recipes = {
+        name: recipe.rung(name, task).set(request.settings, suited_to(file)) for name in dict.fromkeys(names)
+    }
     terminal = Terminal()
     with locked(out):
         _claim(out, request, overwrite)
@@ -112,7 +121,7 @@ def compare_rungs(
         data = read_data(first.data, out / "work" / "data", file, dev, test)
         for note in data.notes:
             terminal.note(note)
-        crew = Crew(out, request, terminal)
+        crew = Crew(out, request, data.notes, terminal)
         stopped: dict[str, str] = {}
         limits: dict[str, float] = {}
         if budget is not None:
@@ -145,15 +154,15 @@ def compare_rungs(
 class Crew:
     """Runs trainings in processes of their own, one after the other, and remembers which failed and why."""
 
-    def __init__(self, out: Path, request: Request, terminal: Terminal) -> None:
-        self.out, self.request, self.terminal = out, request, terminal
+    def __init__(self, out: Path, request: Request, notes: list[str], terminal: Terminal) -> None:
+        self.out, self.request, self.notes, self.terminal = out, request, notes, terminal
         self.failures: dict[str, str] = {}
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["textladder.run"])  # torch is imported once, not once per rung
+        self._context.set_forkserver_preload(PRELOAD)
 
     def trainings(self, recipes: dict[str, Recipe], limits: dict[str, float]) -> list[Training]:
-        """Every run that the request asks of these rungs: rung by rung, seeds and shares within. limits: seconds of
-        training per rung, where there is a budget."""
+        """Every run that the request asks of these rungs: rung by rung, seeds and shares within. limits:
+        seconds of training per rung, where there is a budget."""
         shares = [*CURVE_SHARES, 1.0] if self.request.learning_curve else [1.0]
         return [
             Training(chosen.with_training(seed=seed), self.folder(name, seed, share), share, limits.get(name))
@@ -167,24 +176,23 @@ class Crew:
         return self.out / "runs" / f"{Path(name).stem}-seed{seed}{part}"
 
     def run(self, training: Training) -> dict[str, Any] | None:
-        """Train unless it is finished; returns its scores. A Problem of the rung is remembered, not raised, and None
-        returned; a signal is raised."""
+        """Train unless it is finished; returns its scores. A Problem of the rung is remembered, not raised,
+        and None returned. A signal is passed on, so that the state is saved, and raised as Interrupted."""
         if training.finished:
             return training.scores()
         if training.recipe.rung in self.failures:
             return None
         reader, writer = self._context.Pipe(duplex=False)
-        process = self._context.Process(target=_child, args=(writer, training, self.request, self.out))
-        process.start()
-        writer.close()
-        try:
-            kind, said = reader.recv() if _wait(process, reader.poll) else ("lost", "")
-        except EOFError:
-            kind, said = "lost", ""
-        finally:
+        process = self._context.Process(
+            target=_child, args=(writer, training, self.request, self.out, self.notes)
+        )
+        with noted() as signals:
+            process.start()
+            writer.close()
+            kind, said = _last_word(process, reader, signals)
             process.join()
-        if kind == "interrupted":
-            raise Interrupted(said)
+        if signals[0]:
+            raise Interrupted(signals[0])
         if kind == "done":
             return said
         what = said or f"its process ended with code {process.exitcode} (out of memory?)"
@@ -193,24 +201,41 @@ class Crew:
         return None
 
 
-def _wait(process: ForkServerProcess, poll: Callable[[float], bool]) -> bool:
-    """Wait until the child has said something, or has ended without a word."""
-    while not poll(0.2):
-        if not process.is_alive():
-            return poll(0)
-    return True
+def _last_word(process: ForkServerProcess, reader: Connection, signals: list[int]) -> tuple[str, Any]:
+    """What the child says at its end: (kind, what). A signal is passed on to it, once."""
+    passed_on = False
+    while not reader.poll(0.1):
+        if signals[0] and not passed_on:
+            process.terminate()
+            passed_on = True
+        if not process.is_alive() and not reader.poll(0):
+            return "lost", ""
+    try:
+        kind, what = reader.recv()
+    except EOFError:  # it ended without a word
+        return "lost", ""
+    return kind, what
 
 
-def _child(writer: Any, training: Training, request: Request, out: Path) -> None:
+def _child(writer: Any, training: Training, request: Request, out: Path, notes: list[str]) -> None:
     """In a process of its own: one training from data on disk to its run folder."""
     from textladder import run
 
+    os.setpgrp()  # Ctrl-C reaches the parent alone, which passes it on
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     path = {
         name: Path(value) if value else None for name, value in (("dev", request.dev), ("test", request.test))
     }
     try:
-        data = read_data(training.recipe.data, out / "work" / "data", request.file, path["dev"], path["test"])
+        data = read_data(
+            training.recipe.data,
+            out / "work" / "data",
+            request.file,
+            path["dev"],
+            path["test"],
+            look_for_leakage=False,  # the parent has done so
+        )
+        data = replace(data, notes=notes)
         if training.share < 1:
             data = replace(data, train=data.train.first(training.share, training.recipe.training.seed))
         scores = run.train(
@@ -225,10 +250,8 @@ def _child(writer: Any, training: Training, request: Request, out: Path) -> None
         writer.send(("done", scores))
     except Problem as problem:
         writer.send(("problem", str(problem).replace("\n", " ")))
-    except Interrupted as stop:
-        writer.send(("interrupted", stop.exit_code - 128))
-    except KeyboardInterrupt:
-        writer.send(("interrupted", int(signal.SIGINT)))
+    except (Interrupted, KeyboardInterrupt):
+        writer.send(("interrupted", "it was stopped"))
 
 
 def _within_budget(crew: Crew, recipes: dict[str, Recipe], budget: float) -> Halved:

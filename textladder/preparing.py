@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
@@ -113,11 +113,18 @@ class Data:
 
 
 def read_data(
-    config: DataConfig, work: Path, train: str, dev: Path | None = None, test: Path | None = None
+    config: DataConfig,
+    work: Path,
+    train: str,
+    dev: Path | None = None,
+    test: Path | None = None,
+    *,
+    look_for_leakage: bool = True,
 ) -> Data:
     """Read and split. Parts that are not given as files are split off the training file (stratified, by
     `config.split_seed`). Rows are kept under `work`, not in memory. `train` may name a built-in data set."""
-    return split_data(config, read_corpora(config, work, train, dev, test))
+    data = split_data(config, read_corpora(config, work, train, dev, test))
+    return with_leakage_notes(data) if look_for_leakage else data
 
 
 def read_corpora(
@@ -180,14 +187,18 @@ def split_data(config: DataConfig, corpora: dict[str, Corpus]) -> Data:
                 f"no text is left for {name}.",
                 f"Give a file with --{name}, or a larger share.",
             )
-        if name in corpora:
-            notes += _leakage_notes(name, parts["train"], parts[name])
     return Data(**parts, notes=notes)
 
 
-def _leakage_notes(name: str, train: Part, other: Part) -> list[str]:
-    found = find_leakage(train.corpus, other.corpus, train.rows, other.rows)
-    return found.lines(other=name)
+def with_leakage_notes(data: Data) -> Data:
+    """The data with a note on texts of other files that stand in the training file too. (Parts split off one
+    file share no text by construction.)"""
+    notes = list(data.notes)
+    for name, part in data.parts().items():
+        if part.corpus is not data.train.corpus:
+            found = find_leakage(data.train.corpus, part.corpus, data.train.rows, part.rows)
+            notes += found.lines(other=name)
+    return replace(data, notes=notes)
 
 
 @dataclass(frozen=True)

@@ -119,9 +119,10 @@ class Recipe:
     def with_values(self, values: dict[str, Any], where: str = "settings") -> Recipe:
         """The recipe with {"table.key": value, ...} applied; Problem for a key or value that it cannot
         have. Units of characters or bytes bring `small_units` with them, under what is given."""
-        if values.get("tokenizer.units") in SMALL_UNITS:
+        given = values
+        if given.get("tokenizer.units") in SMALL_UNITS:
             values = self.small_units | values
-        if "training.epochs" in values:  # epochs that are asked for are not multiplied
+        if "training.epochs" in given:  # epochs that are asked for are not multiplied
             values = {"training.min_steps": 0} | values
         tables = self.tables()
         for path, value in values.items():

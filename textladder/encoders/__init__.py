@@ -1,4 +1,5 @@
-"""Encoders: ids to vectors. A new one is one file here and one line in `ENCODERS`; the contract suite finds it."""
+"""Encoders: ids to vectors. A new one is one file here and one line in `ENCODERS`; the contract suite finds
+it."""
 
 from __future__ import annotations
 

@@ -88,6 +88,7 @@ class SelfAttention(Encoder):
         if self.positions is not None:
             self._check_length(tokens)
             x = x + self.positions(layout.positions, tokens.width).to(x.dtype)
+        x = layout.count_up(x)  # [M, D]
         maps: list[Tensor] = []
         for layer in self.layers:
             x, kept = layer(x, layout, self.keep_maps)

@@ -49,7 +49,7 @@ class TokenizerConfig:
     lowercase: bool = True
     accents: Literal["keep", "strip"] = "keep"
     html: bool = True  # entities such as &amp; are decoded, <br> is a space
-    ends: bool = False  # <s> before and </s> after every text: n-grams and windows see where it begins and ends
+    ends: bool = False  # <s> before and </s> after every text, so that n-grams and windows see its ends
     max_length: int = 512  # units of one text that a model sees
     overlong: Literal["error", "head", "tail", "head+tail", "window"] = "head"  # see overlong.py
 
@@ -138,8 +138,8 @@ class Tokenizer:
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """The span (start, end) of each unit, in characters of the text as given.
 
-        Spans are in order. Units made of the same characters (the bytes of one letter) have the same span; <s> and
-        </s> have an empty one.
+        Spans are in order. Units made of the same characters (the bytes of one letter) have the same span;
+        <s> and </s> have an empty one.
         """
         spans = whole_spans(text, self._encoding(text).offsets, self.config.html)
         return [(0, 0), *spans, (len(text), len(text))] if self.config.ends else spans

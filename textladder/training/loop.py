@@ -120,7 +120,7 @@ def scheduled_steps(feed: Feed, options: TrainingConfig) -> int:
 
 
 def stretched(feed: Feed, options: TrainingConfig) -> TrainingConfig:
-    """The options with more epochs, and as much more patience, where the data is too small for `min_steps`."""
+    """The options, with more epochs and as much more patience where the data is too small for `min_steps`."""
     factor = math.ceil(options.min_steps / scheduled_steps(feed, options))
     if factor <= 1:
         return options
