@@ -81,7 +81,7 @@ def opened(path: str | Path) -> TextIO:
 
 def read_csv(path: str | Path) -> tuple[list[str], list[str]]:
     """(texts, labels) of a file with the columns text and label."""
-    csv.field_size_limit(1 << 30)
+    csv.field_size_limit(16 << 20)
     with opened(path) as file:
         rows = list(csv.DictReader(file))
     return [row["text"] for row in rows], [row["label"] for row in rows]

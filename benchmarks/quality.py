@@ -108,7 +108,7 @@ def recipe_of(name: str, rung: str, seed: int) -> Any:
 
 def train(name: str, rungs: list[str], seeds: int, overwrite: bool) -> None:
     """Every run that is not there yet, rung by rung; each in a process of its own."""
-    from textladder.compare import Crew, Request, Training
+    from textladder.compare import Crew, Request, Training, run_folder
     from textladder.files import locked
     from textladder.preparing import read_data
     from textladder.terminal import Terminal
@@ -129,18 +129,20 @@ def train(name: str, rungs: list[str], seeds: int, overwrite: bool) -> None:
     )
     terminal = Terminal()
     with locked(out):
-        crew = Crew(out, request, terminal)
-        wanted = []
+        wanted: list[Training] = []
         for rung in rungs:
             for seed in range(1, seeds + 1):
-                training = Training(recipe_of(name, rung, seed), crew.folder(rung, seed))
+                training = Training(recipe_of(name, rung, seed), run_folder(out, rung, seed))
                 if overwrite or not is_current(training.out, training.recipe):
                     shutil.rmtree(training.out, ignore_errors=True)
                 if not training.finished:
                     wanted.append(training)
+        notes: list[str] = []
         if wanted:  # said once here, and not by each run
-            for note in read_data(wanted[0].recipe.data, out / "work" / "data", file, dev, test).notes:
+            notes = read_data(wanted[0].recipe.data, out / "work" / "data", file, dev, test).notes
+            for note in notes:
                 terminal.note(f"{name}: {note}")
+        crew = Crew(out, request, notes, terminal)
         for training in wanted:
             began = time.perf_counter()
             scores = crew.run(training)

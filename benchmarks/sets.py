@@ -13,12 +13,7 @@ from benchmarks.harness import OUT, data_folder
 from benchmarks.ours.data import write_csv
 
 EVERY = "*"  # settings for every rung
-BAGS = ("bow", "ngrams", "mlp")
-# Names are too short and too varied for words. Bags of single characters would forget the order altogether.
-OF_CHARACTERS = {
-    EVERY: ['tokenizer.units="character"'],
-    **{rung: ["encoder.orders=4"] for rung in BAGS},
-}
+OF_CHARACTERS = {EVERY: ['tokenizer.units="character"']}  # names are too short and too varied for words
 
 
 @dataclass(frozen=True)

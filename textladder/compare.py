@@ -165,15 +165,16 @@ class Crew:
         seconds of training per rung, where there is a budget."""
         shares = [*CURVE_SHARES, 1.0] if self.request.learning_curve else [1.0]
         return [
-            Training(chosen.with_training(seed=seed), self.folder(name, seed, share), share, limits.get(name))
+            Training(
+                chosen.with_training(seed=seed),
+                run_folder(self.out, name, seed, share),
+                share,
+                limits.get(name),
+            )
             for name, chosen in recipes.items()
             for seed in range(1, self.request.seeds + 1)
             for share in shares
         ]
-
-    def folder(self, name: str, seed: int, share: float = 1.0) -> Path:
-        part = "" if share == 1.0 else f"-{round(share * 100)}pct"
-        return self.out / "runs" / f"{Path(name).stem}-seed{seed}{part}"
 
     def run(self, training: Training) -> dict[str, Any] | None:
         """Train unless it is finished; returns its scores. A Problem of the rung is remembered, not raised,
@@ -199,6 +200,12 @@ class Crew:
         self.failures[training.recipe.rung] = what
         self.terminal.note(f"{training.out.name}: {what}")
         return None
+
+
+def run_folder(out: Path, name: str, seed: int, share: float = 1.0) -> Path:
+    """The folder of one training in that of a compare."""
+    part = "" if share == 1.0 else f"-{round(share * 100)}pct"
+    return out / "runs" / f"{Path(name).stem}-seed{seed}{part}"
 
 
 def _last_word(process: ForkServerProcess, reader: Connection, signals: list[int]) -> tuple[str, Any]:
@@ -260,7 +267,9 @@ def _within_budget(crew: Crew, recipes: dict[str, Recipe], budget: float) -> Hal
 
     def train(job: Job) -> Outcome:
         chosen = recipes[job.rung].with_training(seed=1)
-        scores = crew.run(Training(chosen, crew.folder(job.rung, 1), stop_at=used[job.rung] + job.seconds))
+        scores = crew.run(
+            Training(chosen, run_folder(crew.out, job.rung, 1), stop_at=used[job.rung] + job.seconds)
+        )
         if scores is None:
             return Outcome(None, 0.0, note=crew.failures[job.rung])
         spent = scores["training_seconds"] - used[job.rung]

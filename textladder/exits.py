@@ -46,7 +46,8 @@ def _ended(command: Callable[[], Any]) -> int:
         return request.exit_code
     except Interrupted as stop:
         typer.echo(
-            "textladder: stopped; the state is saved. To go on, run the same command again (train: with --resume).",
+            "textladder: stopped; the state is saved. "
+            "To go on, run the same command again (train: with --resume).",
             err=True,
         )
         return stop.exit_code
