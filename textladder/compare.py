@@ -32,6 +32,7 @@ from textladder.inspection.page import write_page
 from textladder.preparing import read_data, suited_to
 from textladder.recipe import Recipe
 from textladder.signals import Interrupted, noted
+from textladder.tasks import task_class
 from textladder.terminal import Terminal
 
 # Imported once, by the server that every training is forked from, and not once per rung.
@@ -98,6 +99,7 @@ def compare_rungs(
     budget: seconds of training in all, shared by successive halving. Raises Problem for wrong input and for
     an `out` that holds another compare; Interrupted when stopped (the same call goes on).
     """
+    kind = task_class(task)  # a Problem for an unknown task
     names = [name.strip() for name in rungs] if rungs else recipe.rungs(task)
     request = Request(
         file,
@@ -125,11 +127,13 @@ def compare_rungs(
         stopped: dict[str, str] = {}
         limits: dict[str, float] = {}
         if budget is not None:
-            halved = _within_budget(crew, recipes, budget / seeds)
+            halved = _within_budget(crew, recipes, budget / seeds, kind.higher_is_better)
             stopped, limits = halved.stopped, halved.seconds
         trainings = crew.trainings({n: r for n, r in recipes.items() if n not in stopped}, limits)
         for training in trainings:
-            crew.run(training)
+            scores = crew.run(training)
+            if scores is not None and "paused" in scores:  # its time is up: finish it as it stands
+                crew.run(training)
         done = [training for training in trainings if training.finished]
         if not done:
             raise Problem(str(out), "no rung could be trained.", "Look at the messages above.")
@@ -261,7 +265,7 @@ def _child(writer: Any, training: Training, request: Request, out: Path, notes: 
         writer.send(("interrupted", "it was stopped"))
 
 
-def _within_budget(crew: Crew, recipes: dict[str, Recipe], budget: float) -> Halved:
+def _within_budget(crew: Crew, recipes: dict[str, Recipe], budget: float, higher_is_better: bool) -> Halved:
     """Successive halving over the rungs, with the first seed."""
     used = dict.fromkeys(recipes, 0.0)
 
@@ -277,7 +281,7 @@ def _within_budget(crew: Crew, recipes: dict[str, Recipe], budget: float) -> Hal
         paused = "paused" in scores
         return Outcome(scores["dev_score"] if paused else scores["dev"]["score"], spent, finished=not paused)
 
-    return drive(halving(list(recipes), budget), train)
+    return drive(halving(list(recipes), budget, higher_is_better=higher_is_better), train)
 
 
 def _claim(out: Path, request: Request, overwrite: bool) -> None:

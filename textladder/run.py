@@ -102,6 +102,8 @@ def claim(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> None:
 
 
 def _claim(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> None:
+    if (out / "request.json").exists():
+        raise Problem(str(out), "this folder holds a compare.", "Give another --out.")
     if overwrite:
         with writing(out):
             for name in ("recipe.toml", "scores.json", "log.jsonl", "predictions.jsonl"):

@@ -14,6 +14,7 @@ from textladder.training.loop import Step
 from textladder.training.options import TrainingConfig
 
 REDRAW_SECONDS = 0.2  # on a terminal, where the line is drawn over itself
+CHECK_SECONDS = 0.5  # between two dev scores that are no progress, on data so small that they come fast
 REPEAT_SECONDS = 10.0  # elsewhere, where each is a new line
 
 
@@ -24,6 +25,7 @@ class Terminal:
         self.stream, self.prefix = stream or sys.stderr, prefix
         self.live = self.stream.isatty()
         self._drawn = ""
+        self._checked = -math.inf
         self._last = 0.0
         self._texts = 0
         self._since = (0.0, 0)  # training seconds and texts at the last line
@@ -56,6 +58,10 @@ class Terminal:
             self._line(line)
 
     def check(self, step: Step, scores: Scores, best: bool) -> None:
+        now = time.monotonic()
+        if not best and now - self._checked < CHECK_SECONDS:
+            return
+        self._checked = now
         self._line(
             f"{self.prefix}epoch {step.epoch:.2f}  {step.seconds:.1f} s  loss {step.loss:.4f}  "
             f"dev {scores.metric} {scores.headline:.4f}{'  best so far' if best else ''}"

@@ -1,0 +1,109 @@
+"""The main job, end to end: run, kept, stopped, continued, within a budget, with a learning curve."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from textladder.compare import compare_rungs, duration
+from textladder.errors import Problem
+from textladder.model import Model
+
+REVIEWS = str(Path(__file__).parent.parent / "docs" / "reviews.csv")
+
+
+def compared(out: Path, **options: object) -> dict:
+    return compare_rungs(REVIEWS, out, **{"rungs": ["bow", "ngrams"], **options})
+
+
+def test_a_compare_names_a_pick_keeps_its_runs_and_refuses_to_be_mixed_with_another(tmp_path: Path) -> None:
+    first = compared(tmp_path)
+    assert {row["rung"] for row in first["rows"]} == {"bow", "ngrams"}
+    assert first["pick"]["rung"] in {"bow", "ngrams"}
+    assert first["pick"]["rung"] in first["pick"]["reason"]
+    for row in first["rows"]:
+        low, high = row["interval"]
+        assert low <= row["score"] <= high
+        assert row["training_seconds"] > 0
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert first["pick"]["reason"].split(" ")[0] in page
+    assert Model.load(tmp_path).recipe.rung == first["pick"]["rung"]  # the folder stands for its pick
+    assert not (tmp_path / "work").exists()
+
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/scores.json")}
+    again = compared(tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in times} == times  # nothing was trained anew
+    assert again["rows"] == first["rows"]
+
+    with pytest.raises(Problem, match="asked with another seeds"):
+        compared(tmp_path, seeds=2)
+    with pytest.raises(Problem, match="no rung 'ngram'"):
+        compared(tmp_path / "typo", rungs=["ngram"])
+    with pytest.raises(Problem, match="no task 'sort'"):
+        compared(tmp_path / "task", task="sort")
+
+
+def test_seeds_shares_and_a_budget(tmp_path: Path) -> None:
+    found = compared(tmp_path, seeds=2, budget=8.0, learning_curve=True, rungs=["bow", "ngrams", "mlp"])
+    assert len(found["rows"]) + len(found["stopped"]) == 3
+    for row in found["rows"]:
+        assert len(found["runs"][row["rung"]]) == 2
+        points = found["learning_curve"][row["rung"]]["points"]
+        assert [point["texts"] for point in points] == [17, 50, 168]
+        assert found["learning_curve"][row["rung"]]["verdict"]
+    for why in found["stopped"].values():
+        assert "dev" in why
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_the_rung_in_training(tmp_path: Path, number: signal.Signals) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "textladder",
+        "compare",
+        REVIEWS,
+        "--rungs",
+        "lstm",
+        "--out",
+        str(tmp_path),
+    ]
+    command += [
+        "--set",
+        "training.epochs=5000",
+        "--set",
+        "training.patience=0",
+        "--set",
+        "training.log_every=1",
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    log = tmp_path / "runs" / "lstm-seed1" / "log.jsonl"
+    until = time.monotonic() + 60
+    while not (log.exists() and log.stat().st_size):
+        assert process.poll() is None, process.stderr.read().decode()
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, said.decode()
+    assert b"Traceback" not in said
+    assert (log.parent / "resume" / "state.safetensors").exists()
+    steps = [json.loads(line)["step"] for line in log.read_text(encoding="utf-8").splitlines()]
+    assert steps == sorted(steps)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("10m", 600), ("1.5h", 5400)])
+def test_durations(text: str, seconds: float) -> None:
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "ten", "0s", "-3", "5 days"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(Problem, match="no length of time"):
+        duration(text)
