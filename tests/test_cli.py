@@ -140,7 +140,7 @@ def test_evaluate(reviews: Path, trained: Path) -> None:
     assert said["score"] == said["scores"]["accuracy"] > 0.9
     low, high = said["interval"]
     assert 0 <= low <= said["score"] <= high <= 1
-    assert textladder("evaluate", trained / "model", reviews).out.startswith("accuracy 0.9")
+    assert textladder("evaluate", trained / "model", reviews).out.startswith(f"accuracy {said['score']:.4f}")
 
 
 def test_predict_from_a_file_and_from_stdin(reviews: Path, trained: Path) -> None:

@@ -386,9 +386,10 @@ def test_stdin_that_is_no_text(trained: Path) -> None:
 def test_a_text_longer_than_allowed(reviews: Path, tmp_path: Path) -> None:
     file = tmp_path / "long.csv"
     file.write_text(reviews.read_text(encoding="utf-8") + "word " * 600 + ",good\n", encoding="utf-8")
-    ended = train(file, tmp_path / "run", "--set", "tokenizer.overlong=error")
+    short = ("--set", "tokenizer.max_length=512")
+    ended = train(file, tmp_path / "run", "--set", "tokenizer.overlong=error", *short)
     refused(ended, "long.csv:62", "600 units", "tokenizer.max_length")
-    cut = train(file, tmp_path / "cut", "--set", "tokenizer.overlong=head")
+    cut = train(file, tmp_path / "cut", "--set", "tokenizer.overlong=head", *short)
     assert cut.code == 0
     assert "longer than 512 units" in cut.err
 

@@ -60,6 +60,7 @@ class Terminal:
     def check(self, step: Step, scores: Scores, best: bool) -> None:
         now = time.monotonic()
         if not best and now - self._checked < CHECK_SECONDS:
+            self._erase()
             return
         self._checked = now
         self._line(
@@ -70,11 +71,15 @@ class Terminal:
     def _line(self, text: str) -> None:
         if not distributed.is_main():
             return
+        self._erase()
+        self.stream.write(text + "\n")
+        self.stream.flush()
+
+    def _erase(self) -> None:
+        """Take back the line of progress."""
         if self._drawn:
             self.stream.write("\r" + " " * len(self._drawn) + "\r")
             self._drawn = ""
-        self.stream.write(text + "\n")
-        self.stream.flush()
 
 
 def _left(step: Step, options: TrainingConfig) -> float:
