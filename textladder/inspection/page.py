@@ -76,19 +76,19 @@ def render(material: Material) -> str:
     title = f"Which rung is worth its cost on {Path(str(comparison['data'].get('file', 'this data'))).name}?"
     several = any(len(found) > 1 for found in comparison["runs"].values())
     seeds = " Where single answers are shown they are those of each rung's first seed." if several else ""
-    template = Template(_asset("page.html"))
+    template = Template(asset("page.html"))
     return template.substitute(
         title=html.escape(title),
         subtitle=html.escape(
             f"{len(comparison['rows'])} rungs of textladder, task {comparison['task']}, chosen on dev, "
             f"tested once on {material.findings.texts:,} texts.{seeds}"
         ),
-        css=_asset("page.css"),
+        css=asset("page.css"),
         nav="".join(f'<a href="#{part.anchor}">{html.escape(part.short)}</a>' for part in parts),
         sections="\n".join(part.html for part in parts),
-        figures=_script_json({name: _spec(figure) for name, figure in drawn.items()}),
+        figures=script_json({name: _spec(figure) for name, figure in drawn.items()}),
         plotly=_plotly(),
-        js=_asset("page.js"),
+        js=asset("page.js"),
     )
 
 
@@ -147,7 +147,7 @@ def _spec(figure: Figure) -> Any:
     return figure.to_plotly_json()
 
 
-def _script_json(value: Any) -> str:
+def script_json(value: Any) -> str:
     """JSON that can stand in a script element: no "<" can end it, and it is ASCII."""
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
@@ -159,5 +159,5 @@ def _plotly() -> str:
     return base64.b64encode(gzip.compress(get_plotlyjs().encode("utf-8"), 9, mtime=0)).decode("ascii")
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
     return resources.files("textladder.inspection").joinpath(name).read_text("utf-8")
