@@ -36,7 +36,7 @@ def test_words_that_moved_come_first(matrix: NDArray[np.float32]) -> None:
     assert first == {"w3", "w40"}
     assert found.shifts[-1].overlap > found.shifts[0].overlap
     told = found.to_dict(3)
-    assert [one["word"] for one in told["agree"]][0] == found.shifts[-1].word
+    assert told["agree"][0]["word"] == found.shifts[-1].word
     assert len(told["differ"]) == 3
 
 

@@ -139,5 +139,5 @@ def test_the_page_holds_words_places_and_neighbours(page: Path, drawn: WordMap) 
 
 def test_a_place_that_cannot_be_written_is_named(drawn: WordMap, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(Problem, match="a part of this path is a file|there is a file of that name"):
+    with pytest.raises(Problem, match="file"):
         write_galaxy(tmp_path / "file" / "map.html", drawn, name="v", dim=1, total=1)

@@ -50,8 +50,8 @@ def render(drawn: WordMap, *, name: str, dim: int, total: int, notes: Sequence[s
         "groups": drawn.groups.tolist(),
         "colours": COLOURS,
         "kept": {
-            layout: f"{TITLES[layout]}: of the {count} nearest words in all {dim} dimensions, {share:.0%} are "
-            f"among the {count} nearest here."
+            layout: f"{TITLES[layout]}: of the {count} nearest words in all {dim} dimensions, {share:.0%} "
+            f"are among the {count} nearest here."
             for layout, share in drawn.kept.items()
         },
     }

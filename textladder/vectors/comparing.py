@@ -2,8 +2,8 @@
 
 The overlap of a word's neighbours needs no common space (Gonen et al. 2020,
 https://aclanthology.org/2020.acl-main.51); its cosine does: the first set is rotated onto the second by
-orthogonal Procrustes (Hamilton et al. 2016, https://aclanthology.org/P16-1141). Both are noisy for rare words:
-two trainings on one text differ too, so compare with those before believing a small difference.
+orthogonal Procrustes (Hamilton et al. 2016, https://aclanthology.org/P16-1141). Both are noisy for rare
+words: two trainings on one text differ too, so compare with those before believing a small difference.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from textladder.vectors.mapping import nearest
 
 @dataclass(frozen=True)
 class Shift:
-    """A word in both sets. overlap: share of its neighbours that are the same; cosine: of its two vectors after
-    alignment; first and second: its neighbours in each set, nearest first."""
+    """A word in both sets. overlap: share of its neighbours that are the same; cosine: of its two vectors
+    after alignment; first and second: its neighbours in each set, nearest first."""
 
     word: str
     overlap: float

@@ -1,4 +1,4 @@
-"""Word vectors on a plane: t-SNE, UMAP, PCA; neighbours in the full space, clusters, and what the plane keeps.
+"""Word vectors on a plane (t-SNE, UMAP, PCA): neighbours in the full space, clusters, what the plane keeps.
 
 Sources: van der Maaten and Hinton 2008, https://jmlr.org/papers/v9/vandermaaten08a.html; McInnes et al. 2018,
 https://arxiv.org/abs/1802.03426. A plane cannot keep all neighbours of a hundred dimensions: how many it
@@ -26,8 +26,8 @@ ROWS = 1024  # of the table of cosines at a time
 
 @dataclass(frozen=True)
 class WordMap:
-    """N words on planes. places: layout -> [N, 2]; neighbours and cosines [N, k]: the nearest of these words in
-    the full space, nearest first; groups [N]: cluster of each word; kept: layout -> share of the k neighbours
+    """N words on planes. places: layout -> [N, 2]; neighbours and cosines [N, k]: the nearest of these words
+    in the full space, nearest first; groups [N]: cluster of each word; kept: layout -> share of the k neighbours
     that are among the k nearest on the plane."""
 
     words: list[str]
@@ -49,8 +49,8 @@ def lay_out(
 ) -> WordMap:
     """Lay out words [N] with vectors [N, D], by direction (cosine), not by length. One seed, one picture.
 
-    Raises Problem for an unknown layout, for fewer than FEWEST or more than MOST words, and for UMAP where its
-    package is missing.
+    Raises Problem for an unknown layout, for fewer than FEWEST or more than MOST words, and for UMAP where
+    its package is missing.
     """
     for name in layouts:
         if name not in LAYOUTS:
@@ -88,7 +88,7 @@ def nearest(unit: Matrix, count: int) -> tuple[NDArray[np.int64], Matrix]:
 
 
 def _pca(unit: Matrix, seed: int) -> NDArray[Any]:
-    """The two directions of largest variance. Signs are fixed, so that a picture is not mirrored by chance."""
+    """The two directions of largest variance. Signs are fixed: no picture is mirrored by chance."""
     centred = unit - unit.mean(axis=0)
     _, axes = np.linalg.eigh(centred.T @ centred)  # [D, D], largest last
     axes = axes[:, : -min(3, axes.shape[1] + 1) : -1]  # [D, 2]
