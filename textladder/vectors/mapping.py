@@ -26,9 +26,9 @@ ROWS = 1024  # of the table of cosines at a time
 
 @dataclass(frozen=True)
 class WordMap:
-    """N words on planes. places: layout -> [N, 2]; neighbours and cosines [N, k]: the nearest of these words
-    in the full space, nearest first; groups [N]: cluster of each word; kept: layout -> share of the k neighbours
-    that are among the k nearest on the plane."""
+    """N words on planes. places: layout -> [N, 2]; neighbours and cosines [N, k]: the nearest of these
+    words in the full space, nearest first; groups [N]: cluster of each word; kept: layout -> share of the k
+    neighbours that are among the k nearest on the plane."""
 
     words: list[str]
     places: dict[str, Matrix]
