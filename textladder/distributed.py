@@ -2,43 +2,55 @@
 
 On one process every function here is the identity, so callers never ask how many there are. Started by
 `torchrun`, the processes share the rows of each batch; sums of totals and counts make the gradient exactly
-the one that a single process would have taken.
+the one that a single process would have taken. torch is imported only where processes are joined: who merely
+writes a file need not wait for it.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
-
-import torch
-import torch.distributed as dist
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textladder.errors import Problem
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 T = TypeVar("T")
 
 
 def start() -> None:
     """Join the other processes, if a launcher such as `torchrun` started several."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
-        with _reaching():
-            dist.init_process_group()  # no backend named: torch picks one per device (gloo, nccl)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not _joined():
+        import torch.distributed
+
+        with _reaching():  # no backend named: torch picks one per device (gloo, nccl)
+            torch.distributed.init_process_group()
 
 
 def stop() -> None:
-    if dist.is_initialized():
-        dist.destroy_process_group()
+    if _joined():
+        _dist().destroy_process_group()
+
+
+def _dist() -> Any:
+    """torch.distributed if torch is loaded, else None: before that nothing can have been joined."""
+    return sys.modules.get("torch.distributed")
+
+
+def _joined() -> bool:
+    return _dist() is not None and _dist().is_initialized()
 
 
 def rank() -> int:
-    return dist.get_rank() if dist.is_initialized() else 0
+    return _dist().get_rank() if _joined() else 0
 
 
 def size() -> int:
-    return dist.get_world_size() if dist.is_initialized() else 1
+    return _dist().get_world_size() if _joined() else 1
 
 
 def is_main() -> bool:
@@ -51,7 +63,7 @@ def _reaching() -> Iterator[None]:
     """A process that has ended breaks the connections of the others: they end too, and say why."""
     try:
         yield
-    except RuntimeError as error:  # dist.DistBackendError and DistNetworkError are RuntimeErrors
+    except RuntimeError as error:  # as are the errors of torch.distributed
         raise Problem(
             f"process {rank()}",
             "another process cannot be reached any more.",
@@ -62,7 +74,7 @@ def _reaching() -> Iterator[None]:
 def barrier() -> None:
     if size() > 1:
         with _reaching():
-            dist.barrier()
+            _dist().barrier()
 
 
 def share(value: Any) -> Any:
@@ -71,7 +83,7 @@ def share(value: Any) -> Any:
         return value
     box = [value]
     with _reaching():
-        dist.broadcast_object_list(box, src=0)
+        _dist().broadcast_object_list(box, src=0)
     return box[0]
 
 
@@ -81,7 +93,7 @@ def gather(value: Any) -> list[Any]:
         return [value]
     values: list[Any] = [None] * size()
     with _reaching():
-        dist.all_gather_object(values, value)
+        _dist().all_gather_object(values, value)
     return values
 
 
@@ -103,18 +115,20 @@ def on_main(action: Callable[[], T]) -> T:
 
 def total(*numbers: float) -> tuple[float, ...]:
     """Each number summed over the processes."""
-    return numbers if size() == 1 else _reduced(numbers, dist.ReduceOp.SUM)
+    return numbers if size() == 1 else _reduced(numbers, "SUM")
 
 
 def largest(number: float) -> float:
     """The largest of the processes' numbers."""
-    return number if size() == 1 else _reduced((number,), dist.ReduceOp.MAX)[0]
+    return number if size() == 1 else _reduced((number,), "MAX")[0]
 
 
-def _reduced(numbers: tuple[float, ...], operation: Any) -> tuple[float, ...]:
+def _reduced(numbers: tuple[float, ...], operation: str) -> tuple[float, ...]:
+    import torch
+
     values = torch.tensor(numbers, dtype=torch.float64)
     with _reaching():
-        dist.all_reduce(values, operation)
+        _dist().all_reduce(values, getattr(_dist().ReduceOp, operation))
     return tuple(values.tolist())
 
 
@@ -123,6 +137,8 @@ def sum_gradients(parameters: Iterable[Tensor]) -> None:
     gradients (large embedding tables) travel as the rows that were touched."""
     if size() == 1:
         return
+    import torch
+
     tensors = list(parameters)
     # A process without rows has no gradient and cannot tell which of them are sparse.
     sparse = [any(flags) for flags in zip(*gather([_is_sparse(p) for p in tensors]), strict=True)]
@@ -130,7 +146,7 @@ def sum_gradients(parameters: Iterable[Tensor]) -> None:
     if dense:
         buffer = torch.cat([(p.grad if p.grad is not None else torch.zeros_like(p)).flatten() for p in dense])
         with _reaching():
-            dist.all_reduce(buffer)
+            _dist().all_reduce(buffer)
         for parameter, part in zip(dense, buffer.split([p.numel() for p in dense]), strict=True):
             parameter.grad = part.view_as(parameter)
     for parameter in (p for p, rows in zip(tensors, sparse, strict=True) if rows):
@@ -142,6 +158,8 @@ def _is_sparse(parameter: Tensor) -> bool:
 
 
 def _sum_rows(parameter: Tensor) -> None:
+    import torch
+
     mine = parameter.grad
     parts = gather(None if mine is None else (mine._indices().cpu(), mine._values().cpu()))
     present = [part for part in parts if part is not None]

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder import builtin, distributed
-from textladder.batch import Example, Ragged
 from textladder.builtin import BUILTIN
 from textladder.errors import Problem
 from textladder.files import write_text, writing
+from textladder.ragged import Example, Ragged
 from textladder.recipe import Recipe
 from textladder.tasks import task_class
 from textladder.tasks.task import Task

@@ -13,7 +13,7 @@ from textladder.builtin import languages
 from textladder.errors import Problem, suggest
 
 if TYPE_CHECKING:  # `textladder data` shows the sets without waiting for torch
-    from textladder.batch import Example
+    from textladder.ragged import Example
 
 
 class Parts(NamedTuple):
@@ -43,7 +43,7 @@ BUILTIN = {"languages": Dataset(languages.SUMMARY, languages.SOURCE, languages.m
 def load(name: str) -> Parts:
     """The examples of a data set, the same on every machine with the same packages. Raises a Problem for a
     name that is not in BUILTIN."""
-    from textladder.batch import Example
+    from textladder.ragged import Example
 
     if name not in BUILTIN:
         raise Problem(name, f"there is no built-in data set {name!r}.", suggest(name, BUILTIN))

@@ -4,8 +4,10 @@ it."""
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from textladder.encoders.encoder import Encoder
+if TYPE_CHECKING:
+    from textladder.encoders.encoder import Encoder
 
 # name -> "module:Class"; imported when asked for, so that no command loads what it does not use.
 ENCODERS: dict[str, str] = {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from textladder.tasks.task import Task
+if TYPE_CHECKING:
+    from textladder.tasks.task import Task
 
 TASKS: dict[str, str] = {"classify": "textladder.tasks.classify:Classify"}
 

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.batch import Ragged
 from textladder.errors import Problem
+from textladder.ragged import Ragged
 from textladder.text.stopwords import ENGLISH
 from textladder.text.tokenizing import SPECIAL, UNKNOWN
 

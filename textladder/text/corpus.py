@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.batch import Example, Ragged
 from textladder.errors import Problem
+from textladder.ragged import Example, Ragged
 from textladder.text.reading import BATCH_ROWS, LABEL_JOINER, Rows, Source
 from textladder.text.store import Store, StoreWriter
 

@@ -13,8 +13,8 @@ import numpy as np
 import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
 
-from textladder.batch import Ragged
 from textladder.errors import Problem
+from textladder.ragged import Ragged
 from textladder.text.tokenizing import (
     SPECIAL,
     UNKNOWN,

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.batch import Ragged
 from textladder.errors import Problem
+from textladder.ragged import Ragged
 from textladder.text.tokenizing import TokenizerConfig
 
 

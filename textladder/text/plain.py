@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.batch import Ragged
+from textladder.ragged import Ragged
 from textladder.text import scanning
 from textladder.text.scanning import (
     AMPERSAND,

@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from textladder.batch import Example
 from textladder.errors import Problem
+from textladder.ragged import Example
 from textladder.text.columns import choose_columns
 from textladder.text.formats import Reader, format_of, open_reader
 from textladder.text.opening import SAMPLE_ROWS, check_file

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from textladder.batch import Ragged
 from textladder.errors import Problem
+from textladder.ragged import Ragged
 from textladder.text import bagging
 from textladder.text.stopwords import ENGLISH
 from textladder.text.tokenizing import SPECIAL, UNKNOWN, Tokenizer, TokenizerConfig

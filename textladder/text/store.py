@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.batch import Ragged
 from textladder.errors import Problem
+from textladder.ragged import Ragged
 
 # Pages read since the last release; at this many bytes they are given back, which keeps resident memory flat.
 RELEASE_BYTES = 64 << 20

@@ -18,8 +18,8 @@ import tokenizers
 from numpy.typing import NDArray
 from tokenizers import Regex, decoders, models, pre_tokenizers
 
-from textladder.batch import Ragged
 from textladder.errors import Problem
+from textladder.ragged import Ragged
 from textladder.text.normalizing import normalizer, whole_spans, without_surrogates
 
 SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")

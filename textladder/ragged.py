@@ -1,0 +1,77 @@
+"""Texts before they are tensors: the user's lines, and rows of unequal length. Reading needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One line of the user's data. `target` is what the task says (classify: a tuple of label strings; empty
+    when unlabelled); `where` names the place for messages ("reviews.csv:17")."""
+
+    texts: tuple[str, ...]
+    target: Any = None
+    where: str = ""
+    tree: Any = None
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Rows of unequal length, end to end: row i is `flat[offsets[i]:offsets[i + 1]]`."""
+
+    flat: NDArray[Any]  # [N]
+    offsets: NDArray[np.int64]  # [B + 1]
+
+    @classmethod
+    def of(cls, rows: Iterable[Sequence[Any] | NDArray[Any]], dtype: Any = np.int64) -> Ragged:
+        arrays = [np.asarray(row, dtype=dtype) for row in rows]
+        offsets = np.zeros(len(arrays) + 1, np.int64)
+        np.cumsum([len(a) for a in arrays], out=offsets[1:])
+        return cls(np.concatenate(arrays) if arrays else np.zeros(0, dtype), offsets)
+
+    @classmethod
+    def of_strings(cls, texts: Iterable[str]) -> Ragged:
+        """Texts as UTF-8 bytes."""
+        return cls.of([np.frombuffer(text.encode("utf-8"), np.uint8) for text in texts], np.uint8)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> NDArray[Any]:
+        return self.flat[self.offsets[index] : self.offsets[index + 1]]
+
+    def string(self, index: int) -> str:
+        """Row `index` of a byte column as text."""
+        return self[index].tobytes().decode("utf-8")
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.diff(self.offsets)
+
+    def slice(self, start: int, stop: int) -> Ragged:
+        """Rows start..stop as a view, without a copy of `flat`."""
+        bounds = self.offsets[start : stop + 1]
+        return Ragged(self.flat[bounds[0] : bounds[-1]], bounds - bounds[0])
+
+    def take(self, rows: NDArray[np.int64]) -> Ragged:
+        """The rows named, in that order, as a new Ragged."""
+        starts, lengths = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
+        offsets = np.zeros(len(rows) + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        # Position in `flat` of every unit: its row's start plus how far it is into the row.
+        positions = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+        return Ragged(np.asarray(self.flat[positions]), offsets)
+
+    @staticmethod
+    def join(parts: Sequence[Ragged]) -> Ragged:
+        shifts = np.cumsum([0, *(int(p.offsets[-1]) for p in parts)])
+        offsets = [p.offsets[1:] + shift for p, shift in zip(parts, shifts, strict=False)]
+        return Ragged(
+            np.concatenate([p.flat for p in parts]), np.concatenate([np.zeros(1, np.int64), *offsets])
+        )
