@@ -15,6 +15,7 @@ from textladder.layers.convolution import Convolution
 from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.pooling import PoolingName, make_pooling, maximum
+from textladder.layers.windows import WindowMaxima, Windows
 
 
 class Cnn(Encoder):
@@ -46,25 +47,58 @@ class Cnn(Encoder):
         self.embedding = UnitEmbedding(
             len(vocabulary), config.embedding_dim, config.embedding_dropout, config.word_dropout
         )
-        self.convolutions = nn.ModuleList(
+        layers = [
             Convolution(config.embedding_dim, config.num_filters, width) for width in config.windows
-        )
+        ]
+        self.convolutions, self.windows = nn.ModuleList(layers), Windows(layers)
         self.dim = config.num_filters * len(config.windows)
         self.dropout = Dropout(config.dropout)
         self.pool = make_pooling(config.pooling, self.dim)
 
+    @property
+    def pads(self) -> bool:  # type: ignore[override]
+        """False where `WindowMaxima` can do the work."""
+        weight = self.convolutions[0].weight
+        return not (
+            self.config.pooling == "max" and weight.device.type == "cpu" and weight.dtype == torch.float32
+        )
+
     def forward(self, tokens: Tokens) -> Encoded:
-        assert self.embedding is not None
-        x = self.embedding(tokens.ids)  # [B, T, E]
-        features = [convolution(x) for convolution in self.convolutions]  # [B, T, K] each
+        if self.pads:
+            features = self._features(tokens)
+            pooled = self._pool(features, tokens)
+            return Encoded(self.dropout(pooled), tokens.mask, lambda: self._states(features, tokens))
+        pooled = self._maxima(tokens).relu()
 
         def states() -> Tensor:
-            return torch.cat(features, -1).relu() * tokens.mask[..., None]  # [B, T, D]
+            return self._states(self._features(tokens), tokens)
 
-        if (
-            self.config.pooling == "max"
-        ):  # ReLU grows, so it may come after the maximum, on T times fewer values
-            pooled = torch.cat([maximum(part, tokens.mask) for part in features], -1).relu()
-        else:
-            pooled = self.pool(states(), tokens.mask)
-        return Encoded(self.dropout(pooled), tokens.mask, states)
+        return Encoded(self.dropout(pooled), lambda: tokens.mask, states)
+
+    def _features(self, tokens: Tokens) -> list[Tensor]:
+        """[B, T, K] of each width."""
+        assert self.embedding is not None
+        x = self.embedding(tokens.ids)  # [B, T, E]
+        return [convolution(x) for convolution in self.convolutions]
+
+    @staticmethod
+    def _states(features: list[Tensor], tokens: Tokens) -> Tensor:
+        return torch.cat(features, -1).relu() * tokens.mask[..., None]  # [B, T, D]
+
+    def _pool(self, features: list[Tensor], tokens: Tokens) -> Tensor:
+        if self.config.pooling == "max":  # ReLU grows, so it may come after, on T times fewer values
+            return torch.cat([maximum(part, tokens.mask) for part in features], -1).relu()
+        pooled: Tensor = self.pool(self._states(features, tokens), tokens.mask)
+        return pooled
+
+    def _maxima(self, tokens: Tokens) -> Tensor:
+        """[B, D] largest value of each filter over the text, before ReLU."""
+        assert self.embedding is not None
+        ids, starts, stops = self.windows.spread(tokens)
+        x = self.embedding(ids)  # [M + R - 1, E]
+        if x.dtype == torch.float16:
+            x = x.float()
+        weights = [convolution.weight for convolution in self.convolutions]
+        biases = [convolution.bias for convolution in self.convolutions]
+        largest: Tensor = WindowMaxima.apply(x, self.windows, starts, stops, *weights, *biases)
+        return largest
