@@ -47,9 +47,7 @@ class Cnn(Encoder):
         self.embedding = UnitEmbedding(
             len(vocabulary), config.embedding_dim, config.embedding_dropout, config.word_dropout
         )
-        layers = [
-            Convolution(config.embedding_dim, config.num_filters, width) for width in config.windows
-        ]
+        layers = [Convolution(config.embedding_dim, config.num_filters, width) for width in config.windows]
         self.convolutions, self.windows = nn.ModuleList(layers), Windows(layers)
         self.dim = config.num_filters * len(config.windows)
         self.dropout = Dropout(config.dropout)

@@ -102,7 +102,7 @@ def add_windows(
 
 @kernel
 def lay_in(weight: F32, joint: F32, first: int, column: int) -> None:
-    """weight [K', D, w] to rows first..first + K' of joint [K, R * D], in the order w, D, from a column on."""
+    """weight [K', D, w] to rows first..first + K' of joint [K, R * D], as w, D, from a column on."""
     filters, dim, width = weight.shape
     for k in range(filters):
         for o in range(width):
@@ -177,9 +177,7 @@ class WindowMaxima(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, windows: Windows, starts: I64, stops: I64, *parameters: Tensor
-    ) -> Tensor:
+    def forward(ctx: Any, x: Tensor, windows: Windows, *given: Any) -> Tensor:
         """given: starts and stops [B] of `Windows.spread`, the weights [K', D, w] of all convolutions, their
         biases [K']."""
         starts, stops, *parameters = given
