@@ -21,6 +21,7 @@ LEVELS = {
     "distributed": 0,
     "metrics": 0,
     "files": 0,
+    "checking": 0,
     "ragged": 1,
     "batch": 1,
     "text": 2,
@@ -55,6 +56,7 @@ LEVELS = {
 }
 # Of one number but different names: who may import whom.
 BESIDE = {
+    "checking": ("errors",),
     "files": ("errors", "distributed"),
     "distributed": ("errors",),
     "metrics": ("", "errors"),

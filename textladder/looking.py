@@ -12,8 +12,8 @@ from textladder.text.looking import Look, look
 
 def look_at(file: str, dev: Path | None, test: Path | None, settings: list[str]) -> Look:
     """Read the files as a training would (with the settings of `--set`) and say what is in them."""
-    chosen = recipe.rung("bow", "classify").set(settings)
+    data, tokenizer = recipe.reading("bow", "classify", settings)
     with tempfile.TemporaryDirectory(prefix="textladder-") as work:
-        corpora = read_corpora(chosen.data, Path(work), file, dev, test, need_label=False)
+        corpora = read_corpora(data, Path(work), file, dev, test, need_label=False)
         others = {name: corpora[name] for name in ("dev", "test") if name in corpora}
-        return look(corpora["train"], **others, config=chosen.tokenizer)
+        return look(corpora["train"], **others, config=tokenizer)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,7 @@ from textladder.builtin import BUILTIN
 from textladder.errors import Problem
 from textladder.files import write_text, writing
 from textladder.ragged import Example, Ragged
-from textladder.recipe import Recipe
 from textladder.tasks import task_class
-from textladder.tasks.task import Task
 from textladder.text.corpus import Corpus
 from textladder.text.leakage import find_leakage
 from textladder.text.overlong import CutReport, shorten
@@ -29,6 +27,10 @@ from textladder.text.reading import DataConfig, open_source
 from textladder.text.splitting import split
 from textladder.text.store import Store, StoreWriter
 from textladder.text.tokenizing import Tokenizer
+
+if TYPE_CHECKING:  # both need torch, which reading files does not
+    from textladder.recipe import Recipe
+    from textladder.tasks.task import Task
 
 CHUNK = 8192  # rows that are turned into Python objects at a time
 

@@ -5,22 +5,23 @@ A *rung* is a named recipe: one annotated file under `recipes/TASK/`, which a us
 
 from __future__ import annotations
 
-import json
-import typing
-from dataclasses import MISSING, dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomlkit
-from pydantic import TypeAdapter, ValidationError
 from tomlkit.exceptions import ParseError
 
+from textladder.checking import checked, plain
 from textladder.encoders import encoder_class
 from textladder.errors import Problem, suggest
 from textladder.tasks import task_class
 from textladder.text.reading import DataConfig
 from textladder.text.tokenizing import TokenizerConfig
-from textladder.training.options import TrainingConfig
+
+if TYPE_CHECKING:  # needs torch, which reading files does not
+    from textladder.training.options import TrainingConfig
 
 RECIPES = Path(__file__).parent / "recipes"
 SMALL_UNITS = ("character", "byte")
@@ -47,37 +48,21 @@ class Recipe:
     @classmethod
     def load(cls, path: Path) -> Recipe:
         """Read a recipe file; Problem for what it must not hold."""
-        try:
-            document = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
-        except OSError as error:
-            raise Problem(
-                str(path), f"this recipe cannot be read ({error}).", "Give another file."
-            ) from error
-        except ParseError as error:
-            raise Problem(f"{path}", f"this is not TOML: {error}.", "Mend that line.") from error
-        except UnicodeDecodeError as error:
-            raise Problem(f"{path}", "this file is not UTF-8 text.", "Save it as UTF-8.") from error
-        return cls.of(document, str(path))
+        return cls.of(_parsed(path), str(path))
 
     @classmethod
     def of(cls, document: dict[str, Any], where: str) -> Recipe:
         """A recipe from plain tables, each value checked against the Config that it belongs to."""
-        known = {"rung", "about", "source", "small_units", *TABLES}
-        for key in document:
-            if key not in known:
-                raise Problem(where, f"there is no table or key {key!r} in a recipe.", suggest(key, known))
-        for name in TABLES:
-            if not isinstance(document.get(name, {}), dict):
-                raise Problem(
-                    f"{where}, {name}", "this is a value, not a table.", f"Write [{name}] on a line."
-                )
-        tables = {name: dict(document.get(name, {})) for name in TABLES}
+        from textladder.training.options import TrainingConfig
+
+        tables = _tables_of(document, where)
         for name in ("encoder", "task"):
             if "name" not in tables[name]:
                 raise Problem(
                     where, f"[{name}] has no name.", f'Add a line such as name = "{_DEFAULTS[name]}".'
                 )
         encoder_name, task_name = str(tables["encoder"].pop("name")), str(tables["task"].pop("name"))
+        encoder, task = _named(encoder_class, encoder_name, where), _named(task_class, task_name, where)
         return cls(
             rung=str(document.get("rung", encoder_name)),
             about=str(document.get("about", "")),
@@ -85,9 +70,9 @@ class Recipe:
             data=checked(DataConfig, tables["data"], where, "data"),
             tokenizer=checked(TokenizerConfig, tables["tokenizer"], where, "tokenizer"),
             encoder_name=encoder_name,
-            encoder=checked(encoder_class(encoder_name).Config, tables["encoder"], where, "encoder"),
+            encoder=checked(encoder.Config, tables["encoder"], where, "encoder"),
             task_name=task_name,
-            task=checked(task_class(task_name).Config, tables["task"], where, "task"),
+            task=checked(task.Config, tables["task"], where, "task"),
             training=checked(TrainingConfig, tables["training"], where, "training"),
             small_units=dict(document.get("small_units", {})),
         )
@@ -119,24 +104,7 @@ class Recipe:
     def with_values(self, values: dict[str, Any], where: str = "settings") -> Recipe:
         """The recipe with {"table.key": value, ...} applied; Problem for a key or value that it cannot
         have. Units of characters or bytes bring `small_units` with them, under what is given."""
-        given = values
-        if given.get("tokenizer.units") in SMALL_UNITS:
-            values = self.small_units | values
-        if "training.epochs" in given:  # epochs that are asked for are not multiplied
-            values = {"training.min_steps": 0} | values
-        tables = self.tables()
-        for path, value in values.items():
-            table, _, key = path.partition(".")
-            if table not in TABLES or not key:
-                raise Problem(
-                    f"{where} {path}", f"there is no table {table!r} in a recipe.", suggest(table, TABLES)
-                )
-            if key == "name":
-                raise Problem(
-                    f"{where} {path}", f"the {table} is chosen by the rung.", "Use --rung, or a recipe file."
-                )
-            tables[table][key] = value
-        return Recipe.of(tables, where if values else self.rung)
+        return Recipe.of(_changed(self.tables(), values, where), where if values else self.rung)
 
     def with_training(self, **changes: Any) -> Recipe:
         return replace(self, training=replace(self.training, **changes))
@@ -172,43 +140,72 @@ def rung(name: str, task: str) -> Recipe:
     return Recipe.load(Path(name))
 
 
-def checked(config: type, values: dict[str, Any], where: str, table: str) -> Any:
-    """values -> config(**values), with unknown keys and wrong types refused by name."""
-    hints = typing.get_type_hints(config)
-    names = [field.name for field in fields(config)]
-    ready = {}
-    for key, value in values.items():
-        if key not in names:
-            raise Problem(f"{where}, [{table}]", f"there is no option {table}.{key}.", suggest(key, names))
-        try:
-            # As strict JSON: a list may be a tuple and 1 may be 1.0, but "3" is not 3.
-            ready[key] = TypeAdapter(hints[key]).validate_json(json.dumps(value), strict=True)
-        except (ValidationError, TypeError) as error:
-            said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+def reading(name: str, task: str, settings: list[str]) -> tuple[DataConfig, TokenizerConfig]:
+    """How a rung reads files and cuts texts into units, with `--set table.key=value` applied. The model and
+    its training are checked only if a setting is about them, so that `look` need not wait for torch."""
+    path, values = recipe_path(name, task), dict(map(_parse_setting, settings))
+    document = _changed(_parsed(path), values, "--set")
+    if any(setting.partition(".")[0] not in ("data", "tokenizer") for setting in values):
+        Recipe.of(document, "--set")
+    tables = _tables_of(document, str(path))
+    where = "--set" if values else str(path)
+    return (
+        checked(DataConfig, tables["data"], where, "data"),
+        checked(TokenizerConfig, tables["tokenizer"], where, "tokenizer"),
+    )
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
+    except OSError as error:
+        raise Problem(str(path), f"this recipe cannot be read ({error}).", "Give another file.") from error
+    except ParseError as error:
+        raise Problem(f"{path}", f"this is not TOML: {error}.", "Mend that line.") from error
+    except UnicodeDecodeError as error:
+        raise Problem(f"{path}", "this file is not UTF-8 text.", "Save it as UTF-8.") from error
+
+
+def _tables_of(document: dict[str, Any], where: str) -> dict[str, dict[str, Any]]:
+    """The tables of a recipe, whether they are given or not; Problem for keys that no recipe has."""
+    known = {"rung", "about", "source", "small_units", *TABLES}
+    for key in document:
+        if key not in known:
+            raise Problem(where, f"there is no table or key {key!r} in a recipe.", suggest(key, known))
+    for name in TABLES:
+        if not isinstance(document.get(name, {}), dict):
+            raise Problem(f"{where}, {name}", "this is a value, not a table.", f"Write [{name}] on a line.")
+    return {name: dict(document.get(name, {})) for name in TABLES}
+
+
+def _changed(document: dict[str, Any], values: dict[str, Any], where: str) -> dict[str, Any]:
+    """The document with {"table.key": value, ...} applied, and what comes with these values under them."""
+    given = values
+    if given.get("tokenizer.units") in SMALL_UNITS:
+        values = document.get("small_units", {}) | values
+    if "training.epochs" in given:  # epochs that are asked for are not multiplied
+        values = {"training.min_steps": 0} | values
+    tables = {name: dict(document.get(name, {})) for name in TABLES}
+    for path, value in values.items():
+        table, _, key = path.partition(".")
+        if table not in TABLES or not key:
             raise Problem(
-                f"{where}, {table}.{key}",
-                f"{value!r} will not do: {said[0].lower()}{said[1:]}.",
-                f"It must be {_type_in_words(hints[key])}.",
-            ) from error
-    missing = [
-        f.name
-        for f in fields(config)
-        if f.default is MISSING and f.default_factory is MISSING and f.name not in ready
-    ]
-    if missing:
-        raise Problem(f"{where}, [{table}]", f"{', '.join(missing)} must be given.", "Add it to the recipe.")
-    return config(**ready)
+                f"{where} {path}", f"there is no table {table!r} in a recipe.", suggest(table, TABLES)
+            )
+        if key == "name":
+            raise Problem(
+                f"{where} {path}", f"the {table} is chosen by the rung.", "Use --rung, or a recipe file."
+            )
+        tables[table][key] = value
+    return document | tables
 
 
-def plain(config: Any, every: bool) -> dict[str, Any]:
-    """A Config as a table of TOML values."""
-    table = {}
-    for f in fields(config):
-        value = getattr(config, f.name)
-        if value is None or (not every and value == f.default):
-            continue
-        table[f.name] = list(value) if isinstance(value, tuple) else value
-    return table
+def _named(find: Callable[[str], Any], name: str, where: str) -> Any:
+    """The class that `find` has for a name; a Problem also says in which file the name stands."""
+    try:
+        return find(name)
+    except Problem as problem:
+        raise Problem(f"{where}, {problem.where}", problem.what, problem.next_step) from problem
 
 
 def _parse_setting(setting: str) -> tuple[str, Any]:
@@ -223,21 +220,3 @@ def _parse_setting(setting: str) -> tuple[str, Any]:
         return path.strip(), tomlkit.parse(f"value = {text}").unwrap()["value"]
     except ParseError:
         return path.strip(), text
-
-
-def _type_in_words(hint: Any) -> str:
-    if typing.get_origin(hint) is typing.Literal:
-        return "one of " + ", ".join(map(str, typing.get_args(hint)))
-    words = {
-        int: "a whole number",
-        float: "a number",
-        bool: "true or false",
-        str: "a text",
-        type(None): "left out",
-    }
-    parts = typing.get_args(hint)
-    if parts and typing.get_origin(hint) is tuple:
-        return "a list"
-    if parts:
-        return " or ".join(dict.fromkeys(_type_in_words(part) for part in parts))
-    return words.get(hint, str(hint))
