@@ -1,0 +1,85 @@
+"""Values that a user wrote (TOML, `--set`) against the frozen dataclass that they are for."""
+
+from __future__ import annotations
+
+import json
+import typing
+from dataclasses import MISSING, fields
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from textladder.errors import Problem, suggest
+
+
+def checked(config: type, values: dict[str, Any], where: str, table: str) -> Any:
+    """values -> config(**values), with unknown keys and wrong types refused by name."""
+    hints = typing.get_type_hints(config)
+    names = [field.name for field in fields(config)]
+    ready = {}
+    for key, value in values.items():
+        if key not in names:
+            raise Problem(f"{where}, [{table}]", f"there is no option {table}.{key}.", suggest(key, names))
+        try:
+            # As strict JSON: a list may be a tuple and 1 may be 1.0, but "3" is not 3.
+            ready[key] = TypeAdapter(hints[key]).validate_json(json.dumps(value), strict=True)
+        except (ValidationError, TypeError) as error:
+            said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            raise Problem(
+                f"{where}, {table}.{key}",
+                f"{value!r} will not do: {said[0].lower()}{said[1:]}.",
+                f"It must be {_type_in_words(hints[key])}.{_near(value, hints[key])}",
+            ) from error
+    missing = [
+        f.name
+        for f in fields(config)
+        if f.default is MISSING and f.default_factory is MISSING and f.name not in ready
+    ]
+    if missing:
+        raise Problem(f"{where}, [{table}]", f"{', '.join(missing)} must be given.", "Add it to the recipe.")
+    try:
+        return config(**ready)
+    except Problem as problem:  # of values that have the right type but do not go together
+        raise Problem(f"{where}, {problem.where}", problem.what, problem.next_step) from problem
+
+
+def plain(config: Any, every: bool) -> dict[str, Any]:
+    """A Config as a table of TOML values."""
+    table = {}
+    for f in fields(config):
+        value = getattr(config, f.name)
+        if value is None or (not every and value == f.default):
+            continue
+        table[f.name] = list(value) if isinstance(value, tuple) else value
+    return table
+
+
+def _type_in_words(hint: Any) -> str:
+    if typing.get_origin(hint) is typing.Literal:
+        return "one of " + ", ".join(map(str, typing.get_args(hint)))
+    words = {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        str: "a text",
+        type(None): "left out",
+    }
+    parts = typing.get_args(hint)
+    if parts and typing.get_origin(hint) is tuple:
+        return "a list"
+    if parts:
+        return " or ".join(dict.fromkeys(_type_in_words(part) for part in parts))
+    return words.get(hint, str(hint))
+
+
+def _near(value: Any, hint: Any) -> str:
+    """Did you mean ...? for a word that is none of the few that are allowed."""
+    choices = [choice for part in (hint, *typing.get_args(hint)) for choice in _choices(part)]
+    near = get_close_matches(value, choices, n=1) if isinstance(value, str) else []
+    return f" Did you mean {near[0]}?" if near else ""
+
+
+def _choices(hint: Any) -> list[str]:
+    choices = typing.get_args(hint) if typing.get_origin(hint) is typing.Literal else ()
+    return [choice for choice in choices if isinstance(choice, str)]
