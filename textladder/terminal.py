@@ -6,12 +6,14 @@ import math
 import shutil
 import sys
 import time
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from textladder import distributed
-from textladder.metrics.scores import Scores
-from textladder.training.loop import Step
-from textladder.training.options import TrainingConfig
+
+if TYPE_CHECKING:  # word vectors use the line of progress too, and need no torch
+    from textladder.metrics.scores import Scores
+    from textladder.training.loop import Step
+    from textladder.training.options import TrainingConfig
 
 REDRAW_SECONDS = 0.2  # on a terminal, where the line is drawn over itself
 CHECK_SECONDS = 0.5  # between two dev scores that are no progress, on data so small that they come fast
@@ -35,27 +37,23 @@ class Terminal:
 
     def step(self, step: Step, options: TrainingConfig) -> None:
         self._texts += step.texts
-        now = time.monotonic()
-        if self._last == 0.0:
-            self._last = now
-        if now - self._last < (REDRAW_SECONDS if self.live else REPEAT_SECONDS):
+        if not self._due():
             return
-        self._last = now
         seconds, texts = step.seconds - self._since[0], self._texts - self._since[1]
         self._since = (step.seconds, self._texts)
-        line = (
+        self._draw(
             f"{self.prefix}epoch {step.epoch:.2f}/{options.epochs:g}  "
             f"{texts / max(seconds, 1e-9):,.0f} texts/s  loss {step.loss:.4f}  "
-            f"{_clock(_left(step, options))} left"
+            f"{clock(_left(step, options))} left"
         )
-        if self.live:
-            # A line that wraps cannot be drawn over.
-            line = line[: shutil.get_terminal_size().columns - 1]
-            self.stream.write("\r" + line.ljust(len(self._drawn)))
-            self.stream.flush()
-            self._drawn = line
-        else:
-            self._line(line)
+
+    def progress(self, line: str, *, last: bool = False) -> None:
+        """A line that is drawn over the one before it (off a terminal: one every REPEAT_SECONDS), where it is
+        time for one; the last always, and to stay."""
+        if last:
+            self._line(f"{self.prefix}{line}")
+        elif self._due():
+            self._draw(f"{self.prefix}{line}")
 
     def check(self, step: Step, scores: Scores, best: bool) -> None:
         now = time.monotonic()
@@ -67,6 +65,26 @@ class Terminal:
             f"{self.prefix}epoch {step.epoch:.2f}  {step.seconds:.1f} s  loss {step.loss:.4f}  "
             f"dev {scores.metric} {scores.headline:.4f}{'  best so far' if best else ''}"
         )
+
+    def _due(self) -> bool:
+        """Whether it is time for another line of progress; the first waits too."""
+        now = time.monotonic()
+        if self._last == 0.0:
+            self._last = now
+        if now - self._last < (REDRAW_SECONDS if self.live else REPEAT_SECONDS):
+            return False
+        self._last = now
+        return True
+
+    def _draw(self, line: str) -> None:
+        if not self.live:
+            self._line(line)
+            return
+        # A line that wraps cannot be drawn over.
+        line = line[: shutil.get_terminal_size().columns - 1]
+        self.stream.write("\r" + line.ljust(len(self._drawn)))
+        self.stream.flush()
+        self._drawn = line
 
     def _line(self, text: str) -> None:
         if not distributed.is_main():
@@ -90,7 +108,7 @@ def _left(step: Step, options: TrainingConfig) -> float:
     return left
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     if not math.isfinite(seconds):
         return "?"
     minutes, rest = divmod(round(seconds), 60)

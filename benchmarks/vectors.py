@@ -1,0 +1,230 @@
+"""Word vectors beside peers: `python -m benchmarks.vectors`. Writes the tables of docs/vectors.md.
+
+    python -m benchmarks.vectors [--only skipgram,cbow] [--epochs 5] [--repeats 3] [--threads 2] [--quick]
+
+--only measures these jobs and keeps the others of the last call, each with its date. --quick tries every
+program on a few words and writes nothing into docs/: its figures mean nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import shutil
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import (
+    OUT,
+    ROOT,
+    Result,
+    System,
+    in_turns,
+    machine,
+    medians,
+    peers_python,
+    run_once,
+    short,
+    table,
+    today,
+    versions,
+)
+from benchmarks.speed import figure, main_table, read
+from benchmarks.vectors_jobs import HELD, JOBS
+
+RESULTS = OUT / "vectors.json"
+DOCUMENT = ROOT / "docs" / "vectors.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+HOW = """\
+Each system runs in a process of its own with {threads} threads; all systems of a job take turns, {repeats}
+times, and each figure is the median of its turns. Ratio is ours / theirs. "Accuracy" is the mean Spearman
+correlation over the similarity sets, ours / theirs; a line that asks for speed is met only if it is not
+lower. Memory is the peak of the whole process in training.
+
+- All systems read the same tokenised, lower-cased text: the Wikipedia articles of 2018 and the IMDB reviews.
+  Words a second are the words of that file times the epochs over the time from opening the file to vectors
+  in memory: counting, building the vocabulary and training. "Whole process" adds interpreter, imports, and
+  saving.
+- Width 100, window 5, 5 negatives, words seen less than 5 times left out. Of sub-sampling each peer has its
+  own default (gensim 1e-3, fastText 1e-4), and ours that of the peer beside it; the same holds for the
+  learning rate. gensim reads the file itself (`corpus_file`).
+- Every system's saved vectors are judged by one program, ours, on the words of the vocabulary alone
+  (`textladder vectors evaluate` gives what gensim's own functions give, to the last question).
+- The vectors of loading and neighbours are made up: normal numbers, 400,000 x 300.
+"""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.vectors", description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default=",".join(JOBS), help="jobs, separated by commas: " + " ".join(JOBS))
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="a few words, one turn: tries the programs")
+    options = parser.parse_args(arguments)
+    names = options.only.split(",")
+    unknown = set(names) - set(JOBS)
+    if unknown:
+        parser.error(f"there is no job {', '.join(sorted(unknown))}; there are: {' '.join(JOBS)}")
+    command = " ".join(["python -m benchmarks.vectors", *map(shlex.quote, arguments or sys.argv[1:])])
+    measured = read(RESULTS)
+    for name in names:
+        print(name, flush=True)
+        measured[name] = measure(name, options) | {"command": command}
+        if not options.quick:
+            RESULTS.write_text(json.dumps(measured, indent=1), encoding="utf-8")
+        print(main_table({name: measured[name]}), flush=True)
+    if options.quick:
+        print(quality_table({name: measured[name] for name in names}))
+        return
+    packages = ["textladder", "numpy", "numba"]
+    installed = {"ours": versions(packages)}
+    installed["peers"] = versions(["gensim", "fasttext-numpy2", "numpy"], peers_python())
+    text = DOCUMENT.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2]
+    parts = [before.rstrip(), BEGIN, document(measured, machine(), installed), END, after.lstrip()]
+    DOCUMENT.write_text("\n\n".join(parts).rstrip() + "\n", encoding="utf-8")
+    print(f"Written: {DOCUMENT.relative_to(ROOT)}")
+
+
+def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """The job's rows and every run behind them; saved vectors are judged, then removed."""
+    began = time.perf_counter()
+    job = JOBS[name](options.quick, 1 if options.quick else options.epochs)
+    repeats = 1 if options.quick else job.repeats or options.repeats
+    runs = in_turns(job.systems, repeats, options.threads)
+    judge(runs, options.threads)
+    found = {system: medians(results) for system, results in runs.items()}
+    return {
+        "rows": [line.row(found) for line in job.lines],
+        "medians": found,
+        "runs": runs,
+        "repeats": repeats,
+        "threads": options.threads,
+        "date": today(),
+        "seconds": round(time.perf_counter() - began, 1),
+    }
+
+
+def judge(runs: dict[str, list[Result]], threads: int) -> None:
+    """Give runs that saved vectors their "accuracy" (mean Spearman), "analogies" (3CosAdd) and "quality"."""
+    saved = [result for results in runs.values() for result in results if "vectors" in result]
+    if not saved:
+        return
+    paths = [result["vectors"] for result in saved]
+    system = System("judge", "benchmarks.ours.vectors", {"task": "judge", "paths": paths})
+    judged = run_once(system, threads)
+    for result in saved:
+        path = Path(result.pop("vectors"))
+        if "error" in judged:
+            result["unjudged"] = judged["error"]
+        else:
+            quality = judged[str(path)]
+            result["accuracy"] = quality["similarity"]
+            result["analogies"] = quality["analogies"]["total"]["cosadd"]
+            result["quality"] = quality
+        shutil.rmtree(path, ignore_errors=True)
+        path.unlink(missing_ok=True)
+
+
+def document(measured: dict[str, Any], where: str, installed: dict[str, dict[str, str]]) -> str:
+    jobs = {name: measured[name] for name in JOBS if name in measured}
+    last = list(jobs.values())[-1]
+    listed = "\n".join(
+        f"- {side}: " + ", ".join(f"{k} {v}" for k, v in found.items()) for side, found in installed.items()
+    )
+    rows = [
+        [name, job["date"], str(job["repeats"]), f"{job['seconds']:,.0f} s", f"`{job['command']}`"]
+        for name, job in jobs.items()
+    ]
+    repeats = max(job["repeats"] for job in jobs.values())
+    parts = [
+        "## Speed, beside peers",
+        "Written by `python -m benchmarks.vectors`; every run is in benchmarks/out/vectors.json.",
+        f"Machine: {where}.\n\n{listed}",
+        main_table(jobs),
+        "### How it is measured",
+        HOW.format(threads=last["threads"], repeats=repeats).rstrip(),
+        "### Every system",
+        systems_table(jobs),
+        "## Quality, beside peers",
+        "Spearman correlation x 100 and accuracy of analogies in percent, each with its 95 % bootstrap "
+        "interval in brackets, of the last turn; in the heading "
+        "the share of pairs or questions that have vectors.",
+        quality_table(jobs),
+        "### When",
+        table(["job", "date", "turns", "took", "command"], rows),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def systems_table(jobs: dict[str, Any]) -> str:
+    """What each system reported, median by median; quality with its range over the turns."""
+    keys = {
+        "seconds": "seconds",
+        "words_per_second": "words/s",
+        "whole_seconds": "whole process, s",
+        HELD: "memory, MB",
+        "one_ms": "one word, ms",
+        "vocabulary": "vocabulary",
+    }
+    rows = []
+    for name, job in jobs.items():
+        for system, found in job["medians"].items():
+            scores = [_spread(job["runs"][system], key) for key in ("accuracy", "analogies")]
+            rows.append([name, system, *(figure(found.get(key)) for key in keys), *scores])
+    return table(["job", "system", *keys.values(), "mean Spearman", "analogies"], rows)
+
+
+def _spread(results: list[Result], key: str) -> str:
+    values = [result[key] for result in results if result.get(key) is not None]
+    if not values:
+        return ""
+    middle = f"{statistics.median(values):.3f}"
+    return middle if len(values) == 1 else f"{middle} ({min(values):.3f} to {max(values):.3f})"
+
+
+def quality_table(jobs: dict[str, Any]) -> str:
+    """One column per system, one line per set: score [interval]."""
+    systems = {
+        system: results[-1]["quality"]
+        for job in jobs.values()
+        for system, results in job["runs"].items()
+        if results and "quality" in results[-1]
+    }
+    if not systems:
+        return ""
+    first = next(iter(systems.values()))
+    rows = []
+    for name, one in first["sets"].items():
+        told = [_scored(quality["sets"][name], "spearman", "interval") for quality in systems.values()]
+        rows.append([f"{name} ({one['coverage']:.0%} of {one['pairs']:,})", *told])
+    mean = [short(100 * (quality["similarity"] or 0)) for quality in systems.values()]
+    rows.append(["**mean of the similarity sets**", *mean])
+    for name, one in first["analogies"].items():
+        for method in ("cosadd", "cosmul"):
+            told = [
+                _scored(quality["analogies"][name], method, f"{method}_interval")
+                for quality in systems.values()
+            ]
+            title = "3CosAdd" if method == "cosadd" else "3CosMul"
+            coverage = f"{one['coverage']:.0%} of {one['questions']:,}"
+            rows.append([f"analogies, {name}, {title} ({coverage})", *told])
+    return table(["set", *systems], rows)
+
+
+def _scored(found: dict[str, Any], value: str, interval: str) -> str:
+    if found[value] is None:
+        return ""
+    low, high = found[interval]
+    return f"{100 * found[value]:.1f} [{100 * low:.0f}, {100 * high:.0f}]"
+
+
+if __name__ == "__main__":
+    main()
