@@ -66,7 +66,7 @@ def count(
         with writing(folder), ExitStack() as stack:
             folder.mkdir(parents=True, exist_ok=True)
             bounds = _shares(ids, num_words, threads)
-            parts = [_Part.create(folder, f"{k}", *bounds[k : k + 2], stack) for k in range(threads)]
+            parts = [_Part.create(folder, f"{k}", bounds[k], bounds[k + 1], stack) for k in range(threads)]
             pool = stack.enter_context(ThreadPoolExecutor(threads))
             weights = 1.0 / np.arange(1, window + 1)
             for chunk in _chunks(ids, offsets, num_words, window, memory // 8):
@@ -75,7 +75,8 @@ def count(
                     report(chunk.stop)
             if len(parts[0].runs) > 1:
                 outs = [
-                    _Part.create(folder, f"{k}.merged", *bounds[k : k + 2], stack) for k in range(threads)
+                    _Part.create(folder, f"{k}.merged", bounds[k], bounds[k + 1], stack)
+                    for k in range(threads)
                 ]
                 list(pool.map(partial(_merge, num_words=num_words, memory=memory // threads), parts, outs))
                 parts = outs

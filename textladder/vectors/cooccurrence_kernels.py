@@ -142,8 +142,8 @@ def merge_rows(
     out_values: NDArray[np.float32],
     lengths: NDArray[np.int64],
 ) -> int:
-    """Adds up the rows from `first` on of all runs, whose entries starts[run, k]..starts[run, k + 1] are of row
-    first + k. Returns how many entries there are."""
+    """Adds up the rows from `first` on of all runs: starts[run, k]..starts[run, k + 1] are the entries of row
+    first + k. Returns how many there are."""
     filled = U0
     for k in range(starts.shape[1] - 1):
         for run in range(len(starts)):
