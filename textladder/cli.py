@@ -12,6 +12,8 @@ import typer
 from textladder import __version__
 from textladder.errors import Problem, suggest
 from textladder.exits import guarded
+from textladder.output import print_json
+from textladder.vectors_cli import app as vectors_app
 
 TASK = "classify"  # where --task is not given: what a file with texts and labels is for
 
@@ -22,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(vectors_app, name="vectors")
 
 File = Annotated[
     str,
@@ -85,7 +88,7 @@ def look(
     from textladder.looking import look_at
 
     found = look_at(file, dev, test, _settings(text, label, units, set_))
-    _print_json(found.to_dict()) if as_json else found.render()
+    print_json(found.to_dict()) if as_json else found.render()
 
 
 @app.command()
@@ -140,7 +143,7 @@ def train(
             chosen, data, out, resume=resume, device=device, reporter=terminal, vectors=vectors
         )
     if distributed.is_main():
-        _print_json(scores) if as_json else _print_scores(scores, out)
+        print_json(scores) if as_json else _print_scores(scores, out)
     distributed.stop()
 
 
@@ -200,7 +203,7 @@ def compare(
         command=["textladder", *sys.argv[1:]],
     )
     if as_json:
-        _print_json(comparison)
+        print_json(comparison)
         return
     from rich.console import Console
 
@@ -225,7 +228,7 @@ def evaluate(
 
     result = evaluate_file(model, file, device, _settings(text, label, None, set_))
     if as_json:
-        _print_json(result)
+        print_json(result)
         return
     low, high = result["interval"]
     typer.echo(
@@ -277,7 +280,7 @@ def rungs(
     from textladder.listing import list_rungs, render_rungs
 
     listed = list_rungs(task)
-    _print_json({"rungs": listed}) if as_json else render_rungs(listed)
+    print_json({"rungs": listed}) if as_json else render_rungs(listed)
 
 
 @app.command()
@@ -297,10 +300,10 @@ def data(
                 "--out", "no data set is named.", "Write for example: textladder data languages --out f.csv"
             )
         listed = list_data()
-        _print_json({"data": listed}) if as_json else render_data(listed)
+        print_json({"data": listed}) if as_json else render_data(listed)
         return
     described = describe_data(name, out)
-    _print_json(described) if as_json else render_data([described])
+    print_json(described) if as_json else render_data([described])
 
 
 @app.command()
@@ -321,7 +324,7 @@ def steps(
     config = TokenizerConfig(units=units or TokenizerConfig.units, min_count=1)  # type: ignore[arg-type]
     stages = walk(text, config=config, language=language)
     if as_json:
-        _print_json({"text": text, "stages": [stage.to_dict() for stage in stages]})
+        print_json({"text": text, "stages": [stage.to_dict() for stage in stages]})
     else:
         render(stages)
 
@@ -342,19 +345,6 @@ def _check_units(units: str | None) -> None:
         known = get_args(get_type_hints(TokenizerConfig)["units"])
         if units not in known:
             raise Problem(f"--units {units}", "there are no such units.", suggest(units, known))
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(_finite(value), ensure_ascii=False, allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: null stands for both."""
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not abs(value) < float("inf") else value
 
 
 def _print_scores(scores: dict[str, Any], out: Path) -> None:
