@@ -97,7 +97,7 @@ function names(lit, bright, seen, ink, soft, paper) {
     pen.font = font(size, first ? 700 : bright.has(i) ? 600 : 400);
     const right = toX(x[i]) + 6, py = toY(y[i]), long = pen.measureText(words[i]).width;
     const fits = (px) => free(px - 2, py - size / 2 - 1, px + long + 2, py + size / 2 + 1);
-    const px = fits(right) || first ? right : right - long - 12;
+    const px = (right + long < width && fits(right)) || first ? right : right - long - 12;
     if (px !== right && !fits(px)) continue;
     placed++;
     pen.lineWidth = 3;
