@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,9 +48,13 @@ def most_frequent(chunks: Iterable[Ragged | Sequence[str]], config: TokenizerCon
 
 
 def count(
-    chunks: Iterable[Ragged | Sequence[str]], config: TokenizerConfig, most_units: int = MOST_UNITS
+    chunks: Iterable[Ragged | Sequence[str]],
+    config: TokenizerConfig,
+    most_units: int = MOST_UNITS,
+    on_forget: Callable[[int], None] | None = None,
 ) -> dict[str, int]:
-    """How often each unit (word, whitespace, character) occurs."""
+    """How often each unit (word, whitespace, character) occurs. When units have to be forgotten, `on_forget`
+    is told the highest count of those that went."""
     cutter = Tokenizer.of_vocabulary([], config)
     slow: Counter[str] = Counter()
     fast: Any = None
@@ -68,6 +72,8 @@ def count(
             while len(together) > most_units // 2:
                 forgotten += 1
                 together = {unit: n for unit, n in together.items() if n > forgotten}
+            if on_forget is not None:
+                on_forget(forgotten)
             slow = Counter(together)
             if fast is not None:
                 fast.keep(together)
