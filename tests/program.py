@@ -82,3 +82,19 @@ def subprocessed(*arguments: object, stdin: str = "", **more: str) -> Ended:
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def train(file: object, out: Path, *more: object) -> Ended:
+    return textladder("train", file, "--out", out, *more)
+
+
+def refused(ended: Ended, *said: str) -> None:
+    """Code 2; on stderr what is wrong, a next step on the line after it, all of `said`; nothing on stdout."""
+    assert ended.code == 2, ended
+    assert ended.out == ""
+    assert "Traceback" not in ended.err
+    lines = ended.err.strip().splitlines()
+    (start,) = (i for i, line in enumerate(lines) if line.startswith("textladder"))
+    assert len(lines) - start >= 2, "there is no next step"
+    for part in said:
+        assert part in ended.err, ended.err

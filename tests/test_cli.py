@@ -8,7 +8,6 @@ import pty
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,32 +17,6 @@ import pytest
 from tests.program import command, environment, rows, textladder, write_csv
 
 COMMANDS = ("look", "train", "compare", "evaluate", "predict", "rungs", "data", "steps")
-
-
-@pytest.fixture(scope="module")
-def reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_csv(tmp_path_factory.mktemp("data") / "reviews.csv", 120)
-
-
-@pytest.fixture(scope="module")
-def trained(reviews: Path) -> Path:
-    out = reviews.parent / "trained"
-    assert textladder("train", reviews, "--out", out).code == 0
-    return out
-
-
-def imported(*arguments: object, stdin: str = "") -> set[str]:
-    """The top-level modules that a command imports."""
-    told = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "textladder", *map(str, arguments)],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        env=environment(),
-        check=True,
-    ).stderr
-    lines = [line for line in told.splitlines() if line.startswith("import time:")]
-    return {line.split("|")[-1].strip().split(".")[0] for line in lines}
 
 
 # What is said
@@ -77,7 +50,7 @@ def test_train_tells_stderr_how_it_goes_and_stdout_how_it_ended(reviews: Path, t
     assert "84 train, 12 dev, 24 test" in ended.err
     assert "dev accuracy" in ended.err
     assert re.match(
-        r"bow: test accuracy 0\.\d{4} \(95 % interval 0\.\d{4} to \d\.\d{4}, 24 texts\), dev ", ended.out
+        r"bow: test accuracy \d\.\d{4} \(95 % interval \d\.\d{4} to \d\.\d{4}, 24 texts\), dev ", ended.out
     )
     assert ended.out.endswith(f"The model: {tmp_path / 'run' / 'model'}\n")
     names = {path.name for path in (tmp_path / "run").iterdir()}
@@ -342,39 +315,3 @@ def test_a_training_that_is_stopped_goes_on(number: int, code: int, tmp_path: Pa
     assert json.loads(ended.out)["epochs"] == 8
     logged = [json.loads(line)["step"] for line in log.read_text(encoding="utf-8").splitlines()]
     assert logged == sorted(logged)
-
-
-# What is imported. (typer itself takes pydantic once a command is named.)
-
-HEAVY = {
-    "torch",
-    "sklearn",
-    "numba",
-    "scipy",
-    "plotly",
-    "pandas",
-    "pyarrow",
-    "babel",
-    "tokenizers",
-    "rich",
-}
-
-
-def test_help_imports_nothing_heavy() -> None:
-    assert not imported("--help") & (HEAVY | {"numpy"})
-    assert not imported("train", "--help") & (HEAVY | {"numpy"})
-
-
-def test_commands_import_what_they_use(reviews: Path, trained: Path) -> None:
-    assert not imported("data", "languages") & (HEAVY - {"babel"})
-    assert not imported("rungs") & {"sklearn", "plotly", "pandas", "pyarrow", "babel"}
-    assert not imported("steps", "a b") & {
-        "sklearn",
-        "plotly",
-        "pandas",
-        "pyarrow",
-        "babel",
-        "numba",
-        "scipy",
-    }
-    assert not imported("evaluate", trained, reviews) & {"sklearn", "plotly", "pandas", "babel"}

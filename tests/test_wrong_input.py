@@ -6,7 +6,6 @@ import errno
 import fcntl
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,41 +13,12 @@ from typing import Any
 import pytest
 import torch
 
-from tests.program import Ended, rows, textladder, write_csv
+from tests.program import refused, rows, textladder, train, write_csv
 from textladder import model as model_module
 from textladder.model import Model
 from textladder.text.opening import LIMIT_BYTES
 from textladder.text.store import StoreWriter
 from textladder.training.logging import RunLog
-
-
-@pytest.fixture(scope="module")
-def reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_csv(tmp_path_factory.mktemp("data") / "reviews.csv")
-
-
-@pytest.fixture(scope="module")
-def trained(reviews: Path) -> Path:
-    out = reviews.parent / "trained"
-    assert textladder("train", reviews, "--out", out).code == 0
-    return out
-
-
-def refused(ended: Ended, *said: str) -> None:
-    """Code 2; on stderr what is wrong, a next step on the line after it, all of `said`; nothing on stdout."""
-    assert ended.code == 2, ended
-    assert ended.out == ""
-    assert "Traceback" not in ended.err
-    lines = ended.err.strip().splitlines()
-    (start,) = (i for i, line in enumerate(lines) if line.startswith("textladder"))
-    assert len(lines) - start >= 2, "there is no next step"
-    for part in said:
-        assert part in ended.err, ended.err
-
-
-def train(file: object, out: Path, *more: object) -> Ended:
-    return textladder("train", file, "--out", out, *more)
-
 
 # files
 
@@ -314,72 +284,6 @@ def test_a_full_disk_for_data(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-# models
-
-
-@pytest.fixture
-def copied(trained: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(trained / "model", tmp_path / "model"))
-
-
-@pytest.mark.parametrize("name", ["recipe.toml", "weights.safetensors", "tokenizer.json", "labels.json"])
-def test_a_model_with_a_wrong_file(name: str, copied: Path, reviews: Path) -> None:
-    file = copied / name
-    content = file.read_bytes()
-    file.write_bytes(content[: len(content) // 2])
-    refused(textladder("evaluate", copied, reviews), name, "cut short", "Copy the whole folder again")
-    changed = bytearray(content)
-    changed[len(content) // 2] ^= 1
-    file.write_bytes(bytes(changed))
-    refused(textladder("predict", copied, stdin="a film\n"), name, "changed")
-    file.unlink()
-    refused(textladder("predict", copied, stdin="a film\n"), name, "missing")
-
-
-@pytest.mark.parametrize(
-    ("header", "said"),
-    [
-        ('{"format_version": 99, "files": {}}', "version is 99"),
-        ('{"format_version"', "model.json"),
-        ("[]", "model.json"),
-        ("{}", "model.json"),
-        ('{"format_version": 1}', "model.json"),
-        ('{"format_version": 1, "files": {}}', "model.json"),
-        ('{"format_version": 1, "files": {"../../x": {"bytes": 1, "sha256": ""}}}', ""),
-    ],
-)
-def test_a_model_with_a_wrong_header(header: str, said: str, copied: Path, reviews: Path) -> None:
-    (copied / "model.json").write_text(header, encoding="utf-8")
-    if header == '{"format_version": 1, "files": {}}':
-        (copied / "weights.safetensors").unlink()
-    refused(textladder("evaluate", copied, reviews), said)
-
-
-def test_a_folder_that_is_no_model(reviews: Path, tmp_path: Path) -> None:
-    refused(textladder("evaluate", tmp_path, reviews), str(tmp_path), "no finished model")
-    refused(textladder("predict", tmp_path / "no"), "there is no such folder")
-    refused(textladder("predict", reviews, stdin="a\n"), str(reviews))
-
-
-def test_predicting_a_csv_without_the_text_column(reviews: Path, tmp_path: Path) -> None:
-    file = write_csv(tmp_path / "named.csv", header=("opinion", "verdict"))
-    out = tmp_path / "run"
-    assert train(file, out, "--text", "opinion", "--label", "verdict").code == 0
-    refused(textladder("predict", out, reviews), "there is no column 'opinion'", "text")
-    assert textladder("predict", out, reviews, "--text", "text").code == 0
-    assert textladder("evaluate", out, reviews, "--text", "text", "--label", "label").code == 0
-    (tmp_path / "a.txt").write_text("a lovely film\n", encoding="utf-8")
-    assert textladder("predict", out, tmp_path / "a.txt").out.startswith("good\t")
-
-
-def test_stdin_that_is_no_text(trained: Path) -> None:
-    refused(textladder("predict", trained, stdin=b"caf\xe9\n"), "stdin, line 1", "byte 4", "0xe9")
-    ended = textladder("predict", trained, stdin=b"good\n" * 3 + b"a\0b\n")
-    assert ended.code == 2
-    assert "stdin, line 4" in ended.err
-    assert "NUL" in ended.err
-
-
 # while it trains
 
 
@@ -388,7 +292,7 @@ def test_a_text_longer_than_allowed(reviews: Path, tmp_path: Path) -> None:
     file.write_text(reviews.read_text(encoding="utf-8") + "word " * 600 + ",good\n", encoding="utf-8")
     short = ("--set", "tokenizer.max_length=512")
     ended = train(file, tmp_path / "run", "--set", "tokenizer.overlong=error", *short)
-    refused(ended, "long.csv:62", "600 units", "tokenizer.max_length")
+    refused(ended, "long.csv:122", "600 units", "tokenizer.max_length")
     cut = train(file, tmp_path / "cut", "--set", "tokenizer.overlong=head", *short)
     assert cut.code == 0
     assert "longer than 512 units" in cut.err
