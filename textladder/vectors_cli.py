@@ -1,7 +1,10 @@
-"""`textladder vectors ...`: one short function per command. Heavy imports stand inside those that need them."""
+"""`textladder vectors ...`: one short function per command. Heavy imports stand inside functions."""
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,6 +68,7 @@ def train(
 ) -> None:
     """Train word vectors on texts: words a second, loss and time left are told on the way."""
     from textladder.terminal import Terminal
+    from textladder.text.reading import DataConfig
     from textladder.vectors.making import make
 
     given = {
@@ -73,9 +77,24 @@ def train(
         "char_orders": char_orders, "buckets": buckets, "phrases": phrases, "units": units,
         "lowercase": lowercase, "threads": threads, "seed": seed,
     }  # fmt: skip
-    settings = {name: value for name, value in given.items() if value is not None}
-    made = make(files, out, settings, Terminal(), text=text, overwrite=overwrite)
-    print_json(made) if as_json else typer.echo(made["said"])
+    terminal = Terminal()
+    with _ending():
+        made, seconds = make(
+            files,
+            out,
+            {name: value for name, value in given.items() if value is not None},
+            report=lambda progress: terminal.progress(progress.line(), last=progress.share == 1),
+            data=DataConfig(text=text),
+            overwrite=overwrite,
+        )
+    for note in made.notes:
+        terminal.note(note)
+    words, dim = made.matrix.shape
+    if as_json:
+        about = {"out": str(out), "method": made.config.method, "words": words, "dim": dim}
+        print_json({**about, "corpus_words": int(made.counts.sum()), "seconds": seconds, "notes": made.notes})
+    else:
+        typer.echo(f"{words:,} words of {dim} numbers in {seconds:.1f} s: {out}")
 
 
 @app.command()
@@ -116,3 +135,220 @@ def analogy(
         print_json({"question": [a, b, c], "method": method, "answers": _listed(found)})
     else:
         _say(found)
+
+
+@app.command()
+def evaluate(
+    *,
+    vectors: Vectors,
+    similarity: Annotated[
+        list[Path] | None, typer.Option("--similarity", help="file of word, word, score; or a folder of them")
+    ] = None,
+    analogies: Annotated[
+        list[Path] | None, typer.Option("--analogies", help="questions, such as questions-words.txt")
+    ] = None,
+    case_sensitive: Annotated[
+        bool, typer.Option("--case-sensitive", help="upper and lower case differ")
+    ] = False,
+    limit: Limit = None,
+    as_json: Json = False,
+) -> None:
+    """Score vectors by what people find similar and by analogies.
+
+    Each score has its 95 % interval and its coverage: how many pairs or questions have vectors.
+    """
+    from textladder.vectors.evaluating import Judge, mean_similarity
+    from textladder.vectors.judgements import pair_files, read_pairs, read_questions
+
+    if not similarity and not analogies:
+        raise Problem(
+            "evaluate", "there is nothing to judge by.", "Give --similarity FILE, --analogies FILE, or both."
+        )
+    pairs = [read_pairs(path) for path in pair_files(similarity or [])]
+    questions = [read_questions(path) for path in analogies or []]
+    loaded = _load(vectors, limit)
+    judge = Judge(loaded.words, loaded.matrix, case_sensitive=case_sensitive, compose=loaded.composed)
+    sets = [judge.similarity(one) for one in pairs]
+    sections = {one.name: judge.analogies(one) for one in questions}
+    if as_json:
+        print_json(
+            {
+                "words": len(loaded.words),
+                "similarity": [one.to_dict() for one in sets],
+                "mean_spearman": mean_similarity(sets),
+                "analogies": {name: [one.to_dict() for one in part] for name, part in sections.items()},
+            }
+        )
+        return
+    if sets:
+        _table(
+            ["similarity", "Spearman", "95 % interval", "pairs covered"],
+            [[one.name, *_score(one.rho), f"{one.found:,} of {one.total:,}"] for one in sets],
+        )
+        mean = mean_similarity(sets)
+        if len(sets) > 1 and mean is not None:
+            typer.echo(f"mean {mean:.4f}")
+    for part in sections.values():
+        _table(
+            ["analogies", "3CosAdd", "95 % interval", "3CosMul", "95 % interval", "questions covered"],
+            [
+                [one.name, *_score(one.cosadd), *_score(one.cosmul), f"{one.found:,} of {one.total:,}"]
+                for one in part
+            ],
+        )
+
+
+@app.command("map")
+def map_(
+    *,
+    vectors: Vectors,
+    out: Annotated[Path, typer.Option("--out", help="HTML file to write; it opens offline")],
+    words: Annotated[Path | None, typer.Option("--words", help="file with a word on each line")] = None,
+    most: Annotated[int, typer.Option("-n", min=5, help="without --words: the most frequent")] = 2000,
+    layout: Annotated[
+        list[str] | None,
+        typer.Option("--layout", help="tsne, umap, pca; again for more (default: tsne and pca)"),
+    ] = None,
+    neighbours: Annotated[int, typer.Option("--neighbours", min=1, help="listed for each word")] = 10,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    limit: Limit = None,
+    as_json: Json = False,
+) -> None:
+    """Draw words as a map (t-SNE, UMAP, PCA): zoom, hover, search, lines to the nearest neighbours."""
+    from textladder.inspection.galaxy import write_galaxy
+    from textladder.terminal import Terminal
+    from textladder.vectors.judgements import read_words
+    from textladder.vectors.mapping import chosen, lay_out
+
+    wanted = read_words(words) if words else None
+    loaded = _load(vectors, limit)
+    shown, matrix, notes = chosen(loaded.words, loaded.matrix, wanted, most)
+    terminal = Terminal()
+    for note in notes:
+        terminal.note(note)
+    drawn = lay_out(
+        shown, matrix, layout or ("tsne", "pca"), neighbours=neighbours, seed=seed, note=terminal.note
+    )
+    write_galaxy(
+        out, drawn, name=vectors.name, dim=loaded.matrix.shape[1], total=len(loaded.words), notes=notes
+    )
+    if as_json:
+        print_json({"out": str(out), "words": len(shown), "kept": drawn.kept, "notes": notes})
+    else:
+        typer.echo(f"{len(shown):,} words: {out}")
+
+
+@app.command()
+def convert(
+    *,
+    vectors: Vectors,
+    out: Annotated[Path, typer.Argument(help="file or folder to write")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", help="word2vec-binary, word2vec-text, fasttext, glove or safetensors (our folder)"
+        ),
+    ] = "safetensors",
+    limit: Limit = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Write vectors in another format."""
+    from textladder.vectors.formats import FORMATS
+    from textladder.vectors.making import claim
+
+    if to not in FORMATS:
+        raise Problem(f"--to {to}", "there is no such format.", suggest(to, FORMATS))
+    claim(out, overwrite)
+    loaded = _load(vectors, limit)
+    loaded.save(out, to)
+    words, dim = loaded.matrix.shape
+    if as_json:
+        print_json({"out": str(out), "format": to, "words": words, "dim": dim})
+    else:
+        typer.echo(f"{words:,} words of {dim} numbers: {out} ({to})")
+
+
+@app.command()
+def compare(
+    *,
+    first: Vectors,
+    second: Vectors,
+    n: Count = 20,
+    neighbours: Annotated[int, typer.Option("--neighbours", min=1, help="of each word")] = 10,
+    most: Annotated[
+        int, typer.Option("--most", min=2, help="common words compared: the most frequent in both")
+    ] = 10_000,
+    limit: Limit = None,
+    as_json: Json = False,
+) -> None:
+    """Find the words whose neighbours differ most between two sets of vectors.
+
+    Overlap is the share of neighbours that are the same; the cosine is taken after the first set was rotated
+    onto the second (Procrustes).
+    """
+    from textladder.vectors.comparing import compare as compare_sets
+
+    a, b = _load(first, limit), _load(second, limit)
+    found = compare_sets((a.words, a.matrix), (b.words, b.matrix), neighbours=neighbours, most=most)
+    if as_json:
+        print_json(found.to_dict(n))
+        return
+    typer.echo(
+        f"{found.common:,} words in both, {found.only_first:,} only in {first}, "
+        f"{found.only_second:,} only in {second}\n"
+        f"of the {len(found.shifts):,} compared: mean overlap of {neighbours} neighbours {found.overlap:.1%}, mean cosine after alignment {found.cosine:.3f}"
+    )
+    for title, shifts in (("differ most", found.shifts[:n]), ("differ least", found.shifts[::-1][:n])):
+        _table(
+            [title, "overlap", "cosine", first.name, second.name],
+            [
+                [s.word, f"{s.overlap:.0%}", f"{s.cosine:.3f}", " ".join(s.first[:4]), " ".join(s.second[:4])]
+                for s in shifts
+            ],
+        )
+
+
+@contextmanager
+def _ending() -> Iterator[None]:
+    """SIGTERM ends what is done here as Ctrl-C does, with its own code: working files are removed."""
+
+    def stop(number: int, frame: Any) -> None:
+        typer.echo("textladder: stopped.", err=True)
+        raise typer.Exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _load(path: Path, limit: int | None) -> WordVectors:
+    from textladder.vectors.wordvectors import WordVectors
+
+    return WordVectors.load(path, limit=limit)
+
+
+def _listed(found: list[tuple[str, float]]) -> list[dict[str, Any]]:
+    return [{"word": word, "score": float(score)} for word, score in found]
+
+
+def _say(found: list[tuple[str, float]]) -> None:
+    for word, score in found:
+        typer.echo(f"{word}\t{score:.4f}")
+
+
+def _score(interval: Any) -> list[str]:
+    return (
+        ["-", "-"]
+        if interval is None
+        else [f"{interval.value:.4f}", f"{interval.low:.4f} to {interval.high:.4f}"]
+    )
+
+
+def _table(header: list[str], rows: list[list[str]]) -> None:
+    """Columns as wide as their longest cell: as plain in a pipe as on a terminal."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -7,7 +7,7 @@ Questions: four words per line under `: section` lines (Mikolov et al. 2013, que
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,3 +98,27 @@ def _fields(line: str) -> list[str]:
     if line.count(",") >= 2:
         return [field.strip() for field in line.split(",")]
     return line.split()
+
+
+def pair_files(given: Iterable[Path]) -> list[Path]:
+    """Files as they are, and of folders the files in them (.txt, .tsv, .csv), by name. Raises Problem for a
+    folder that has none."""
+    found: list[Path] = []
+    for path in given:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(file for file in path.iterdir() if file.suffix in {".txt", ".tsv", ".csv"})
+        if not inside:
+            raise Problem(str(path), "it holds no .txt, .tsv or .csv file.", "Name a file of word pairs.")
+        found += inside
+    return found
+
+
+def read_words(path: Path) -> list[str]:
+    """A word on each line, each once, in their order. Raises Problem where there is none."""
+    check_file(path)
+    words = list(dict.fromkeys(line.strip() for _, line in lines(path) if line.strip()))
+    if not words:
+        raise Problem(str(path), "it holds no word.", "Give a file with a word on each line.")
+    return words

@@ -72,6 +72,23 @@ def lay_out(
     return WordMap(list(words), places, near, cosines, _groups(unit, seed), kept)
 
 
+def chosen(
+    words: Sequence[str], matrix: NDArray[Any], wanted: Sequence[str] | None, most: int
+) -> tuple[Sequence[str], NDArray[Any], list[str]]:
+    """The words to draw and their vectors: those `wanted` that there are, else the first `most`; and a
+    sentence about those wanted that have no vector."""
+    if wanted is None:
+        return words[:most], matrix[:most], []
+    rows = {word: row for row, word in enumerate(words)}
+    shown = [word for word in wanted if word in rows]
+    unknown = [word for word in wanted if word not in rows]
+    notes = []
+    if unknown:
+        listed = ", ".join(unknown[:5] + ["..."] * (len(unknown) > 5))
+        notes.append(f"{len(unknown):,} of {len(wanted):,} words have no vector ({listed}).")
+    return shown, matrix[[rows[word] for word in shown]], notes
+
+
 def nearest(unit: Matrix, count: int) -> tuple[NDArray[np.int64], Matrix]:
     """The `count` rows with the largest cosine to each row of unit [N, D], itself left out, and the cosines:
     [N, count] twice, nearest first."""
