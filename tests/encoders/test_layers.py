@@ -73,13 +73,30 @@ def test_the_row_of_padding_stays_zero() -> None:
     assert layer.weight.grad[PAD].abs().sum() == 0
 
 
+def test_a_sparse_gradient_is_the_dense_one_in_the_rows_that_were_read() -> None:
+    ids = torch.tensor([[4, 2, 4, PAD], [7, PAD, PAD, PAD]])
+    weights, gradients = torch.randn(2, 4, 3), []
+    for sparse in (False, True):
+        torch.manual_seed(0)
+        layer = UnitEmbedding(10, 3, word_dropout=0.3, dropout=0.3, sparse=sparse)
+        (layer(ids) * weights).sum().backward()
+        gradients.append(layer.weight.grad)
+    dense, found = gradients
+    assert found is not None
+    assert set(found._indices()[0].tolist()) <= {UNKNOWN, 2, 4, 7}
+    assert found._indices()[0].diff().min() > 0
+    torch.testing.assert_close(found.to_dense(), dense)
+    layer(torch.zeros(2, 0, dtype=torch.int64)).sum().backward()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
-def test_dropout_leaves_out_that_share_and_keeps_the_mean(rate: float) -> None:
+def test_dropout_leaves_out_that_share_and_keeps_the_mean(rate: float, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
-    layer, x = Dropout(rate), torch.ones(999, 101, requires_grad=True)  # a size that four does not divide
+    layer, x = Dropout(rate), torch.ones(999, 101, requires_grad=True, dtype=dtype)
     y = layer(x)
     assert (y == 0).float().mean().item() == pytest.approx(rate, abs=0.005)
-    assert y.mean().item() == pytest.approx(1, abs=0.02)
+    assert y.double().mean().item() == pytest.approx(1, abs=0.02)
     assert len(set(y.detach().flatten().tolist())) == 2
     y.sum().backward()
     assert torch.equal(x.grad, y.detach())

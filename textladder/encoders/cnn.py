@@ -27,6 +27,7 @@ class Cnn(Encoder):
 
     source = "Kim 2014, https://arxiv.org/abs/1408.5882"
     bfloat16_pays = True
+    embedding: UnitEmbedding
 
     @dataclass(frozen=True)
     class Config(Encoder.Config):
@@ -75,7 +76,6 @@ class Cnn(Encoder):
 
     def _features(self, tokens: Tokens) -> list[Tensor]:
         """[B, T, K] of each width."""
-        assert self.embedding is not None
         x = self.embedding(tokens.ids)  # [B, T, E]
         return [convolution(x) for convolution in self.convolutions]
 
@@ -91,11 +91,8 @@ class Cnn(Encoder):
 
     def _maxima(self, tokens: Tokens) -> Tensor:
         """[B, D] largest value of each filter over the text, before ReLU."""
-        assert self.embedding is not None
         ids, starts, stops = self.windows.spread(tokens)
-        x = self.embedding(ids)  # [M + R - 1, E]
-        if x.dtype == torch.float16:
-            x = x.float()
+        x = self.embedding.rows(ids)  # [M + R - 1, E]
         weights = [convolution.weight for convolution in self.convolutions]
         biases = [convolution.bias for convolution in self.convolutions]
         largest: Tensor = WindowMaxima.apply(x, self.windows, starts, stops, *weights, *biases)

@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
+from textladder.layers import kernels
 from textladder.layers.dropout import Dropout
 
 PAD, UNKNOWN = 0, 1
+
+
+class _Rows(torch.autograd.Function):
+    """Rows [..., D] of a table, whose gradient is sparse: the rows that were read and no others, each once,
+    rising, their gradients summed; that of padding left out."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, ids: Tensor) -> Tensor:
+        ctx.save_for_backward(ids)
+        ctx.shape = table.shape
+        return nn.functional.embedding(ids, table)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (ids,) = ctx.saved_tensors
+        entries, ones = ids.flatten().numpy(), np.ones(ids.numel(), np.float32)
+        rows, places, _ = kernels.rank_rows(entries, np.array([0, len(entries)]), ctx.shape[0])
+        gradient = gradients[0].reshape(-1, ctx.shape[1]).contiguous().numpy()
+        sums = kernels.sum_spread(gradient, np.arange(len(entries) + 1), ones, places, len(rows))
+        first = int(len(rows) > 0 and rows[0] == PAD)
+        found, values = torch.from_numpy(rows[first:]), torch.from_numpy(sums[first:])
+        return torch.sparse_coo_tensor(found[None], values, ctx.shape, check_invariants=False), None
 
 
 class UnitEmbedding(nn.Embedding):
@@ -18,13 +46,23 @@ class UnitEmbedding(nn.Embedding):
     section 2.3). Rows start normally distributed with deviation `std`, by default about that of
     published word vectors, so that rows which a vector file does not fill are of the same size as
     those it does.
+
+    sparse: the gradient is of the rows that were read. An optimizer with moments then leaves the other rows
+    and their moments as they are, where a dense gradient, of zeros, lets them drift on.
     """
 
     def __init__(
-        self, size: int, dim: int, dropout: float = 0.0, word_dropout: float = 0.0, std: float = 0.1
+        self,
+        size: int,
+        dim: int,
+        dropout: float = 0.0,
+        word_dropout: float = 0.0,
+        *,
+        std: float = 0.1,
+        sparse: bool = False,
     ) -> None:
         self.std = std  # before nn.Embedding, whose constructor resets the rows
-        super().__init__(max(size, UNKNOWN + 1), dim, padding_idx=PAD)
+        super().__init__(max(size, UNKNOWN + 1), dim, padding_idx=PAD, sparse=sparse)
         self.dropout = Dropout(dropout)
         self.word_dropout = word_dropout
 
@@ -32,16 +70,24 @@ class UnitEmbedding(nn.Embedding):
         nn.init.normal_(self.weight, std=self.std)
         self._fill_padding_idx_with_zero()
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Ids of any shape -> that shape with D behind it; zeros at padding; in autocast's type, if it is
-        on."""
+    def rows(self, ids: Tensor) -> Tensor:
+        """Ids of any shape -> that shape with D behind it, both dropouts done, in the table's type; zeros at
+        padding."""
         if self.training and self.word_dropout > 0:
             dropped = (torch.rand(ids.shape, device=ids.device) < self.word_dropout) & (ids != PAD)
             ids = ids.masked_fill(dropped, UNKNOWN)
-        vectors, device = super().forward(ids), ids.device.type
-        if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(
-            device
-        ):  # once, here, and not in every product that reads them
-            vectors = vectors.to(torch.get_autocast_dtype(device))
+        table = self.weight
+        learns = torch.is_grad_enabled() and table.requires_grad
+        if self.sparse and learns and table.device.type == "cpu" and table.dtype == torch.float32:
+            vectors: Tensor = _Rows.apply(table, ids)
+        else:
+            vectors = super().forward(ids)
         dropped_out: Tensor = self.dropout(vectors)
         return dropped_out
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """`rows` in autocast's type, if it is on: converted once, here, and not in every product."""
+        vectors, device = self.rows(ids), ids.device.type
+        if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+            vectors = vectors.to(torch.get_autocast_dtype(device))
+        return vectors

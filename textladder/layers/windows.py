@@ -17,16 +17,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-import numba
 import numpy as np
 import torch
-from numba.extending import overload
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from textladder.batch import Tokens
 from textladder.layers.convolution import Convolution
+from textladder.layers.halves import kernel, number, plain
 
 # Rows of one product, so that its unfolded windows stay in the cache. Rows are counted up to a multiple of
 # ROUND, since the libraries under torch make and keep a kernel for every shape, and filters to one of TILE:
@@ -36,21 +35,6 @@ CHUNK, ROUND, TILE = 1024, 256, 32
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 I64 = NDArray[np.int64]
-
-# contract: a product and a sum in one instruction, rounded once.
-kernel = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-
-
-def number(value: Any) -> Any:
-    """A float32, also of the bits of a bfloat16 (uint16); in compiled code only."""
-    raise NotImplementedError
-
-
-@overload(number)
-def _number(value):  # type: ignore[no-untyped-def]  # numba compares its signature with those returned
-    if value == numba.uint16:
-        return lambda value: np.uint32(np.uint32(value) << np.uint32(16)).view(np.float32)
-    return lambda value: value
 
 
 @kernel
@@ -173,7 +157,7 @@ class WindowMaxima(torch.autograd.Function):
     """x [M + R - 1, D] of ids as `Windows.spread` has them -> [B, K] largest answer of each filter, its bias
     added; 0 for a text without units.
 
-    On the processor. x is float32 or bfloat16, and so are the products; sums and the result are float32.
+    On the processor, in float32; under autocast to bfloat16 the products are in that.
     """
 
     @staticmethod
@@ -182,26 +166,26 @@ class WindowMaxima(torch.autograd.Function):
         biases [K']."""
         starts, stops, *parameters = given
         weights, biases = parameters[: len(windows.columns)], parameters[len(windows.columns) :]
-        x = x.contiguous()
-        joint = windows.joined(weights)
-        filters = joint.to(x.dtype).t()  # [R * D, K counted up]
-        rows = len(x) - windows.width + 1
-        unfolded = x.as_strided((rows, len(filters)), (windows.dim, 1))  # overlapping: row i begins at unit i
-        products = x.new_empty(rows, len(joint))
+        half = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
+        dtype = torch.bfloat16 if half else torch.float32
+        joint, rows = windows.joined(weights), len(x) - windows.width + 1
+        filters = joint.to(dtype).t()  # [R * D, K counted up]
+        # Overlapping: row i begins at unit i.
+        unfolded = x.contiguous().to(dtype).as_strided((rows, len(filters)), (windows.dim, 1))
+        products = unfolded.new_empty(rows, len(joint))
         for row in range(0, rows, CHUNK):
             torch.mm(unfolded[row : row + CHUNK].contiguous(), filters, out=products[row : row + CHUNK])
         largest = torch.empty(len(starts), windows.filters[-1])
         places = torch.empty(largest.shape, dtype=torch.int32)
-        bits = products if products.dtype == torch.float32 else products.view(torch.uint16)
-        largest_rows(bits.numpy(), starts, stops, largest.numpy(), places.numpy())
-        ctx.save_for_backward(x, joint, places)
+        largest_rows(plain(products), starts, stops, largest.numpy(), places.numpy())
+        ctx.save_for_backward(x.contiguous(), joint, places)
         ctx.windows = windows
         return largest + torch.cat(biases) * torch.from_numpy(stops > starts)[:, None]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        gradient = gradients[0].float().contiguous()
+        gradient = gradients[0].contiguous()
         x, joint, places = ctx.saved_tensors
         windows, needs_x = ctx.windows, ctx.needs_input_grad[0]
         to_x = torch.zeros(x.shape if needs_x else (0, windows.dim))
@@ -209,7 +193,7 @@ class WindowMaxima(torch.autograd.Function):
         add_windows(
             gradient.numpy(),
             places.numpy(),
-            x.float().view(-1).numpy(),
+            x.view(-1).numpy(),
             joint.numpy(),
             windows.spans,
             windows.dim,
