@@ -297,7 +297,8 @@ def compare(
     typer.echo(
         f"{found.common:,} words in both, {found.only_first:,} only in {first}, "
         f"{found.only_second:,} only in {second}\n"
-        f"of the {len(found.shifts):,} compared: mean overlap of {neighbours} neighbours {found.overlap:.1%}, mean cosine after alignment {found.cosine:.3f}"
+        f"of the {len(found.shifts):,} compared: mean overlap of {neighbours} neighbours "
+        f"{found.overlap:.1%}, mean cosine after alignment {found.cosine:.3f}"
     )
     for title, shifts in (("differ most", found.shifts[:n]), ("differ least", found.shifts[::-1][:n])):
         _table(
