@@ -1,0 +1,134 @@
+"""Walking through the tree: the log probability of every unit, and of all units after one context.
+
+The state between two units is the longest n-gram below the highest order that the text so far ends with and
+that the model knows (`node`, ROOT for none), and how many units of context there are to know (`length`, at
+most order - 1). Where the state has no child for the next unit, its backoff is added and the walk goes on
+at its suffix.
+"""
+
+# ruff: noqa: PLR0917  (compiled functions take positional arguments only)
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textladder.layers.kernels import kernel
+from textladder.ngrams.trie import ROOT, child
+from textladder.text.tokenizing import BEGIN, END
+
+
+class Arrays(NamedTuple):
+    """What the kernels walk on; see `trie.py` for the first four."""
+
+    starts: NDArray[np.int64]
+    ids: NDArray[np.int32]
+    first: NDArray[np.int32]
+    suffix: NDArray[np.int32]
+    log_probability: NDArray[np.float32]  # [N]
+    log_backoff: NDArray[np.float32]  # [M]
+    unseen: float  # log factor of each step from a context that is not in the tree
+    uniform: float  # log probability of a unit when nothing is known
+    straight: bool  # back off to `uniform` at once
+
+
+@kernel
+def level_of(starts: Any, node: int) -> int:
+    """How many units a node has; 0 for ROOT."""
+    level = 0
+    while node >= starts[level]:
+        level += 1
+    return level
+
+
+@kernel
+def advance(arrays: Any, node: int, length: int, unit: int) -> tuple[float, int, int]:
+    """(log probability of `unit`, new node, new length)."""
+    starts, ids, first, suffix, log_probability, log_backoff, unseen, uniform, straight = arrays
+    order = len(starts) - 1
+    score, missing = 0.0, 0
+    if unseen != 0 or straight:
+        missing = length - level_of(starts, node)
+        score = missing * unseen
+    longest, below = node, -1
+    while node >= 0:
+        below = child(ids, first, node, unit)
+        if below >= 0:
+            break
+        score += log_backoff[node]
+        node = suffix[node]
+    if below < 0:
+        below = unit
+    score += log_probability[below]
+    if straight and (missing > 0 or node != longest):
+        score = uniform + (log_backoff[longest] if missing == 0 else 0.0)
+    return score, suffix[below] if below >= starts[order - 1] else below, min(length + 1, order - 1)
+
+
+@kernel
+def begin_text(arrays: Any) -> tuple[int, int]:
+    """(node, length) after <s>."""
+    return (BEGIN, 1) if len(arrays[0]) > 2 else (ROOT, 0)
+
+
+@kernel
+def score_texts(arrays: Any, flat: Any, offsets: Any, first_text: int, last_text: int, scores: Any) -> None:
+    """Log probabilities of the units of each text and of its end; those of text b begin at offsets[b] + b."""
+    origin = offsets[0]
+    for b in range(first_text, last_text):
+        node, length = begin_text(arrays)
+        n = offsets[b] - origin + b
+        for i in range(offsets[b], offsets[b + 1]):
+            scores[n], node, length = advance(arrays, node, length, flat[i])
+            n += 1
+        scores[n], node, length = advance(arrays, node, length, END)
+
+
+@kernel
+def distribution(arrays: Any, node: int, length: int, scores: Any) -> None:
+    """Log probabilities of all units [V] after a context."""
+    starts, ids, first, suffix, log_probability, log_backoff, unseen, uniform, straight = arrays
+    chain, levels = np.empty(len(starts), np.int64), 0
+    missing = length - level_of(starts, node)
+    if straight:
+        scores[:] = uniform
+        scores[0] = scores[BEGIN] = -np.inf
+        if missing > 0 or node < 0:
+            if length == 0:
+                scores[:] = log_probability[: len(scores)]
+            return
+        chain[0], levels = node, 1
+    else:
+        scores[:] = log_probability[: len(scores)]
+        while node >= 0:
+            chain[levels] = node
+            node = suffix[node]
+            levels += 1
+    for k in range(levels - 1, -1, -1):
+        scores += log_backoff[chain[k]]
+        for below in range(first[chain[k]], first[chain[k] + 1]):
+            scores[ids[below]] = log_probability[below]
+    scores += missing * unseen
+
+
+@kernel
+def sound(starts: Any, ids: Any, first: Any, suffix: Any) -> bool:
+    """Whether walking on these arrays ends, and never leaves them."""
+    order, size, parents = len(starts) - 1, starts[1], starts[-2]
+    for level in range(order):
+        if starts[level] > starts[level + 1]:
+            return False
+        for node in range(starts[level], starts[level + 1]):
+            if not 0 <= ids[node] < size:
+                return False
+            if level == 0 and suffix[node] != ROOT:
+                return False
+            if level > 0 and not 0 <= suffix[node] < starts[level]:
+                return False
+            if node < parents and not starts[level + 1] <= first[node] <= first[node + 1]:
+                return False
+            if node < parents and first[node + 1] > starts[level + 2]:
+                return False
+    return True
