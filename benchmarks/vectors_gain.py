@@ -50,7 +50,8 @@ def main(arguments: list[str] | None = None) -> None:
     said = (
         f"Test accuracy in percent, mean and standard deviation of {len(seeds)} seeds, {today()}, by "
         f"`python -m benchmarks.vectors_gain`. Embeddings are {DIM} wide in both columns; the "
-        "vectors are those of our skip-gram on the corpus below (which holds the texts of IMDB, and so the language of SST-2)."
+        "vectors are those of our skip-gram on the corpus below (which holds the texts of IMDB, and so the "
+        "language of SST-2)."
     )
     before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
     parts = [before.rstrip(), BEGIN, said, written, END, rest.partition(END)[2].lstrip()]
