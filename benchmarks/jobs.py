@@ -80,6 +80,7 @@ def peer(name: str, module: str, **arguments: Any) -> System:
     return System(name, f"benchmarks.peers.{module}", arguments, python="peers")
 
 
+TOKENISED = "ngrams, tokenised file"
 SAME_CUTS = ['tokenizer.units="whitespace"']  # the file is tokenised already, for fastText and for us
 
 
@@ -88,12 +89,7 @@ def bags(quick: bool) -> Job:
     files = made("shuffled", name="ag_news", limit=600 if quick else 0)
     epochs = 2 if quick else 15
     systems = [
-        ours(
-            "ngrams, tokenised file", "ngrams", files, "txt", epochs=epochs, settings=SAME_CUTS, predict=False
-        ),
-        peer(
-            "fastText", "fasttext_supervised", train=files["train_txt"], test=files["test_txt"], epochs=epochs
-        ),
+        *tokenised(files, epochs),
         ours("ngrams", "ngrams", files, epochs=epochs),
         peer("scikit-learn", "sklearn_linear", train=files["train_csv"], test=files["test_csv"]),
         ours("bow", "bow", files, epochs=epochs),
@@ -107,7 +103,7 @@ def bags(quick: bool) -> Job:
         ),
     ]
     lines = [
-        *training_lines("AG News sample", "ngrams, tokenised file"),
+        *training_lines("AG News sample"),
         *(
             Line(f"{rung}: one text, p50", rung, "one_ms", "ms", "lower", 0.15, other, reach_on="value")
             for rung in ("ngrams", "bow")
@@ -127,23 +123,22 @@ def bags_many(quick: bool) -> Job:
     count = 5000 if quick else 500_000
     files = made("many", count=count, limit=600 if quick else 0)
     epochs = 1 if quick else 5
-    systems = [
-        ours("ngrams", "ngrams", files, "txt", epochs=epochs, settings=SAME_CUTS, predict=False),
-        peer(
-            "fastText",
-            "fasttext_supervised",
-            train=files["train_txt"],
-            test=files["test_txt"],
-            epochs=epochs,
-            predict=False,
-        ),
+    return Job(tokenised(files, epochs, predict=False), training_lines(f"{count:,} rows"))
+
+
+def tokenised(files: dict[str, str], epochs: int, predict: bool = True) -> list[System]:
+    """Ours and fastText's on the same file, whose units have a blank between them. predict: of fastText."""
+    given = {"train": files["train_txt"], "test": files["test_txt"], "epochs": epochs, "predict": predict}
+    return [
+        ours(TOKENISED, "ngrams", files, "txt", epochs=epochs, settings=SAME_CUTS, predict=False),
+        peer("fastText", "fasttext_supervised", **given),
     ]
-    return Job(systems, training_lines(f"{count:,} rows", "ngrams"))
 
 
-def training_lines(data: str, name: str) -> list[Line]:
-    """Seconds are of the same epochs over the same texts: their inverse ratio is that of texts/s."""
-    what = f"ngrams, {data}:"
+def training_lines(data: str) -> list[Line]:
+    """Of `tokenised`. Seconds are of the same epochs over the same texts: their inverse ratio is that of
+    texts/s."""
+    what, name = f"ngrams, {data}:", TOKENISED
     same: dict[str, Any] = {"peer": "fastText", "quality": True}
     return [
         Line(f"{what} reading, tokenising, training", name, "seconds", "s", "lower", 1.0, **same),

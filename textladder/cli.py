@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -58,6 +62,38 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="start anew in a fo
 DataSet = Annotated[list[str] | None, typer.Option("--set", help="how the file is read, as data.key=value")]
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What the commands that begin with a file ask alike: the files, and how they are read."""
+
+    file: File
+    text: TextColumn = None
+    label: LabelColumn = None
+    dev: DevFile = None
+    test: TestFile = None
+    units: Units = None
+    set_: Set = None
+
+    @property
+    def settings(self) -> list[str]:
+        return _settings(self.text, self.label, self.units, self.set_)
+
+
+def reading(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives `command(read, ...)` the options of Reading beside its own, and the Reading made of them."""
+
+    @functools.wraps(command)
+    def called(**given: Any) -> None:
+        command(Reading(**{name: given.pop(name) for name in shared}), **given)
+
+    shared, own = (dict(inspect.signature(f, eval_str=True).parameters) for f in (Reading, command))
+    _, *rest = own.values()
+    file, *others = (option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in shared.values())
+    called.__signature__ = inspect.Signature([file, *rest, *others])  # type: ignore[attr-defined]
+    called.__annotations__ = {option.name: option.annotation for option in (file, *rest, *others)}
+    return called
+
+
 @app.callback(invoke_without_command=True)
 def _program(
     context: typer.Context, version: Annotated[bool, typer.Option("--version", help="say which")] = False
@@ -70,45 +106,31 @@ def _program(
 
 
 @app.command()
-def look(
-    *,
-    file: File,
-    text: TextColumn = None,
-    label: LabelColumn = None,
-    dev: DevFile = None,
-    test: TestFile = None,
-    units: Units = None,
-    set_: Set = None,
-    as_json: Json = False,
-) -> None:
+@reading
+def look(read: Reading, *, as_json: Json = False) -> None:
     """Say what is in a file before anything is trained.
 
     Labels, lengths, unknown words, duplicates, texts that dev or test share with it, odd characters.
     """
     from textladder.looking import look_at
 
-    found = look_at(file, dev, test, _settings(text, label, units, set_))
+    found = look_at(read.file, read.dev, read.test, read.settings)
     print_json(found.to_dict()) if as_json else found.render()
 
 
 @app.command()
+@reading
 def train(
+    read: Reading,
     *,
-    file: File,
     out: Annotated[Path, typer.Option("--out", help="run folder to write")],
     rung: Annotated[str, typer.Option("--rung", help="name of a rung, or a recipe file (.toml)")] = "bow",
     task: TaskName = None,
-    text: TextColumn = None,
-    label: LabelColumn = None,
-    dev: DevFile = None,
-    test: TestFile = None,
-    units: Units = None,
     vectors: Annotated[
         Path | None, typer.Option("--vectors", help="word vectors (text format) for the embedding")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="of everything random")] = None,
     device: Device = "auto",
-    set_: Set = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -124,17 +146,19 @@ def train(
     from textladder.terminal import Terminal
     from textladder.trainer import pick_device
 
-    settings = _settings(text, label, units, set_)
+    settings = read.settings
     if seed is not None:
         settings.append(f"training.seed={seed}")
-    chosen = recipe.rung(rung, task or TASK).set(settings, suited_to(file))
+    chosen = recipe.rung(rung, task or TASK).set(settings, suited_to(read.file))
     pick_device(device)
     distributed.start()
     terminal = Terminal()
     with locked(out):
         if not overwrite:
             run.claim(out, chosen, resume, overwrite)
-        data = read_data(chosen.data, out / "work" / f"data{distributed.rank()}", file, dev, test)
+        data = read_data(
+            chosen.data, out / "work" / f"data{distributed.rank()}", read.file, read.dev, read.test
+        )
         if overwrite:  # only now: a mistyped file must not cost the run that is there
             run.claim(out, chosen, resume, overwrite)
         for note in data.notes:
@@ -148,19 +172,15 @@ def train(
 
 
 @app.command()
+@reading
 def compare(
+    read: Reading,
     *,
-    file: File,
     out: Annotated[Path, typer.Option("--out", help="folder for the table, the page and all runs")],
     rungs: Annotated[
         str | None, typer.Option("--rungs", help="names, separated by commas (all if not given)")
     ] = None,
     task: TaskName = None,
-    text: TextColumn = None,
-    label: LabelColumn = None,
-    dev: DevFile = None,
-    test: TestFile = None,
-    units: Units = None,
     seeds: Annotated[
         int, typer.Option("--seeds", min=1, help="trainings per rung; the table gives mean and deviation")
     ] = 1,
@@ -171,7 +191,6 @@ def compare(
         bool, typer.Option("--learning-curve", help="train on 10, 30 and 100 % as well")
     ] = False,
     device: Device = "auto",
-    set_: Set = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
@@ -188,13 +207,13 @@ def compare(
     pick_device(device)
     task_class(task or TASK)  # a Problem for an unknown task
     comparison = compare_rungs(
-        file,
+        read.file,
         out,
         task=task or TASK,
         rungs=[name.strip() for name in rungs.split(",") if name.strip()] if rungs else None,
-        dev=dev,
-        test=test,
-        settings=_settings(text, label, units, set_),
+        dev=read.dev,
+        test=read.test,
+        settings=read.settings,
         seeds=seeds,
         budget=duration(budget) if budget else None,
         learning_curve=learning_curve,

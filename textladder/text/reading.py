@@ -192,18 +192,19 @@ class Source:
                 f"{self.text_column!r} is {found}.",
                 "Give every row a text, or remove the row.",
             )
+        self._check_whole(self.text_column, text, line)
+
+    def _check_whole(self, column: str | None, text: str, line: int) -> None:
         try:
             text.encode("utf-8")
         except UnicodeEncodeError as error:
-            raise self._surrogate(self.text_column, text, error.start, line) from error
-
-    def _surrogate(self, column: str, text: str, index: int, line: int) -> Problem:
-        return Problem(
-            self._place(line),
-            f"{column!r} holds half a character: "
-            f"the lone surrogate U+{ord(text[index]):04X}, character {index + 1}.",
-            "Remove it, or write the character whole; it was cut when the file was made.",
-        )
+            index = error.start
+            raise Problem(
+                self._place(line),
+                f"{column!r} holds half a character: "
+                f"the lone surrogate U+{ord(text[index]):04X}, character {index + 1}.",
+                "Remove it, or write the character whole; it was cut when the file was made.",
+            ) from error
 
     def _targets(self) -> Callable[[Any, int], tuple[str, ...] | None]:
         """A function from a label field to its labels (None: there is none). Every value is checked once."""
@@ -218,10 +219,7 @@ class Source:
                         f"the label {label!r} holds a control character.",
                         "Remove it from the label.",
                     )
-                try:
-                    label.encode("utf-8")
-                except UnicodeEncodeError as error:
-                    raise self._surrogate(str(self.label_column), label, error.start, line) from error
+                self._check_whole(self.label_column, label, line)
             return tuple(dict.fromkeys(labels))
 
         def targets(value: Any, line: int) -> tuple[str, ...] | None:
