@@ -24,7 +24,7 @@ def vocabulary(size: int) -> list[str]:
 
 
 def drawn(number: int, size: int, seed: int = 0, longest: int = 12) -> list[list[int]]:
-    """Texts whose units follow each other by habit: low ids are frequent, and each has its usual followers."""
+    """Texts whose units follow each other by habit: low ids are frequent, each has its usual followers."""
     draw = random.Random(seed)
     texts = []
     for _ in range(number):

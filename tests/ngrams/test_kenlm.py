@@ -1,0 +1,41 @@
+"""Against KenLM: models that its lmplz (0.3.0) made of the same texts, recorded.
+
+    lmplz -o 3 --discount_fallback            lmplz -o 4 --prune 0 0 1 --discount_fallback
+
+The texts are `drawn(200, 30)`, a text on each line, unit 7 written w7. `python -m benchmarks.speed --only kenlm`
+compares on a whole corpus, and has KenLM read what we write.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.ngrams.helpers import chunks, drawn
+from textladder.batch import Ragged
+from textladder.ngrams.config import NgramConfig
+from textladder.ngrams.evaluating import perplexity
+from textladder.ngrams.model import NgramModel
+
+RECORDED = Path(__file__).parent / "recorded"
+
+
+@pytest.mark.parametrize(("name", "order", "prune"), [("order3", 3, (0,)), ("pruned4", 4, (0, 0, 1))])
+def test_agrees_with_lmplz(name: str, order: int, prune: tuple[int, ...], tmp_path: Path) -> None:
+    theirs = NgramModel.from_arpa(RECORDED / f"lmplz-{name}.arpa.gz", tmp_path / "theirs")
+    texts = [[theirs.unit_ids[f"w{unit}"] for unit in text] for text in drawn(200, 30)]
+    config = NgramConfig(order=order, prune=prune)
+    ours = NgramModel.fit(chunks(texts), theirs.vocabulary, config, tmp_path / "ours")
+    for first, second in zip(ours.arrays[:4], theirs.arrays[:4], strict=True):  # the same n-grams
+        np.testing.assert_array_equal(first, second)
+    for first, second in zip(ours.arrays[4:6], theirs.arrays[4:6], strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-5)
+    known = set(theirs.vocabulary)
+    fresh = [
+        [theirs.unit_ids[f"w{unit}"] if f"w{unit}" in known else 1 for unit in text]
+        for text in drawn(100, 30, seed=4)
+    ]
+    values = [perplexity(model, [Ragged.of(fresh)]).value for model in (ours, theirs)]
+    assert values[0] == pytest.approx(values[1], rel=1e-6)
