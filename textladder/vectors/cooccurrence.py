@@ -45,6 +45,14 @@ class Cooccurrences:
         """Entries that are not zero in the lower triangle."""
         return len(self.columns)
 
+    @property
+    def terms(self) -> int:
+        """Entries that are not zero in the whole matrix."""
+        last = self.starts[1:] - 1
+        filled = last >= self.starts[:-1]
+        on_diagonal = self.columns[last[filled]] == np.flatnonzero(filled)
+        return 2 * len(self) - int(np.count_nonzero(on_diagonal))
+
 
 def count(
     ids: NDArray[np.int32],

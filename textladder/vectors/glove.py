@@ -1,0 +1,150 @@
+"""GloVe: word vectors whose products fit the logarithms of how often words stand near each other (Pennington,
+Socher and Manning 2014, https://aclanthology.org/D14-1162)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textladder.errors import Problem
+from textladder.files import writing
+from textladder.vectors import cooccurrence
+from textladder.vectors import glove_kernels as kernels
+from textladder.vectors.config import VectorsConfig
+from textladder.vectors.cooccurrence import Cooccurrences
+from textladder.vectors.corpus import VectorCorpus
+from textladder.vectors.progress import Progress, Report, processors
+from textladder.vectors.training import LOSS, REPORT_SECONDS, STOP, TERMS, Trained
+
+# Counts from here on weigh 1, smaller ones (x / X_MAX)^ALPHA (equation 9). The paper has 100, for corpora of
+# 6 billion words; with some millions 10 is better, which the authors' demo has too (benchmarks/NOTES.md).
+X_MAX = 10.0
+ALPHA = 0.75
+CALL_BLOCKS = 64  # of entries, in one call of the kernel: some 50 ms
+
+
+def train(
+    corpus: VectorCorpus, config: VectorsConfig, report: Report | None = None, start: Trained | None = None
+) -> Trained:
+    """Counts all neighbours up to `config.window` away, then takes `config.passes` iterations. The vectors
+    are the sums of each word's two (section 4.2). `config.sample` and `config.negative` have no meaning here.
+
+    Raises Problem if no word has a neighbour, and if the disk is full: the counts are on it, beside the
+    corpus's ids, until training ends.
+    """
+    with _folder(corpus) as folder:
+        counts = _count(corpus, config, folder, report)
+        if len(counts) == 0:
+            raise Problem(
+                "the corpus",
+                "no word has a neighbour in its sentence.",
+                "Give more text, or a smaller --min-count.",
+            )
+        rows, biases = initial(len(corpus.words), config, start)
+        iterate(counts, rows, biases, config, report)
+    sums = rows[:, : config.dim] + rows[:, config.dim : 2 * config.dim]
+    return Trained(sums, rows[:, config.dim : 2 * config.dim].copy())
+
+
+def initial(
+    words: int, config: VectorsConfig, start: Trained | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Rows [V, 4 D] (vector, context vector, sums of squares of both) and biases [V, 4] in the same order.
+    The numbers are uniform in +-0.5 / D, the sums of squares 1, as in the authors' program."""
+    dim = config.dim
+    rng = np.random.default_rng(config.seed)
+    rows, biases = np.ones((words, 4 * dim), np.float32), np.ones((words, 4), np.float32)
+    rows[:, : 2 * dim] = (rng.random((words, 2 * dim), np.float32) - 0.5) / dim
+    biases[:, :2] = (rng.random((words, 2), np.float32) - 0.5) / dim
+    if start is not None:
+        context = start.input / 2 if start.output is None else start.output
+        rows[:, :dim], rows[:, dim : 2 * dim] = start.input - context, context
+    return rows, biases
+
+
+def iterate(
+    counts: Cooccurrences,
+    rows: NDArray[np.float32],
+    biases: NDArray[np.float32],
+    config: VectorsConfig,
+    report: Report | None,
+) -> None:
+    """Trains rows and biases in place. Each iteration takes all blocks of entries, in an order of its own;
+    several threads do it without locks (Hogwild), one gives the same vectors every time."""
+    threads = processors(config.threads)
+    counters = np.zeros((threads, 8))  # 64 bytes each: no two threads write to one cache line
+    size = -(-len(counts) // kernels.ENTRIES)
+    rng = np.random.default_rng((config.seed, 1))
+    began = told = time.perf_counter()
+    before = np.zeros(2)
+
+    def work(slot: int, blocks: NDArray[np.int64]) -> None:
+        for first in range(0, len(blocks), CALL_BLOCKS):
+            nonlocal told, before
+            part = blocks[first : first + CALL_BLOCKS]
+            kernels.train_blocks(
+                rows, biases, counts.starts, counts.columns, counts.values, part, config.rate, X_MAX, ALPHA,
+                counters[slot],
+            )  # fmt: skip
+            now = time.perf_counter()
+            if report and slot == 0 and (now - told >= REPORT_SECONDS):
+                sums = counters[:, [LOSS, TERMS]].sum(0)
+                loss = (sums - before)[LOSS] / (sums - before)[TERMS]
+                report(_progress(sums[TERMS], counts, config, now - began, loss))
+                told, before = now, sums
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="glove") as pool:
+        try:
+            for _ in range(config.passes):
+                order = rng.permutation(size)
+                list(pool.map(work, range(threads), np.array_split(order, threads)))
+        finally:
+            counters[:, STOP] = 1
+    if report:
+        sums = counters[:, [LOSS, TERMS]].sum(0)
+        rest = sums - before
+        loss = rest[LOSS] / rest[TERMS] if rest[TERMS] else None
+        report(_progress(sums[TERMS], counts, config, time.perf_counter() - began, loss))
+
+
+def _progress(
+    terms: float, counts: Cooccurrences, config: VectorsConfig, seconds: float, loss: float | None
+) -> Progress:
+    total = config.passes * counts.terms
+    return Progress("train", terms, terms / total, seconds, loss, "pairs")
+
+
+def _count(corpus: VectorCorpus, config: VectorsConfig, folder: Path, report: Report | None) -> Cooccurrences:
+    began, total = time.perf_counter(), len(corpus.ids)
+
+    def tell(done: int) -> None:
+        if report:
+            report(Progress("count", done, done / total, time.perf_counter() - began))
+
+    return cooccurrence.count(
+        np.asarray(corpus.ids),
+        np.asarray(corpus.offsets),
+        len(corpus.words),
+        config.window,
+        folder / "counts",
+        threads=processors(config.threads),
+        report=tell,
+    )
+
+
+@contextmanager
+def _folder(corpus: VectorCorpus) -> Iterator[Path]:
+    """A folder for the counts, beside the corpus if that is on disk; gone in the end."""
+    file = getattr(corpus.ids, "filename", None)
+    beside = Path(file).parent if file else None
+    with writing(beside or Path("counts")):
+        made = TemporaryDirectory(prefix="counts-", dir=beside)
+    with made as folder:
+        yield Path(folder)
