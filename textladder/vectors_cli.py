@@ -14,6 +14,7 @@ from textladder.errors import Problem, suggest
 from textladder.output import print_json
 
 if TYPE_CHECKING:
+    from textladder.vectors.evaluating import Similarity
     from textladder.vectors.wordvectors import WordVectors
 
 app = typer.Typer(
@@ -92,7 +93,8 @@ def train(
     words, dim = made.matrix.shape
     if as_json:
         about = {"out": str(out), "method": made.config.method, "words": words, "dim": dim}
-        print_json({**about, "corpus_words": int(made.counts.sum()), "seconds": seconds, "notes": made.notes})
+        trained_on = None if made.counts is None else int(made.counts.sum())
+        print_json({**about, "corpus_words": trained_on, "seconds": seconds, "notes": made.notes})
     else:
         typer.echo(f"{words:,} words of {dim} numbers in {seconds:.1f} s: {out}")
 
@@ -183,7 +185,7 @@ def evaluate(
     if sets:
         _table(
             ["similarity", "Spearman", "95 % interval", "pairs covered"],
-            [[one.name, *_score(one.rho), f"{one.found:,} of {one.total:,}"] for one in sets],
+            [[one.name, *_score(one.rho), _covered(one)] for one in sets],
         )
         mean = mean_similarity(sets)
         if len(sets) > 1 and mean is not None:
@@ -250,21 +252,32 @@ def convert(
         ),
     ] = "safetensors",
     limit: Limit = None,
+    skip_broken_words: Annotated[
+        bool,
+        typer.Option(
+            "--skip-broken-words", help="leave out words that come again, have blanks, are not UTF-8"
+        ),
+    ] = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Write vectors in another format."""
+    from textladder.terminal import Terminal
     from textladder.vectors.formats import FORMATS
     from textladder.vectors.making import claim
+    from textladder.vectors.wordvectors import WordVectors
 
     if to not in FORMATS:
         raise Problem(f"--to {to}", "there is no such format.", suggest(to, FORMATS))
     claim(out, overwrite)
-    loaded = _load(vectors, limit)
-    loaded.save(out, to)
+    with _ending():
+        loaded = WordVectors.load(vectors, limit, skip_broken_words=skip_broken_words)
+        loaded.save(out, to)
+    for note in loaded.notes:
+        Terminal().note(note)
     words, dim = loaded.matrix.shape
     if as_json:
-        print_json({"out": str(out), "format": to, "words": words, "dim": dim})
+        print_json({"out": str(out), "format": to, "words": words, "dim": dim, "notes": loaded.notes})
     else:
         typer.echo(f"{words:,} words of {dim} numbers: {out} ({to})")
 
@@ -346,6 +359,11 @@ def _score(interval: Any) -> list[str]:
         if interval is None
         else [f"{interval.value:.4f}", f"{interval.low:.4f} to {interval.high:.4f}"]
     )
+
+
+def _covered(one: Similarity) -> str:
+    composed = f" ({one.composed:,} words composed)" if one.composed else ""
+    return f"{one.found:,} of {one.total:,}{composed}"
 
 
 def _table(header: list[str], rows: list[list[str]]) -> None:
