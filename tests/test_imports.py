@@ -21,6 +21,7 @@ LEVELS = {
     "distributed": 0,
     "metrics": 0,
     "files": 0,
+    "replacing": 0,
     "checking": 0,
     "ragged": 1,
     "batch": 1,
@@ -60,6 +61,7 @@ LEVELS = {
 BESIDE = {
     "checking": ("errors",),
     "files": ("errors", "distributed"),
+    "replacing": ("files",),
     "distributed": ("errors",),
     "metrics": ("", "errors"),
     "recipe": ("training",),
@@ -159,7 +161,7 @@ def test_no_command_loads_what_it_does_not_use(command: str, reviews: Path, trai
 
 
 def test_names_of_the_package() -> None:
-    assert set(textladder.__all__) == {"Problem", "TextClassifier"}
+    assert set(textladder.__all__) == {"Problem", "TextClassifier", "WordVectors"}
     for name in textladder.__all__:
         assert getattr(textladder, name).__name__ == name
     with pytest.raises(AttributeError, match="TextClasifier"):

@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 
 import textladder as package
 from tests.helpers import data_of, films, small, trainer_of
+from textladder import files, recipe
 from textladder import model as model_file
-from textladder import recipe
 from textladder.errors import Problem
 from textladder.model import FILES, Model, find_model
 from textladder.recipe import Recipe
@@ -156,9 +156,11 @@ class Killed(Exception):  # noqa: N818
     pass
 
 
-@pytest.mark.parametrize("moment", ["save_file", "_sha256", "_replace_folder"])
+@pytest.mark.parametrize(
+    ("module", "moment"), [(model_file, "save_file"), (files, "sha256"), (files, "_replace_folder")]
+)
 def test_a_save_that_is_interrupted_leaves_the_old_model(
-    moment: str, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    module: Any, moment: str, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = {path.name: path.read_bytes() for path in saved.iterdir()}
     other = fresh(small("lstm"), tmp_path / "other")
@@ -166,7 +168,7 @@ def test_a_save_that_is_interrupted_leaves_the_old_model(
     def kill(*given: Any) -> None:
         raise Killed
 
-    monkeypatch.setattr(model_file, moment, kill)
+    monkeypatch.setattr(module, moment, kill)
     with pytest.raises(Killed):
         other.save(saved)
     monkeypatch.undo()
@@ -179,7 +181,7 @@ def test_a_model_replaces_a_model(
     at_once: bool, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not at_once:
-        monkeypatch.setattr(model_file, "_exchange", lambda one, other: False)
+        monkeypatch.setattr(files, "_exchange", lambda one, other: False)
     fresh(small("lstm"), tmp_path / "other").save(saved)
     assert Model.load(saved).recipe.rung == "lstm"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "other", "work"]

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Problem", "TextClassifier"]
+__all__ = ["Problem", "TextClassifier", "WordVectors"]
 
 if TYPE_CHECKING:
     from textladder.errors import Problem
     from textladder.estimators import TextClassifier
+    from textladder.vectors.wordvectors import WordVectors
 
-_PLACES = {"Problem": "textladder.errors", "TextClassifier": "textladder.estimators"}
+_PLACES = {
+    "Problem": "textladder.errors",
+    "TextClassifier": "textladder.estimators",
+    "WordVectors": "textladder.vectors.wordvectors",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,12 +8,7 @@ come from safetensors, everything else from TOML and JSON.
 
 from __future__ import annotations
 
-import ctypes
-import hashlib
 import json
-import os
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +25,7 @@ from textladder import __version__
 from textladder.batch import Batch, Loss, Ragged, Tokens
 from textladder.encoders import encoder_class
 from textladder.errors import Problem
-from textladder.files import writing
+from textladder.files import damaged, fresh_folder, read_json, verify_folder, write_header
 from textladder.recipe import Recipe
 from textladder.tasks import task_class
 from textladder.text.batching import evaluation_plan
@@ -146,22 +141,7 @@ class Model(nn.Module):
         """Write the folder in one step: it is made beside its place and moved there when it is whole. Problem
         for a folder that holds anything but a model, and when it cannot be written."""
         recipe = replace(self.recipe, encoder=self.encoder.config)
-        folder = folder.resolve()
-        with writing(folder):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            others = {path.name for path in folder.iterdir()} - OURS if folder.exists() else set()
-        if others:
-            raise Problem(
-                str(folder),
-                f"this folder holds other things than a model ({', '.join(sorted(others)[:3])}).",
-                "Give a folder that is new, empty, or a model to be replaced.",
-            )
-        with (
-            writing(folder),
-            tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as fresh_name,
-        ):
-            fresh = Path(fresh_name) / "model"
-            fresh.mkdir()
+        with fresh_folder(folder, OURS, "a model") as fresh:
             weights = {name: value.detach().cpu().contiguous() for name, value in self.state_dict().items()}
             save_file(weights, fresh / "weights.safetensors")
             (fresh / "recipe.toml").write_text(recipe.to_toml(), encoding="utf-8")
@@ -170,16 +150,7 @@ class Model(nn.Module):
                 json.dumps(self.labels, ensure_ascii=False, indent=1), encoding="utf-8"
             )
             (fresh / "README.md").write_text(card or f"# {recipe.rung}\n\n{recipe.about}\n", encoding="utf-8")
-            header = {
-                "format_version": FORMAT_VERSION,
-                "textladder": __version__,
-                "files": {
-                    name: {"sha256": _sha256(fresh / name), "bytes": (fresh / name).stat().st_size}
-                    for name in FILES
-                },
-            }
-            (fresh / "model.json").write_text(json.dumps(header, indent=1), encoding="utf-8")
-            _replace_folder(folder, fresh)
+            write_header(fresh / "model.json", FORMAT_VERSION, __version__, FILES)
 
     @classmethod
     def load(cls, path: Path | str, device: str = "cpu") -> Model:
@@ -187,21 +158,21 @@ class Model(nn.Module):
         checksums are verified first; Problem for a file that is missing, cut short or changed, and for a
         newer format."""
         folder = find_model(Path(path))
-        _verify(folder)
+        verify_folder(folder / "model.json", FORMAT_VERSION, __version__, FILES)
         recipe = Recipe.load(folder / "recipe.toml")
         tokenizer = Tokenizer.load(folder / "tokenizer.json", recipe.tokenizer)
-        labels = _read_json(folder / "labels.json")
+        labels = read_json(folder / "labels.json")
         try:
             model = cls(recipe, tokenizer, labels)
         except (KeyError, TypeError) as error:
-            raise _damaged(
+            raise damaged(
                 folder / "labels.json", f"these are not the labels of a model ({error!r})"
             ) from error
         try:
             model.load_state_dict(load_file(folder / "weights.safetensors"))
         except (RuntimeError, SafetensorError) as error:
             what = f"the weights do not fit the recipe ({error})"
-            raise _damaged(folder / "weights.safetensors", what) from error
+            raise damaged(folder / "weights.safetensors", what) from error
         return model.to(device).eval()
 
 
@@ -213,7 +184,7 @@ def find_model(path: Path) -> Path:
         return path / "model"
     comparison = path / "compare.json"
     if comparison.is_file():
-        pick = _read_json(comparison).get("pick")
+        pick = read_json(comparison).get("pick")
         picked = pick.get("model") if isinstance(pick, dict) else None
         if isinstance(picked, str) and (path / picked / "model.json").is_file():
             return path / picked
@@ -226,77 +197,6 @@ def find_model(path: Path) -> Path:
         "there is no finished model here (no model.json).",
         "Give a folder that textladder train or compare has finished; continue a stopped run with --resume.",
     )
-
-
-def _verify(folder: Path) -> None:
-    """Problem unless every file of the model is there and is what was saved."""
-    header = _read_json(folder / "model.json")
-    version = header.get("format_version")
-    if not isinstance(version, int) or version > FORMAT_VERSION:
-        raise Problem(
-            str(folder / "model.json"),
-            f"its format version is {version}; textladder {__version__} reads up to {FORMAT_VERSION}.",
-            "Install a newer textladder: pip install --upgrade textladder",
-        )
-    for name in FILES:
-        path = folder / name
-        try:
-            size, checksum = header["files"][name]["bytes"], header["files"][name]["sha256"]
-            found = path.stat().st_size
-            if found != size:
-                raise _damaged(path, f"this file has {found} bytes, not {size}: it was cut short or changed")
-            if _sha256(path) != checksum:
-                raise _damaged(path, "this file was changed since the model was saved")
-        except FileNotFoundError as error:
-            raise _damaged(path, "this file of the model is missing") from error
-        except OSError as error:
-            raise _damaged(path, f"this file cannot be read ({error})") from error
-        except (KeyError, TypeError) as error:
-            raise _damaged(folder / "model.json", f"{name} is not listed in it") from error
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _damaged(path, f"this file cannot be read ({error})") from error
-    if not isinstance(value, dict):
-        raise _damaged(path, "this is not a JSON object")
-    return value
-
-
-def _damaged(path: Path, what: str) -> Problem:
-    return Problem(str(path), f"{what}.", "Copy the whole folder again, or train again.")
-
-
-def _replace_folder(folder: Path, fresh: Path) -> None:
-    """Put `fresh` into the place of `folder`; what was there is afterwards where `fresh` was, or beside
-    it."""
-    if not folder.exists():
-        fresh.rename(folder)
-    elif not _exchange(folder, fresh):
-        before = fresh.with_name("before")
-        folder.rename(before)
-        try:
-            fresh.rename(folder)
-        except OSError:
-            before.rename(folder)
-            raise
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Swap two folders in one step, so that a kill at any moment leaves one of them in each place. False
-    where the system (Linux only) or the file system cannot."""
-    library = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if library is None or not hasattr(library, "renameat2"):
-        return False
-    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-    return library.renameat2(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _in_order(outcomes: list[Any], order: NDArray[np.int64]) -> Any:

@@ -1,8 +1,9 @@
 """Vectors of character n-grams, hashed into buckets as fastText's program does.
 
-Bojanowski et al. 2017, https://arxiv.org/abs/1607.04606, section 3.2. The vector of a word is the mean of its
-own row and the rows of its n-grams; that of a word never seen is the mean of the n-grams alone. Hash, order and
-special cases are those of fastText's `Dictionary::computeSubwords`, so that its .bin files mean the same here.
+Bojanowski et al. 2017, https://arxiv.org/abs/1607.04606, section 3.2. The vector of a word is the mean of
+its own row and the rows of its n-grams; that of a word never seen is the mean of the n-grams alone. Hash,
+order and special cases are those of fastText's `Dictionary::computeSubwords`, so that its .bin files mean the
+same here.
 """
 
 from __future__ import annotations
@@ -55,8 +56,8 @@ def ngram_ids(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Buckets of the n-grams of each word, end to end, and offsets [n + 1].
 
-    An n-gram is orders[0]..orders[1] characters of "<word>", but neither "<" nor ">" alone. They come by where
-    they begin, short before long. "</s>" has none.
+    An n-gram is orders[0]..orders[1] characters of "<word>", but neither "<" nor ">" alone. They come by
+    where they begin, short before long. "</s>" has none.
     """
     packed = [f"<{word}>".encode() if word != END else b"" for word in words]
     bounds = np.zeros(len(packed) + 1, np.int64)
