@@ -118,8 +118,8 @@ def test_updates_equal_numpy(sample: float) -> None:
 
 
 def test_steps_follow_the_gradient() -> None:
-    """Of one centre, on sentences of two words: each row of the centre gets the gradient of the mean whole, which
-    is their number times what autograd says of the row."""
+    """Of one centre, on sentences of two words: each row of the centre gets the gradient of the mean whole,
+    which is their number times what autograd says of the row."""
     corpus = corpus_of("cats mat")
     config = replace(CONFIG, window=1)
     members, rows, output = start_of(corpus, config)
