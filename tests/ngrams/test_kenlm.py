@@ -2,8 +2,8 @@
 
     lmplz -o 3 --discount_fallback            lmplz -o 4 --prune 0 0 1 --discount_fallback
 
-The texts are `drawn(200, 30)`, a text on each line, unit 7 written w7. `python -m benchmarks.speed --only kenlm`
-compares on a whole corpus, and has KenLM read what we write.
+The texts are `drawn(200, 30)`, a text on each line, unit 7 written w7. On a whole corpus the two are compared
+by `python -m benchmarks.ngrams`, which also has KenLM read what we write.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from textladder.errors import Problem
 from textladder.layers.kernels import kernel
+from textladder.ngrams.arrays import create
 from textladder.ngrams.counting import framed
 from textladder.ngrams.estimating import Counted, Estimated, mix_down, silence, unit_shares
 from textladder.ngrams.trie import child
@@ -59,7 +60,11 @@ def learn(counted: Counted) -> tuple[NDArray[np.float64], dict[str, Any]]:
             "Give held_out, or the weights themselves.",
         )
     trie, size = counted.trie, int(counted.trie.starts[1])
-    totals = context_totals(trie.first, trie.counts, int(trie.starts[-2]))
+    totals = create(trie.folder / "totals", "<i4", int(trie.starts[-2]))
+    for level in range(1, trie.order):
+        counted.each_context(
+            level, lambda begin, end: add_up(begin, end, trie.first, trie.counts, totals), totals
+        )
     sum_of_units = float(trie.counts[:size].sum(dtype=np.int64))
     parts: list[tuple[NDArray[np.float32], NDArray[np.int8]]] = []
     for number, texts in enumerate(counted.held_out, 1):
@@ -86,13 +91,13 @@ def learn(counted: Counted) -> tuple[NDArray[np.float64], dict[str, Any]]:
 
 
 @kernel
-def context_totals(first: Any, counts: Any, parents: int) -> NDArray[np.int64]:
-    """How often each node was followed by a unit [M]."""
-    totals = np.zeros(parents, np.int64)
-    for node in range(parents):
+def add_up(begin: int, end: int, first: Any, counts: Any, totals: Any) -> None:
+    """How often each of the nodes begin..end was followed by a unit."""
+    for node in range(begin, end):
+        total = 0
         for below in range(first[node], first[node + 1]):
-            totals[node] += counts[below]
-    return totals
+            total += counts[below]
+        totals[node] = total
 
 
 @kernel

@@ -26,7 +26,7 @@ from textladder import __version__
 from textladder.batch import Ragged
 from textladder.errors import Problem
 from textladder.files import write_text, writing
-from textladder.ngrams.arrays import attach, checksums, damaged
+from textladder.ngrams.arrays import attach, checksums, damaged, release
 from textladder.ngrams.config import NgramConfig
 from textladder.ngrams.scoring import Arrays, advance, begin_text, distribution, score_texts, sound
 from textladder.ngrams.trie import ROOT
@@ -68,8 +68,9 @@ class NgramModel:
         self.folder, self.vocabulary, self.about = folder, vocabulary, about
         starts = np.array(about.starts, np.int64)
         sizes = sizes_of(about.starts)
+        self._mapped = {name: attach(folder / name, TYPES[name], sizes[name]) for name in TYPES}
         # Plain arrays over the mappings, which numba takes without a detour.
-        arrays = {name: np.asarray(attach(folder / name, TYPES[name], sizes[name])) for name in TYPES}
+        arrays = {name: np.asarray(array) for name, array in self._mapped.items()}
         for array in arrays.values():  # one type for all models: compiled once
             array.flags.writeable = False
         uniform = -math.log(max(len(vocabulary) - 2, 1))
@@ -199,6 +200,7 @@ class NgramModel:
         model = cls(folder, vocabulary, about)
         if not sound(*model.arrays[:4]):
             raise damaged(folder, "the n-grams in it do not form a tree")
+        release(model._mapped.values())
         return model
 
 
