@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from tests.helpers import data_of, small, trained
+from textladder import replacing
 from textladder.errors import Problem
 from textladder.model import Model
 from textladder.recipe import Recipe
-from textladder.run import claim, train_model
+from textladder.run import claimed, train_model
 from textladder.signals import noted
 from textladder.trainer import Keeper, pick_device
 
@@ -83,20 +84,79 @@ def test_max_seconds_ends_training(tmp_path: Path) -> None:
     assert scores["epochs"] == round(1 / 6, 3)
 
 
-def test_claim(tmp_path: Path) -> None:
+def claim(out: Path, chosen: Recipe, *, resume: bool = False, overwrite: bool = False) -> None:
+    with claimed(out, chosen, resume, overwrite):
+        pass
+
+
+def test_claimed(tmp_path: Path) -> None:
     chosen = small("bow")
-    claim(tmp_path, chosen, resume=False, overwrite=False)
+    claim(tmp_path, chosen)
     trained(chosen, tmp_path)
     with pytest.raises(Problem, match="holds a finished run"):
-        claim(tmp_path, chosen, resume=False, overwrite=False)
-    claim(tmp_path, chosen, resume=True, overwrite=False)
+        claim(tmp_path, chosen)
+    claim(tmp_path, chosen, resume=True)
     with pytest.raises(Problem, match=r"other settings \(training\.max_steps\)"):
-        claim(tmp_path, chosen.with_training(max_steps=3), resume=True, overwrite=False)
+        claim(tmp_path, chosen.with_training(max_steps=3), resume=True)
     (tmp_path / "scores.json").unlink()
     with pytest.raises(Problem, match="holds an unfinished run"):
-        claim(tmp_path, chosen, resume=False, overwrite=False)
-    claim(tmp_path, chosen, resume=False, overwrite=True)
-    assert os.listdir(tmp_path) == []
+        claim(tmp_path, chosen)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("error", [Problem("a", "b", "c"), KeyboardInterrupt()])
+def test_a_run_comes_back_unless_another_could_begin(error: BaseException, tmp_path: Path) -> None:
+    chosen, other = small("bow"), small("ngrams")
+    trained(chosen, tmp_path)
+    before = content(tmp_path)
+
+    def fail() -> None:
+        with claimed(tmp_path, other, resume=False, overwrite=True):
+            assert not (tmp_path / "model").exists()
+            (tmp_path / "log.jsonl").write_text("something new")
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
+    assert content(tmp_path) == before
+    with claimed(tmp_path, other, resume=False, overwrite=True):
+        trained(other, tmp_path)
+    after = content(tmp_path)
+    assert after.keys() == before.keys()
+    assert "ngrams" in after["recipe.toml"].decode()
+
+
+@pytest.mark.parametrize("moved", [0, 1, 3])
+def test_a_kill_while_things_are_moved_loses_nothing(
+    moved: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["a", "b", "c"]
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "old").touch()
+    rename, done = Path.rename, [0]
+
+    def killed(path: Path, target: Path) -> Path:
+        if done[0] == moved:
+            raise KeyboardInterrupt
+        done[0] += 1
+        return rename(path, target)
+
+    for act in (replacing.put_aside, replacing.put_back):
+        done[0] = 0
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "rename", killed)
+            with pytest.raises(KeyboardInterrupt):
+                act(tmp_path, names)
+        replacing.put_back(tmp_path, names)
+        assert sorted(path.parent.name for path in tmp_path.rglob("old")) == names
+        assert sorted(os.listdir(tmp_path)) == names
+        replacing.put_aside(tmp_path, names)
+        (tmp_path / "b").mkdir()
+        (tmp_path / "b" / "new").touch()
 
 
 def test_train_model_leaves_nothing_but_the_model(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ OPTIONS: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "no value": (["--set", "training.epochs"], ("table.key=value",)),
     "type": (["--set", "training.epochs=many"], ("training.epochs", "'many'", "a number")),
     "text for a whole number": (["--set", 'training.batch_texts="64"'], ("training.batch_texts", "whole")),
-    "choice": (["--set", "tokenizer.overlong=tale"], ("tokenizer.overlong", "tail")),
+    "choice": (["--set", "tokenizer.overlong=tale"], ("tokenizer.overlong", "Did you mean tail?")),
     "share": (["--set", "data.test_share=2"], ("data.test_share",)),
     "device": (["--device", "nonsense"], ("--device", "'nonsense'")),
     "seed": (["--seed", "one"], ("--seed",)),
@@ -166,7 +166,7 @@ def test_a_wrong_option(name: str, reviews: Path, tmp_path: Path) -> None:
 def test_a_recipe_file_with_an_unknown_encoder(reviews: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "mine.toml"
     recipe.write_text("[encoder]\nname = 'bwo'\n[task]\nname = 'classify'\n", encoding="utf-8")
-    refused(train(reviews, tmp_path / "run", "--rung", recipe), "'bwo'", "Did you mean bow?")
+    refused(train(reviews, tmp_path / "run", "--rung", recipe), str(recipe), "'bwo'", "Did you mean bow?")
 
 
 @pytest.mark.parametrize(
@@ -223,12 +223,15 @@ def test_a_folder_that_another_run_writes(reviews: Path, tmp_path: Path) -> None
         refused(train(reviews, out), str(out), "another run is writing here")
 
 
-def test_a_folder_that_holds_a_run(reviews: Path, trained: Path) -> None:
+def test_a_folder_that_holds_a_run(reviews: Path, trained: Path, tmp_path: Path) -> None:
     before = (trained / "scores.json").read_bytes()
     refused(train(reviews, trained), "holds a finished run", "--resume", "--overwrite")
     refused(train(reviews, trained, "--resume", "--set", "training.epochs=3"), "training.epochs")
     refused(train(reviews.with_name("no.csv"), trained, "--overwrite"), "no such file")
     refused(train(reviews, trained, "--overwrite", "--label", "nothing"), "--label")
+    (tmp_path / "other.csv").write_text("text,label\nthe film,gone\n", encoding="utf-8")
+    refused(train(reviews, trained, "--overwrite", "--dev", tmp_path / "other.csv"), "'gone'")
+    refused(train(reviews, trained, "--overwrite", "--vectors", tmp_path / "no.vec"), "no.vec")
     assert (trained / "scores.json").read_bytes() == before
 
 

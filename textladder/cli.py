@@ -153,14 +153,9 @@ def train(
     pick_device(device)
     distributed.start()
     terminal = Terminal()
-    with locked(out):
-        if not overwrite:
-            run.claim(out, chosen, resume, overwrite)
-        data = read_data(
-            chosen.data, out / "work" / f"data{distributed.rank()}", read.file, read.dev, read.test
-        )
-        if overwrite:  # only now: a mistyped file must not cost the run that is there
-            run.claim(out, chosen, resume, overwrite)
+    with locked(out), run.claimed(out, chosen, resume, overwrite):
+        work = out / "work" / f"data{distributed.rank()}"
+        data = read_data(chosen.data, work, read.file, read.dev, read.test)
         for note in data.notes:
             terminal.note(note)
         scores = run.train(

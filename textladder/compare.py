@@ -17,6 +17,8 @@ import shlex
 import shutil
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -29,8 +31,9 @@ from textladder.comparing.summary import summarise
 from textladder.errors import Problem
 from textladder.files import locked, write_text
 from textladder.inspection.page import write_page
-from textladder.preparing import read_data, suited_to
+from textladder.preparing import learned, read_data, suited_to
 from textladder.recipe import Recipe
+from textladder.replacing import let_go, put_aside, put_back
 from textladder.signals import Interrupted, noted
 from textladder.tasks import task_class
 from textladder.terminal import Terminal
@@ -42,6 +45,7 @@ PRELOAD = [
     "textladder.text.scanning",
     "textladder.text.minhash",
 ]
+COMPARE = ("request.json", "compare.json", "index.html", "runs", "work")
 CURVE_SHARES = (0.1, 0.3)  # beside all of the training texts
 
 
@@ -117,10 +121,11 @@ def compare_rungs(
         name: recipe.rung(name, task).set(request.settings, suited_to(file)) for name in dict.fromkeys(names)
     }
     terminal = Terminal()
-    with locked(out):
-        _claim(out, request, overwrite)
+    with locked(out), _claimed(out, request, overwrite):
         first = next(iter(recipes.values()))
         data = read_data(first.data, out / "work" / "data", file, dev, test)
+        learned(first, data)  # a Problem here is one of all rungs
+        let_go(out)
         for note in data.notes:
             terminal.note(note)
         crew = Crew(out, request, data.notes, terminal)
@@ -284,13 +289,25 @@ def _within_budget(crew: Crew, recipes: dict[str, Recipe], budget: float, higher
     return drive(halving(list(recipes), budget, higher_is_better=higher_is_better), train)
 
 
+@contextmanager
+def _claimed(out: Path, request: Request, overwrite: bool) -> Iterator[None]:
+    """Raises Problem if `out` holds another compare, or a run. With overwrite that compare is put aside, and
+    is there again if the block ends before it has let it go."""
+    try:
+        _claim(out, request, overwrite)
+        yield
+    finally:
+        put_back(out, COMPARE)
+
+
 def _claim(out: Path, request: Request, overwrite: bool) -> None:
-    """Raises Problem if `out` holds another compare; with overwrite removes it."""
+    put_back(out, COMPARE)
     path = out / "request.json"
     now = json.loads(json.dumps(request.__dict__))
+    if (out / "recipe.toml").exists():
+        raise Problem(str(out), "this folder holds a run of textladder train.", "Give another --out.")
     if overwrite:
-        for name in ("runs", "work"):
-            shutil.rmtree(out / name, ignore_errors=True)
+        put_aside(out, COMPARE)
     elif path.exists():
         before = json.loads(path.read_text(encoding="utf-8"))
         changed = [key for key in now if before.get(key) != now[key]]
@@ -300,8 +317,6 @@ def _claim(out: Path, request: Request, overwrite: bool) -> None:
                 f"the compare there was asked with another {', '.join(changed)}.",
                 "Give the same command to go on with it, another --out, or --overwrite.",
             )
-    elif (out / "recipe.toml").exists():
-        raise Problem(str(out), "this folder holds a run of textladder train.", "Give another --out.")
     write_text(path, json.dumps(now, indent=1))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -58,7 +58,7 @@ class Part:
         return [self.corpus.place(int(line)) for line in self.corpus.store.columns["line"].flat[rows]]
 
     @cached_property
-    def golds(self) -> Sequence[Example]:
+    def golds(self) -> Golds:
         """The targets alone: scoring needs no texts, which may be larger than memory."""
         return Golds(self)
 
@@ -97,6 +97,11 @@ class Golds(Sequence[Example]):
     def __iter__(self) -> Iterator[Example]:
         for start in range(0, len(self), CHUNK):
             yield from self[start : start + CHUNK]
+
+    @property
+    def kinds(self) -> list[Example]:
+        """One Example of each kind."""
+        return list(self._kinds.values())
 
 
 @dataclass(frozen=True)
@@ -224,13 +229,11 @@ class Prepared:
         return digest.hexdigest()
 
 
-def prepare(recipe: Recipe, data: Data, work: Path) -> Prepared:
+def prepare(recipe: Recipe, data: Data, work: Path, kept: Path | None = None) -> Prepared:
     """Learn labels and tokenizer from the training texts; tokenise each part once, into a store under
-    `work`."""
-    kind = task_class(recipe.task_name)
-    labels = kind.learn(data.train.golds, recipe.task)
-    tokenizer = _tokenizer(recipe, data, work)
-    task = kind(recipe.task, _any_width(recipe, labels), labels)
+    `work`. kept: the folder that holds the tokenizer of a run that goes on (default: `work`)."""
+    labels, task = learned(recipe, data)
+    tokenizer = _tokenizer(recipe, data, kept or work)
     stores, cuts = {}, {}
     for name, part in data.parts().items():
         with writing(work):
@@ -239,10 +242,30 @@ def prepare(recipe: Recipe, data: Data, work: Path) -> Prepared:
     return Prepared(tokenizer, labels, stores, cuts)
 
 
-def _tokenizer(recipe: Recipe, data: Data, work: Path) -> Tokenizer:
+def learned(recipe: Recipe, data: Data) -> tuple[Any, Task]:
+    """The labels of the training texts, and the task that knows them. Raises Problem where there is nothing
+    to learn, and where dev or test has labels that the training texts have not."""
+    kind = task_class(recipe.task_name)
+    labels = kind.learn(data.train.golds, recipe.task)
+    task = kind(recipe.task, _any_width(recipe, labels), labels)
+    for part in data.parts().values():
+        try:
+            _check_labels(task, part.golds.kinds)
+        except Problem:
+            _check_labels(task, part.golds)  # all of them, so that what is said counts texts
+            raise
+    return labels, task
+
+
+def _check_labels(task: Task, golds: Iterable[Example]) -> None:
+    targets, places = zip(*((gold.target, gold.where) for gold in golds), strict=True)
+    task.targets(targets, places)
+
+
+def _tokenizer(recipe: Recipe, data: Data, folder: Path) -> Tokenizer:
     """The first process's, on every process; on going on with a run, the one that it began with: not every
     kind is learnt twice the same."""
-    known, text = work / "tokenizer.json", None
+    known, text = folder / "tokenizer.json", None
     if distributed.is_main():
         if not known.exists():
             fitted = Tokenizer.fit(data.train.texts(), recipe.tokenizer)

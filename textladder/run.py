@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,14 @@ from textladder.metrics.intervals import bootstrap
 from textladder.model import Model
 from textladder.preparing import Data, Part, Prepared, prepare
 from textladder.recipe import Recipe
+from textladder.replacing import let_go, put_aside, put_back
 from textladder.trainer import Reporter, Silent, Trainer
 from textladder.training.resuming import STATE
 
 FORMAT_VERSION = 1
+RUN = (
+    "recipe.toml", "scores.json", "log.jsonl", "predictions.jsonl", "model", "resume", "tensorboard", "work",
+)  # fmt: skip
 
 
 def train(
@@ -39,7 +45,7 @@ def train(
     vectors: Path | None = None,
     stop_at: float | None = None,
 ) -> dict[str, Any]:
-    """Train one model and leave the run folder `out` (see `claim`); returns what scores.json holds.
+    """Train one model and leave the run folder `out` (see `claimed`); returns what scores.json holds.
 
     resume continues a stopped run bit for bit, and returns at once when it is finished. stop_at: seconds of
     training, over all sittings, after which to stop for now; what is returned then has only "paused",
@@ -52,7 +58,7 @@ def train(
         return json.loads((out / "scores.json").read_text(encoding="utf-8"))
     if distributed.is_main():
         write_text(out / "recipe.toml", recipe.to_toml())
-    prepared = prepare(recipe, data, out / "work" / str(distributed.rank()))
+    prepared = prepare(recipe, data, out / "work" / str(distributed.rank()), out / "resume")
     _report_cuts(recipe, prepared, reporter)
     if len(set(distributed.gather(prepared.fingerprint))) > 1:
         raise Problem(
@@ -61,6 +67,8 @@ def train(
             "Give every machine the same files and the same versions of the libraries.",
         )
     trainer = Trainer(recipe, data, prepared, out, device=device, reporter=reporter, vectors=vectors)
+    if distributed.is_main():
+        let_go(out)  # only now is it known that there is something to train
     if not trainer.train(resume and (out / "resume" / STATE).exists(), stop_at):
         return {
             "paused": True,
@@ -95,22 +103,28 @@ def train_model(
     return trainer.model.eval(), trainer.history
 
 
-def claim(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> None:
-    """Raises Problem if `out` holds a run that would be lost (neither resume nor overwrite) or that is
-    another one than `recipe` (resume); removes it with overwrite."""
-    distributed.on_main(lambda: _claim(out, recipe, resume, overwrite))
+@contextmanager
+def claimed(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> Iterator[None]:
+    """Makes `out` ready for `train`. Raises Problem if it holds a run that would be lost (neither resume nor
+    overwrite) or that is another one than `recipe` (resume).
+
+    With overwrite that run is put aside, and is there again if the block ends before `train` had texts and
+    labels that it could begin with.
+    """
+    try:
+        distributed.on_main(lambda: _claim(out, recipe, resume, overwrite))
+        yield
+    finally:
+        if distributed.is_main():
+            put_back(out, RUN)
 
 
 def _claim(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> None:
+    put_back(out, RUN)
     if (out / "request.json").exists():
         raise Problem(str(out), "this folder holds a compare.", "Give another --out.")
     if overwrite:
-        with writing(out):
-            for name in ("recipe.toml", "scores.json", "log.jsonl", "predictions.jsonl"):
-                (out / name).unlink(missing_ok=True)
-            for name in ("model", "resume", "tensorboard", "work"):
-                if (out / name).exists():
-                    shutil.rmtree(out / name)
+        put_aside(out, RUN)
     elif (out / "recipe.toml").exists():
         if not resume:
             state = "a finished run" if (out / "scores.json").exists() else "an unfinished run"
@@ -206,4 +220,4 @@ def write_predictions(path: Path, model: Model, outcomes: Any, part: Part) -> No
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-__all__ = ["claim", "locked", "score_summary", "train", "train_model", "write_predictions"]
+__all__ = ["claimed", "locked", "score_summary", "train", "train_model", "write_predictions"]
