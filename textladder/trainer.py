@@ -107,9 +107,12 @@ class Trainer:
         torch.manual_seed(recipe.training.seed)
         self.model = Model(recipe, prepared.tokenizer, prepared.labels)
         encoder = self.model.encoder
-        encoder.prepare(_chunks(prepared.stores["train"]))
+        known = prepared.stores["train"]
+        encoder.prepare(
+            Chunks(known, "text"), Chunks(known, "label") if self.model.task.labels_texts else None
+        )
         if vectors is not None:
-            from textladder.text.wordvectors import fill
+            from textladder.vectors.filling import fill
 
             self.reporter.note(fill(encoder.embedding, prepared.tokenizer.vocabulary, vectors).line())
         if recipe.training.freeze_embedding and encoder.embedding is not None:
@@ -270,7 +273,13 @@ class Trainer:
             yield log.write
 
 
-def _chunks(store: Store) -> Iterator[Ragged]:
-    """The unit ids of a store, a few thousand texts at a time."""
-    for start in range(0, len(store), 4096):
-        yield store.slice(start, min(start + 4096, len(store)))["text"]
+@dataclass(frozen=True)
+class Chunks:
+    """A column of a store, a few thousand texts at a time, as often as it is asked for."""
+
+    store: Store
+    column: str
+
+    def __iter__(self) -> Iterator[Ragged]:
+        for start in range(0, len(self.store), 4096):
+            yield self.store.slice(start, min(start + 4096, len(self.store)))[self.column]

@@ -75,7 +75,7 @@ each_case = pytest.mark.parametrize(("name", "config"), cases())
 def build(name: str, config: Any, seed: int = 0) -> Encoder:
     torch.manual_seed(seed)
     encoder = encoder_class(name)(config, VOCABULARY)
-    encoder.prepare([Ragged.of(ROWS)])
+    encoder.prepare([Ragged.of(ROWS)], [Ragged.of([[0], [1], [1], [0], [2]])])
     with torch.no_grad():  # so that biases and initial states which start at zero are seen to work
         for parameter in encoder.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))

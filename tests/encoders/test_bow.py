@@ -11,6 +11,7 @@ from textladder.errors import Problem
 
 LINES = ["a b a c", "b", "", "c c c d", "a b d a b", "e a"]
 WORDS = ["a", "b", "c", "d", "e"]
+LABELS = [0, 1, 2, 1, 0, 2]
 VOCABULARY = ["<pad>", "<unk>", *WORDS]
 TEXTS = [[2 + WORDS.index(word) for word in line.split()] for line in LINES]
 
@@ -18,8 +19,8 @@ TEXTS = [[2 + WORDS.index(word) for word in line.split()] for line in LINES]
 def prepared(config: Bow.Config) -> Bow:
     torch.manual_seed(0)
     encoder = Bow(config, VOCABULARY)
-    texts = Ragged.of(TEXTS)
-    encoder.prepare([texts.slice(0, 2), texts.slice(2, 6)])
+    texts, labels = Ragged.of(TEXTS), Ragged.of([[label] for label in LABELS])
+    encoder.prepare([texts.slice(0, 2), texts.slice(2, 6)], [labels.slice(0, 2), labels.slice(2, 6)])
     return encoder
 
 
@@ -60,8 +61,39 @@ def test_weights_are_those_of_scikit_learn(orders: int, weighting: str, normaliz
 def test_idf_of_units_is_that_of_scikit_learn() -> None:
     encoder = prepared(Bow.Config(orders=1))
     peer = TfidfVectorizer(token_pattern=r"\S+").fit(LINES)
-    np.testing.assert_allclose(encoder.idf[2:].numpy(), peer.idf_, rtol=1e-6)
-    assert encoder.idf[0] == pytest.approx(np.log(7) + 1)
+    np.testing.assert_allclose(encoder.row_weights[2:].numpy(), peer.idf_, rtol=1e-6)
+    assert encoder.row_weights[0] == pytest.approx(np.log(7) + 1)
+
+
+@pytest.mark.parametrize("cells", [1, 16, 1 << 20])
+def test_bayes_is_idf_times_the_largest_log_count_ratio(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("textladder.encoders.bow.LABEL_CELLS", cells)  # one label, some, all at a time
+    encoder = prepared(Bow.Config(orders=1, weighting="bayes"))
+    held = CountVectorizer(token_pattern=r"\S+", binary=True).fit_transform(LINES).toarray()
+    held = np.concatenate([np.zeros((len(LINES), 2), int), held], 1)  # <pad> and <unk> stand in no text
+    ratios = []
+    for label in range(3):
+        inside = np.array(LABELS) == label
+        p, q = 1 + held[inside].sum(0), 1 + held[~inside].sum(0)
+        ratios.append(np.abs(np.log(p / p.sum()) - np.log(q / q.sum())))
+    idf = np.log((1 + len(LINES)) / (1 + held.sum(0))) + 1
+    np.testing.assert_allclose(encoder.row_weights.numpy(), np.max(ratios, 0) * idf, rtol=1e-5)
+
+
+def test_bayes_without_labels_is_a_problem() -> None:
+    with pytest.raises(Problem, match="labels of whole texts"):
+        Bow(Bow.Config(weighting="bayes"), VOCABULARY).prepare([Ragged.of(TEXTS)])
+
+
+def test_bayes_counts_each_label_of_a_text() -> None:
+    encoder = Bow(Bow.Config(orders=1, weighting="bayes"), VOCABULARY)
+    encoder.prepare([Ragged.of([[2], [3], [3, 4]])], [Ragged.of([[0, 1], [1], []])])
+    p, q = np.array([1, 1, 2, 1, 1, 1, 1]), np.array([1, 1, 1, 3, 2, 1, 1])  # of label 0: text 0 alone
+    first = np.abs(np.log(p / p.sum()) - np.log(q / q.sum()))
+    p, q = np.array([1, 1, 2, 2, 1, 1, 1]), np.array([1, 1, 1, 2, 2, 1, 1])
+    second = np.abs(np.log(p / p.sum()) - np.log(q / q.sum()))
+    idf = np.log(4 / np.array([1, 1, 2, 3, 2, 1, 1])) + 1
+    np.testing.assert_allclose(encoder.row_weights.numpy(), np.maximum(first, second) * idf, rtol=1e-5)
 
 
 def test_linear_bow_is_x_w_plus_b() -> None:

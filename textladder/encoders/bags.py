@@ -63,7 +63,7 @@ class BagEncoder(Encoder):
     ) -> Tensor:
         return self.embedding.bags(rows, offsets, weights, ranked)
 
-    def prepare(self, texts: Iterable[Ragged]) -> None:
+    def prepare(self, texts: Iterable[Ragged], labels: Iterable[Ragged] | None = None) -> None:
         """Choose the n-grams of units that get a row, from the unit ids of the training texts, in one
         pass."""
         if self.index.orders > 1:

@@ -42,10 +42,13 @@ class Encoder(nn.Module):
         self.config = config
         self.embedding = None  # not on the class, where it would hide the module that a subclass sets
 
-    def prepare(self, texts: Iterable[Ragged]) -> None:
-        """Called once before training with the unit ids of the training texts, in chunks: for what is
-        counted, not learned by gradient (document frequencies, the number of n-grams). It may change
-        `config`."""
+    def prepare(self, texts: Iterable[Ragged], labels: Iterable[Ragged] | None = None) -> None:
+        """Called once before training with the unit ids of the training texts, in chunks, which may be
+        iterated more than once: for what is counted, not learned by gradient (document frequencies, the
+        number of n-grams). It may change `config`.
+
+        labels: label ids of the same texts in the same chunks, from tasks that label whole texts
+        (`Task.labels_texts`). What is counted of them stays in the encoder; `forward` never sees a label."""
 
     def ahead(self, texts: Ragged, bounds: Sequence[int]) -> Sequence[Any] | None:
         """What can be made of training texts before their turn, in another thread, while those before them

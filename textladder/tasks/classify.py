@@ -49,6 +49,7 @@ class Classify(Task):
         head_dropout: float = 0.0
         head_hidden_dim: int = 128  # mlp only
 
+    labels_texts = True
     temperature: Tensor  # [] logits are divided by it
     thresholds: Tensor | None  # [L] multi-label only; NaN until `finish` has chosen them
     weights: Tensor | None  # [L]

@@ -33,6 +33,7 @@ class Task(nn.Module):
     headline: str  # the metric that choices are made by; it may depend on config and labels
     higher_is_better: bool = True
     needs_causal: ClassVar[bool] = False
+    labels_texts: ClassVar[bool] = False  # True: the column "label" holds label ids of whole texts
 
     def __init__(self, config: Any, dim: int, labels: Any) -> None:
         super().__init__()
