@@ -20,11 +20,11 @@ def train(file: str, words: int, method: str, out: str, settings: dict[str, Any]
 
     importing = time.perf_counter() - began
     began = time.perf_counter()
-    vectors = WordVectors(method, units="whitespace", threads=child.threads(), **settings).fit(file)
+    vectors = WordVectors(method, **{"units": "whitespace", "threads": child.threads(), **settings}).fit(file)
     seconds = time.perf_counter() - began
     path = Path(out) / f"ours-{method}-{os.getpid()}"
     vectors.save(path)
-    epochs = vectors.config.epochs_of_method
+    epochs = vectors.config.passes
     return {
         "import_seconds": importing,
         "seconds": seconds,
