@@ -28,6 +28,7 @@ class RecurrentEncoder(Encoder):
 
     net: ClassVar[type[nn.RNNBase]]
     bfloat16_pays = True
+    threads_pay = False  # each direction has one (`layers.together`)
 
     @dataclass(frozen=True)
     class Config(Encoder.Config):

@@ -8,12 +8,13 @@ kernels: 2 to 10 times slower.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from textladder.batch import Tokens
+from textladder.layers.together import branched, limit
 
 
 class _Reorder(torch.autograd.Function):
@@ -77,16 +78,29 @@ class RecurrentLayer(nn.Module):
 
     def forward(self, x: Tensor, order: Tensor | None) -> Tensor:
         """x: [B, T, D]. order: from `reversal`, for the reverse direction."""
-        outputs = []
-        for direction, net in enumerate(self.nets):
-            state = self.initial[direction].unsqueeze(2).expand(-1, -1, len(x), -1)  # [S, 1, B, H]
-            state = state.to(x.dtype).contiguous()
-            start = (state[0], state[1]) if self.has_memory else state[0]
-            if direction == 0:
-                outputs.append(net(x, start)[0])
-            else:
-                outputs.append(reverse(net(reverse(x, order), start)[0], order))
-        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, -1)  # [B, T, R*H]
+        weights = [list(net.parameters()) for net in self.nets]
+        # One call where nothing is turned by length; cuDNN wants its weights in one piece of memory.
+        if len(weights) == 1 or (order is None and limit() == 1 and x.device.type == "cpu"):
+            return self._walk(x, self.initial, *(w for own in weights for w in own))
+
+        def backwards(x: Tensor, initial: Tensor, *weights: Tensor) -> Tensor:
+            return reverse(self._walk(reverse(x, order), initial, *weights), order)
+
+        starts = self.initial.split(1)
+        both = [(self._walk, (starts[0], *weights[0])), (backwards, (starts[1], *weights[1]))]
+        return torch.cat(branched(x, both), -1)  # [B, T, R*H]
+
+    def _walk(self, x: Tensor, initial: Tensor, *weights: Tensor) -> Tensor:
+        """initial: [R, S, 1, H], S states. What `nn.RNNBase` calls; with the weights of two directions, the
+        second walks from the end of the padded width."""
+        directions, states = initial.shape[:2]
+        state = initial.to(x.dtype).transpose(0, 1).expand(-1, -1, len(x), -1).contiguous()  # [S, R, B, H]
+        start = (state[0], state[1]) if states == 2 else state[0]
+        function = getattr(torch._VF, cast(nn.RNNBase, self.nets[0]).mode.lower())
+        # has biases, number of layers, dropout, training, both directions, batch first
+        training = torch.is_grad_enabled()
+        output: Tensor = function(x, start, weights, True, 1, 0.0, training, directions == 2, True)[0]
+        return output
 
 
 def _initialise(net: nn.Module, hidden_dim: int, has_memory: bool) -> None:

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import torch
+from contextlib import AbstractContextManager, nullcontext
 
 from textladder.encoders.encoder import Encoder
+from textladder.layers.together import one_thread_each
 
 
-@contextmanager
-def threads_for(encoder: Encoder) -> Iterator[None]:
+def threads_for(encoder: Encoder) -> AbstractContextManager[None]:
     """Inside, torch has one thread if the encoder's operations are too small to be shared
     (`Encoder.threads_pay`): waiting for each other would cost more than the work, and the other cores are
-    needed for making batches."""
-    before = torch.get_num_threads()
-    if encoder.threads_pay or before == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    needed for making batches, or for another branch of the network."""
+    return nullcontext() if encoder.threads_pay else one_thread_each()
