@@ -127,7 +127,7 @@ def train(
     rung: Annotated[str, typer.Option("--rung", help="name of a rung, or a recipe file (.toml)")] = "bow",
     task: TaskName = None,
     vectors: Annotated[
-        Path | None, typer.Option("--vectors", help="word vectors (text format) for the embedding")
+        Path | None, typer.Option("--vectors", help="word vectors, file or folder, for the embedding")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="of everything random")] = None,
     device: Device = "auto",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ from textladder.text.corpus import Corpus
 from textladder.text.splitting import split
 from textladder.trainer import pick_device
 
+if TYPE_CHECKING:
+    from textladder.vectors.wordvectors import WordVectors
+
 
 class TextClassifier(ClassifierMixin, BaseEstimator):
     """A rung of the ladder as a classifier of strings.
@@ -35,7 +38,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     rung: a name from `textladder rungs`, or the path of a recipe file. units: what a text is cut into (None:
     the rung's own). settings: {"encoder.hidden_dim": 256, ...}, as `--set`. dev_share: share of the training
     texts held out to stop early and to calibrate. seed: of everything random. device: "auto", "cpu", ...
-    vectors: word vectors in text format for the embedding. verbose: True prints progress on stderr.
+    vectors: WordVectors, or a file or folder of them, for the embedding. verbose: True prints progress on stderr.
 
     After fit: `classes_` (labels, sorted), `model_` (textladder.model.Model), `history_` (dev scores). For
     several labels per text give y as a sequence of sequences of strings; predict returns lists of labels.
@@ -50,7 +53,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         dev_share: float = 0.1,
         seed: int = 1,
         device: str = "auto",
-        vectors: str | Path | None = None,
+        vectors: str | Path | WordVectors | None = None,
         verbose: bool = False,
     ) -> None:
         self.rung, self.units, self.settings, self.dev_share = rung, units, settings, dev_share
@@ -67,7 +70,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         with tempfile.TemporaryDirectory(prefix="textladder-") as work:
             data = _split(chosen, Corpus.of(texts, names), self.dev_share)
             reporter = Terminal() if self.verbose else None
-            vectors = Path(self.vectors) if self.vectors is not None else None
+            vectors = Path(self.vectors) if isinstance(self.vectors, str) else self.vectors
             self.model_, self.history_ = run.train_model(
                 chosen, data, Path(work), device=self.device, reporter=reporter, vectors=vectors
             )

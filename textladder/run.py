@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -28,6 +28,9 @@ from textladder.replacing import let_go, put_aside, put_back
 from textladder.trainer import Reporter, Silent, Trainer
 from textladder.training.resuming import STATE
 
+if TYPE_CHECKING:
+    from textladder.vectors.wordvectors import WordVectors
+
 FORMAT_VERSION = 1
 RUN = (
     "recipe.toml", "scores.json", "log.jsonl", "predictions.jsonl", "model", "resume", "tensorboard", "work",
@@ -42,7 +45,7 @@ def train(
     resume: bool = False,
     device: str = "auto",
     reporter: Reporter | None = None,
-    vectors: Path | None = None,
+    vectors: Path | WordVectors | None = None,
     stop_at: float | None = None,
 ) -> dict[str, Any]:
     """Train one model and leave the run folder `out` (see `claimed`); returns what scores.json holds.
@@ -90,7 +93,7 @@ def train_model(
     *,
     device: str = "auto",
     reporter: Reporter | None = None,
-    vectors: Path | None = None,
+    vectors: Path | WordVectors | None = None,
 ) -> tuple[Model, list[dict[str, Any]]]:
     """Train one model and leave nothing on disk: the calibrated model and its dev scores."""
     reporter = reporter or Silent()

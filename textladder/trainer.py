@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -32,6 +32,9 @@ from textladder.training.options import TrainingConfig
 from textladder.training.precision import resolve_precision
 from textladder.training.resuming import load_state, save_state
 from textladder.training.threads import threads_for
+
+if TYPE_CHECKING:
+    from textladder.vectors.wordvectors import WordVectors
 
 
 class Reporter(Protocol):
@@ -101,7 +104,7 @@ class Trainer:
         *,
         device: str = "auto",
         reporter: Reporter | None = None,
-        vectors: Path | None = None,
+        vectors: Path | WordVectors | None = None,
     ) -> None:
         self.data, self.prepared, self.out, self.reporter = data, prepared, out, reporter or Silent()
         torch.manual_seed(recipe.training.seed)

@@ -137,8 +137,9 @@ def _take(
     before = len(keeper.index)
     kept = keeper.offer(part.words, lambda position: at(path, part.line + position))
     after = before + len(kept)
+    if matrix.shape[1] != width:
+        matrix = np.empty((0, width), np.float32)
     if after > len(matrix):
-        matrix = matrix if matrix.size else np.empty((0, width), np.float32)
         # The system moves pages, not numbers, when a large array grows; what is never touched costs nothing.
         matrix.resize((max(after, int(1.5 * len(matrix))), width), refcheck=False)
     rows = part.rows if len(kept) == len(part.read) else part.rows[np.searchsorted(part.read, kept)]

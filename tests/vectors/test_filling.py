@@ -16,7 +16,7 @@ from textladder.layers.bags import RowTable
 from textladder.layers.embedding import UnitEmbedding
 from textladder.model import Model
 from textladder.text.tokenizing import SPECIAL
-from textladder.text.wordvectors import fill
+from textladder.vectors.filling import fill
 
 VOCABULARY = [*SPECIAL, "film", "plot", "missing"]
 GLOVE = "film 0.5 -1 2\nunknown 1 2 3\n. . 1 2 3\nplot 1e-1 0 0.25\nfilm 9 9 9\n"
