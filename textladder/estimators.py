@@ -38,7 +38,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     rung: a name from `textladder rungs`, or the path of a recipe file. units: what a text is cut into (None:
     the rung's own). settings: {"encoder.hidden_dim": 256, ...}, as `--set`. dev_share: share of the training
     texts held out to stop early and to calibrate. seed: of everything random. device: "auto", "cpu", ...
-    vectors: WordVectors, or a file or folder of them, for the embedding. verbose: True prints progress on stderr.
+    vectors: WordVectors, or a file or folder of them, for the embedding. verbose: True prints progress on
+    stderr.
 
     After fit: `classes_` (labels, sorted), `model_` (textladder.model.Model), `history_` (dev scores). For
     several labels per text give y as a sequence of sequences of strings; predict returns lists of labels.

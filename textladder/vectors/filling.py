@@ -42,7 +42,7 @@ def fill(
 
     source: a file of any format, our folder, or WordVectors. Of a word that comes twice in a file the first
     vector counts; numbers of words that are no unit are not read. Raises Problem when the encoder has no row
-    per unit, when the widths differ, when the file is damaged (the place is named), and when no unit is found.
+    per unit, when widths differ, when the file is damaged (the place is named), and when no unit is found.
     """
     if embedding is None:
         raise Problem("--vectors", "this rung has no row per unit.", "Choose another: textladder rungs")
