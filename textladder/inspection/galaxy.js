@@ -193,9 +193,10 @@ function choose(i, go) {
   chosen = i;
   over = -1;
   if (i >= 0 && go) {
-    const group = [i, ...near[i].slice(0, LINES)];
-    const reach = Math.max(...group.map((j) => Math.max(Math.abs(x[j] - x[i]), Math.abs(y[j] - y[i]))), STEPS / CLOSEST);
-    view = { x: x[i], y: y[i], zoom: Math.min(12, Math.max(1, (STEPS * 0.45) / reach)) };
+    const [toX, toY] = data.places[$("layout").value]; // words may still be gliding there
+    const far = (j) => Math.max(Math.abs(toX[j] - toX[i]), Math.abs(toY[j] - toY[i]));
+    const reach = Math.max(...near[i].slice(0, LINES).map(far), STEPS / CLOSEST);
+    view = { x: toX[i], y: toY[i], zoom: Math.min(12, Math.max(1, (STEPS * 0.45) / reach)) };
   }
   tell();
   redraw();
@@ -240,9 +241,9 @@ $("layout").addEventListener("change", () => {
   const [toward, down] = data.places[$("layout").value], fromX = x.slice(), fromY = y.slice();
   const began = performance.now(), mine = ++glide;
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const step = (now) => {
+  const step = () => {
     if (mine !== glide) return;
-    const part = still ? 1 : Math.min(1, Math.max(0, now - began) / GLIDE), eased = part * part * (3 - 2 * part);
+    const part = still ? 1 : Math.min(1, (performance.now() - began) / GLIDE), eased = part * part * (3 - 2 * part);
     for (let i = 0; i < words.length; i++) {
       x[i] = fromX[i] + (toward[i] - fromX[i]) * eased;
       y[i] = fromY[i] + (down[i] - fromY[i]) * eased;
