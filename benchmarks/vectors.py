@@ -194,9 +194,9 @@ def quality_table(jobs: dict[str, Any]) -> str:
     """One column per system, one line per set: score [interval]."""
     systems = {
         system: results[-1]["quality"]
-        for job in jobs.values()
+        for name, job in jobs.items()
         for system, results in job["runs"].items()
-        if results and "quality" in results[-1]
+        if name not in {"growth", "threads"} and results and "quality" in results[-1]
     }
     if not systems:
         return ""
