@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from textladder.errors import Problem
-from textladder.vectors import fasttext, subword_kernels
+from textladder.vectors import fasttext, sampling, subword_kernels
 from textladder.vectors.config import VectorsConfig
 from textladder.vectors.corpus import VectorCorpus
 from textladder.vectors.fasttext import Members
@@ -25,6 +25,8 @@ CONFIG = VectorsConfig(
     buckets=500, epochs=2,
 )  # fmt: skip
 
+WIDTH = 32
+
 
 def corpus_of(text: str = TEXT) -> VectorCorpus:
     lines = [line.split() for line in text.split("\n")]
@@ -34,55 +36,75 @@ def corpus_of(text: str = TEXT) -> VectorCorpus:
 
 
 class Draws:
-    """The kernel's random numbers: Knuth's generator modulo 2^64."""
+    """The kernel's random numbers: 64 bits each, by splitmix64."""
 
     def __init__(self, seed: int) -> None:
-        self.state = seed ^ int(subword_kernels.INCREMENT)
-        self.next()
+        self.state = int(sampling.draw(np.uint64(seed)))
 
     def next(self) -> int:
-        self.state = (self.state * 6364136223846793005 + 1442695040888963407) % 2**64
-        return self.state >> 33
+        bits = int(sampling.draw(np.uint64(self.state)))
+        self.state = (self.state + int(sampling.STEP)) % 2**64
+        return bits
+
+    def below(self, limit: int) -> int:
+        return (self.next() >> 32) * limit >> 32
+
+    def noise(self, tables: Any, unlike: int) -> int:
+        others, own = tables
+        while True:
+            bits = self.next()
+            entry = (bits >> 32) * len(own) >> 32
+            word = entry if bits % 2**32 <= own[entry] else int(others[entry])
+            if word != unlike:
+                return word
 
 
 def logistic(x: Any) -> Any:
     return 1 / (1 + np.exp(-x))
 
 
+def tables(corpus: VectorCorpus, config: VectorsConfig) -> tuple[Any, Any]:
+    keep = sampling.thresholds(sampling.kept_share(corpus.counts, config.sample))
+    return keep, sampling.noise(corpus.counts, fasttext.NOISE_POWER)
+
+
 def by_numpy(  # one block, in float64
     corpus: VectorCorpus, members: Members, rows: Any, output: Any, config: VectorsConfig, rate: float,
     seed: int,
 ) -> None:  # fmt: skip
-    keep = fasttext.keep_shares(corpus.counts, config.sample)
-    noise = fasttext.noise_table(corpus.counts, fasttext.NOISE_POWER)
+    keep, noise = tables(corpus, config)
     draws, total = Draws(seed), len(corpus.ids)
     for s in range(len(corpus.offsets) - 1):
         step = rate * (1 - corpus.offsets[s] / total)
-        kept = [w for w in corpus.ids[corpus.offsets[s] : corpus.offsets[s + 1]] if draws.next() < keep[w]]
+        kept = [
+            w for w in corpus.ids[corpus.offsets[s] : corpus.offsets[s + 1]] if draws.next() >> 32 <= keep[w]
+        ]
         for i, word in enumerate(kept):
-            width = 1 + draws.next() % config.window
+            width = 1 + draws.below(config.window)
             around = kept[max(0, i - width) : i] + kept[i + 1 : i + width + 1]
-            if not around:
-                continue
+            targets = [[w, *(draws.noise(noise, w) for _ in range(config.negative))] for w in around]
             mine = members.rows[members.starts[word] : members.starts[word + 1]]
-            hidden, gradient = rows[mine].mean(0), np.zeros(rows.shape[1])
-            targets = [(other, 1.0, 1.0) for other in around]
-            for _ in range(fasttext.DRAWS):
-                other = noise[draws.next() % len(noise)]
-                count = sum(w != other for w in around) * config.negative / fasttext.DRAWS
-                targets.append((other, 0.0, count))
-            for other, label, count in targets:
-                g = step * count * (label - logistic(hidden @ output[other]))
-                gradient += g * output[other]
-                output[other] += g * hidden
-            np.add.at(rows, mine, gradient)
+            before = rows[mine].mean(0)
+            hidden = before.copy()
+            labels = np.array([1.0] + [0.0] * config.negative)
+            for group in targets:
+                g = step * (labels - logistic(output[group] @ hidden))
+                moved = hidden.copy()
+                for k, target in enumerate(group):
+                    moved += g[k] * output[target]
+                    output[target] += g[k] * hidden
+                hidden = moved
+            np.add.at(rows, mine, hidden - before)
 
 
 def start_of(corpus: VectorCorpus, config: VectorsConfig) -> tuple[Members, Any, Any]:
     members = Members.of(corpus, config)
     rng = np.random.default_rng(1)
-    rows = rng.normal(0, 0.5, (len(corpus.words) + len(members.buckets), config.dim)).astype(np.float32)
-    return members, rows, rng.normal(0, 0.5, (len(corpus.words), config.dim)).astype(np.float32)
+    words = len(corpus.words)
+    rows = rng.normal(0, 0.5, (words + len(members.buckets), WIDTH)).astype(np.float32)
+    output = rng.normal(0, 0.5, (words + 1, WIDTH)).astype(np.float32)
+    output[words] = 0  # where there is nothing to predict
+    return members, rows, output
 
 
 def run(
@@ -90,10 +112,10 @@ def run(
     seed: int,
 ) -> Any:  # fmt: skip
     counter = np.zeros(8)
-    subword_kernels.train_sentences(
-        rows, output, members.rows, members.starts, fasttext.keep_shares(corpus.counts, config.sample),
-        fasttext.noise_table(corpus.counts, fasttext.NOISE_POWER), subword_kernels.logistic_table(),
-        config.window, config.negative, fasttext.DRAWS, *_block(corpus), rate, 0.0, seed, counter,
+    keep, (others, own) = tables(corpus, config)
+    subword_kernels.train_block(
+        *_block(corpus), 0.0, 1.0, np.uint64(seed), counter, rows.reshape(-1), output.reshape(-1), WIDTH,
+        members.rows, members.starts, keep, others, own, config.negative, config.window, rate,
     )  # fmt: skip
     return counter
 
@@ -112,9 +134,8 @@ def test_updates_equal_numpy(sample: float) -> None:
     by_numpy(corpus, members, *expected, config, 0.2, seed=7)
     run(corpus, members, rows, output, config, 0.2, seed=7)
     assert np.abs(rows - before).max() > 0.1
-    # The logistic table has steps of 1/256: a share is off by less than 1/1024 / 2.
-    np.testing.assert_allclose(rows, expected[0], atol=5e-3)
-    np.testing.assert_allclose(output, expected[1], atol=5e-3)
+    np.testing.assert_allclose(rows, expected[0], atol=1e-5)
+    np.testing.assert_allclose(output, expected[1], atol=1e-5)
 
 
 def test_steps_follow_the_gradient() -> None:
@@ -126,7 +147,7 @@ def test_steps_follow_the_gradient() -> None:
     rate, before = 1e-4, (rows.copy(), output.copy())
     run(corpus, members, rows, output, config, rate, seed=3)
     leaf, out = (torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in before)
-    noise = fasttext.noise_table(corpus.counts, fasttext.NOISE_POWER)
+    _, noise = tables(corpus, config)
     draws = Draws(3)
     draws.next(), draws.next()  # both words are kept
     loss: Any = 0.0
@@ -137,11 +158,8 @@ def test_steps_follow_the_gradient() -> None:
         scale = len(mine)  # undoes the division of the mean for the rows, not for the output
         moved = hidden.detach() + scale * (hidden - hidden.detach())
         loss = loss - torch.nn.functional.logsigmoid(moved @ out[other])
-        for _ in range(fasttext.DRAWS):
-            word = noise[draws.next() % len(noise)]
-            if word != other:
-                share = config.negative / fasttext.DRAWS
-                loss = loss - share * torch.nn.functional.logsigmoid(-moved @ out[word])
+        for _ in range(config.negative):
+            loss = loss - torch.nn.functional.logsigmoid(-moved @ out[draws.noise(noise, other)])
     loss.backward()
     for now, was, tensor in ((rows, before[0], leaf), (output, before[1], out)):
         step = -rate * tensor.grad.numpy()

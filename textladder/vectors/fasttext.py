@@ -14,12 +14,13 @@ from textladder.vectors import subword_kernels as kernels
 from textladder.vectors.config import VectorsConfig
 from textladder.vectors.corpus import VectorCorpus
 from textladder.vectors.progress import Report
+from textladder.vectors.sampling import kept_share, noise, thresholds
 from textladder.vectors.subwords import ngram_ids
 from textladder.vectors.training import Trained, over_corpus
+from textladder.vectors.word2vec_kernels import compact, padded, table
 
 NOISE_POWER = 0.5  # of the counts; as in fastText's program (word2vec: 0.75)
-DRAWS = 10  # noise words that a window shares; see benchmarks/NOTES.md
-PLACES = 64  # of the noise table, for each word
+ROWS_AT_ONCE = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -67,47 +68,53 @@ def train(
             "fasttext is trained with noise words only.",
             "Give 1 or more, or --method skipgram.",
         )
-    members, words = Members.of(corpus, config), len(corpus.words)
+    members, words, dim = Members.of(corpus, config), len(corpus.words), config.dim
+    size, width = words + len(members.buckets), padded(dim)
+    inputs, outputs = table(size, dim), table(words + 1, dim)
+    rows = inputs.reshape(size, width)[:, :dim]  # a view
     rng = np.random.default_rng(config.seed)
-    rows = rng.random((words + len(members.buckets), config.dim), np.float32)
-    rows *= np.float32(2 / config.dim)
-    rows -= np.float32(1 / config.dim)
-    output = np.zeros((words, config.dim), np.float32)
+    for part in np.array_split(rows, 1 + size // ROWS_AT_ONCE):  # uniform in +-1 / D, as in the program
+        part[:] = (2 * rng.random(part.shape, np.float32) - 1) / np.float32(dim)
     if start is not None:
-        _go_on(start, members, config, rows, output)
-    keep, noise = keep_shares(corpus.counts, config.sample), noise_table(corpus.counts, NOISE_POWER)
-    logistic = kernels.logistic_table()
+        _go_on(start, members, config, inputs, rows)
+        if start.output is not None:
+            outputs.reshape(-1, width)[:words, :dim] = start.output
+    kept = thresholds(kept_share(corpus.counts, config.sample))
+    others, own = noise(corpus.counts, NOISE_POWER)
+    # A word alone has no noise.
+    negative = config.negative if words > 1 else 0
 
-    def kernel(  # noqa: PLR0917 (as the protocol has it)
+    def kernel(  # noqa: PLR0917
         ids: NDArray[np.int32],
         offsets: NDArray[np.int64],
-        start: float,
-        stop: float,
+        begin: float,
+        end: float,
         seed: int,
         counter: NDArray[np.float64],
     ) -> None:
-        kernels.train_sentences(
-            rows, output, members.rows, members.starts, keep, noise, logistic, config.window, config.negative,
-            DRAWS, ids, offsets, config.rate * (1 - start), config.rate * (1 - stop), seed, counter,
+        kernels.train_block(
+            ids, offsets, begin, end, np.uint64(seed), counter, inputs, outputs, width, members.rows,
+            members.starts, kept, others, own, negative, config.window, config.rate,
         )  # fmt: skip
 
     over_corpus(corpus, config, kernel, report)
-    subwords = np.zeros((config.buckets, config.dim), np.float32)
+    subwords = np.zeros((config.buckets, dim), np.float32)
     if start is not None and start.subwords is not None:
         subwords[:] = start.subwords
     subwords[members.buckets] = rows[words:]
-    return Trained(kernels.compose(rows, members.rows, members.starts), output, subwords)
+    vectors = kernels.compose(inputs, members.rows, members.starts, width)
+    return Trained(np.ascontiguousarray(vectors[:, :dim]), compact(outputs, words, dim), subwords)
 
 
 def _go_on(
     start: Trained,
     members: Members,
     config: VectorsConfig,
+    inputs: NDArray[np.float32],
     rows: NDArray[np.float32],
-    output: NDArray[np.float32],
 ) -> None:
     """Puts earlier vectors into the rows. The own row of a word is what its vector has beyond its n-grams."""
-    words = len(start.input)
+    words, width = len(start.input), padded(config.dim)
     if start.subwords is not None:
         if start.subwords.shape != (config.buckets, config.dim):
             raise Problem(
@@ -117,23 +124,5 @@ def _go_on(
             )
         rows[words:] = start.subwords[members.buckets]
     rows[:words] = 0
-    grams = kernels.compose(rows, members.rows, members.starts)
+    grams = kernels.compose(inputs, members.rows, members.starts, width)[:, : config.dim]
     rows[:words] = (start.input - grams) * np.diff(members.starts)[:, None]
-    if start.output is not None:
-        output[:] = start.output
-
-
-def keep_shares(counts: NDArray[np.int64], sample: float) -> NDArray[np.uint32]:
-    """How probable it is that an occurrence of each word is kept, of 2^31: sqrt(t / f) + t / f for a word
-    whose share of the text is f (word2vec's program; Mikolov et al. 2013 have sqrt(t / f))."""
-    if sample == 0:
-        return np.full(len(counts), 1 << 31, np.uint32)
-    ratio = sample * counts.sum() / np.maximum(counts, 1)
-    return (np.minimum(np.sqrt(ratio) + ratio, 1) * (1 << 31)).astype(np.uint32)
-
-
-def noise_table(counts: NDArray[np.int64], power: float) -> NDArray[np.int32]:
-    """Words, as often as a draw should give them: in proportion to count^power."""
-    ends = np.cumsum(counts.astype(np.float64) ** power)
-    places = len(counts) * PLACES
-    return np.searchsorted(ends, (np.arange(places) + 0.5) * (ends[-1] / places)).astype(np.int32)
