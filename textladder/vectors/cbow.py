@@ -1,4 +1,4 @@
-"""CBOW (Mikolov et al. 2013a): from the mean of its neighbours in the window, the centre word is predicted."""
+"""CBOW (Mikolov et al. 2013a): the centre word is predicted from the mean of its neighbours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What skip-gram and CBOW draw by chance: words left out for being frequent, widths of windows, noise words."""
+"""What is drawn by chance: words left out for being frequent, widths of windows, noise words."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.core.errors import RequireLiteralValue
 from numba.extending import intrinsic, models, register_model
@@ -47,7 +47,8 @@ def _ints(value: int) -> Any:
     return ir.Constant(_INTS, [value] * LANES)
 
 
-def _address(context: Any, builder: Any, kind: Any, array: Any, at: Any, of: Any) -> Any:
+def _address(context: Any, builder: Any, kind: Any, place: Any, of: Any) -> Any:
+    array, at = place
     data = context.make_array(kind)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [at]), of.as_pointer())
 
@@ -64,7 +65,7 @@ def load(typing: Any, array: Any, at: Any) -> Any:
     """array[at : at + 16]"""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        address = _address(context, builder, signature.args[0], *arguments, _VECTOR)
+        address = _address(context, builder, signature.args[0], arguments, _VECTOR)
         return builder.load(address, align=4)
 
     return vector(array, types.intp), build
@@ -75,7 +76,7 @@ def store(typing: Any, array: Any, at: Any, value: Any) -> Any:
     """array[at : at + 16] = value"""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        address = _address(context, builder, signature.args[0], *arguments[:2], _VECTOR)
+        address = _address(context, builder, signature.args[0], arguments[:2], _VECTOR)
         builder.store(arguments[2], address, align=4)
         return context.get_dummy_value()
 
@@ -88,7 +89,7 @@ def prefetch(typing: Any, array: Any, at: Any) -> Any:
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         byte, number = ir.IntType(8), ir.IntType(32)
-        address = _address(context, builder, signature.args[0], *arguments, byte)
+        address = _address(context, builder, signature.args[0], arguments, byte)
         flags = [ir.Constant(number, n) for n in (0, 3, 1)]  # read, keep in all caches, data
         _call(builder, "llvm.prefetch.p0i8", ir.VoidType(), [address, *flags], fast=False)
         return context.get_dummy_value()
@@ -118,7 +119,9 @@ def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 @intrinsic
-def totals(typing: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any) -> Any:
+def totals(  # noqa: PLR0917
+    typing: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any
+) -> Any:
     """The sums of six vectors in the first six entries of one; the others hold nothing of use.
 
     Half of the entries are added to the other half for two vectors at a time, which takes half the shuffles

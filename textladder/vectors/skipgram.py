@@ -21,8 +21,8 @@ ROWS_AT_ONCE = 1 << 14
 def train(
     corpus: VectorCorpus, config: VectorsConfig, report: Report | None = None, start: Trained | None = None
 ) -> Trained:
-    """See `training.train`. With `config.negative` noise words, which all pairs of a centre share, or (0) with
-    hierarchical softmax."""
+    """See `training.train`. With `config.negative` noise words, which all pairs of a centre share, or (0)
+    with hierarchical softmax."""
     return train_words(corpus, config, report, start, cbow=False)
 
 
@@ -64,7 +64,7 @@ def train_words(
 
 
 def random_rows(rows: int, dim: int, seed: int) -> Iterator[NDArray[np.float32]]:
-    """First vectors: each number between -1 / 2D and 1 / 2D by chance, as in word2vec; some rows at a time."""
+    """First vectors: each number by chance between -1 / 2D and 1 / 2D, as in word2vec."""
     generator = np.random.default_rng(seed)
     for first in range(0, rows, ROWS_AT_ONCE):
         some = generator.random((min(ROWS_AT_ONCE, rows - first), dim), np.float32)

@@ -82,6 +82,7 @@ class Kernel(Protocol):
         stop: float,
         seed: int,
         counter: NDArray[np.float64],
+        /,
     ) -> None: ...
 
 

@@ -1,13 +1,12 @@
 """The compiled inner loops of skip-gram and CBOW.
 
-A table of vectors is one flat array of rows, each `width` floats wide: D filled up with zeros to a multiple of
-sixteen, so that no loop has a remainder, and aligned to cache lines. A row is named by where it begins.
+A table of vectors is one flat array of rows, each `width` floats wide: D filled up with zeros to a multiple
+of sixteen, so that no loop has a remainder, and aligned to cache lines. A row is named by where it begins.
 
-What is predicted at a centre word (itself and its noise words, or the inner nodes on its path) is worked on in
-groups of GROUP rows of the output table. Their six dot products are six chains that run side by side, their
-sigmoids are one, and each row is read and written once. The noise words of a centre are drawn while the one
-before it is worked on, and their rows asked for: they lie anywhere in a table that is larger than the caches,
-and waiting for them took most of the time.
+What is predicted at a centre word (itself and its noise words, or the inner nodes on its path) is worked on
+in groups of GROUP rows of the output table. Their six dot products are six chains that run side by side and
+their sigmoids are one. The noise words of a centre are drawn while the one before it is worked on, and their
+rows asked for: they lie anywhere in a table that is larger than the caches.
 """
 # ruff: noqa: PLR0917 - numba calls are by position
 
