@@ -16,8 +16,8 @@ LIMIT = 100_000  # words of the corpus of --quick
 
 
 def corpus(quick: bool, repeats: int = 1) -> dict[str, Any]:
-    """Wikipedia 2018 and the IMDB reviews, cut into words by our tokenizer, in lower case, a text on each
-    line; the whole of it `repeats` times. {"file", "words": tokens of the file}."""
+    """Wikipedia 2018 and the IMDB reviews, cut into words by our tokenizer, in lower case and without
+    punctuation, a text on each line; the whole of it `repeats` times. {"file", "words": tokens of the file}."""
     folder = OUT / "vectors"
     base = folder / ("corpus-quick.txt" if quick else "corpus.txt")
     if not base.exists():
@@ -39,7 +39,7 @@ def write_corpus(path: Path, limit: int | None) -> None:
     fresh, count = path.with_suffix(".new"), 0
     with fresh.open("w", encoding="utf-8") as file:
         for text in texts():
-            words = cutter.cut(text)
+            words = [word for word in cutter.cut(text) if any(map(str.isalnum, word))]
             if words:
                 file.write(" ".join(words) + "\n")
                 count += len(words)
