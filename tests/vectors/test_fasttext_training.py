@@ -222,7 +222,7 @@ def test_training_lowers_the_loss() -> None:
     counter = run(corpus_of(), members, rows, output, config, 0.0, seed=1)
     assert counter[0] / counter[1] == pytest.approx((1 + config.negative) * np.log(2), rel=0.1)
     assert told[-1].loss is not None
-    assert told[-1].loss < 0.8 * counter[0] / counter[1]
+    assert told[-1].loss < 0.9 * counter[0] / counter[1]
 
 
 def test_tiny_corpora_and_wrong_settings() -> None:

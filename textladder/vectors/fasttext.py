@@ -87,13 +87,13 @@ def train(
     def kernel(  # noqa: PLR0917
         ids: NDArray[np.int32],
         offsets: NDArray[np.int64],
-        begin: float,
-        end: float,
+        start: float,
+        stop: float,
         seed: int,
         counter: NDArray[np.float64],
     ) -> None:
         kernels.train_block(
-            ids, offsets, begin, end, np.uint64(seed), counter, inputs, outputs, width, members.rows,
+            ids, offsets, start, stop, np.uint64(seed), counter, inputs, outputs, width, members.rows,
             members.starts, kept, others, own, negative, config.window, config.rate,
         )  # fmt: skip
 
