@@ -46,7 +46,8 @@ times, and each figure is the median of its turns. Ratio is ours / theirs. "Accu
 correlation over the similarity sets, ours / theirs; a line that asks for speed is met only if it is not
 lower. Memory is the peak of the whole process in training.
 
-- All systems read the same tokenised, lower-cased text without punctuation: the Wikipedia articles of 2018 and the IMDB reviews.
+- All systems read the same text, tokenised, in lower case and without punctuation: the Wikipedia articles
+  of 2018 and the IMDB reviews.
   Words a second are the words of that file times the epochs over the time from opening the file to vectors
   in memory: counting, building the vocabulary and training. "Whole process" adds interpreter, imports, and
   saving.

@@ -17,7 +17,7 @@ LIMIT = 100_000  # words of the corpus of --quick
 
 def corpus(quick: bool, repeats: int = 1) -> dict[str, Any]:
     """Wikipedia 2018 and the IMDB reviews, cut into words by our tokenizer, in lower case and without
-    punctuation, a text on each line; the whole of it `repeats` times. {"file", "words": tokens of the file}."""
+    punctuation, a text on each line; the whole of it `repeats` times. {"file", "words": of the file}."""
     folder = OUT / "vectors"
     base = folder / ("corpus-quick.txt" if quick else "corpus.txt")
     if not base.exists():
