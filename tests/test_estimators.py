@@ -290,3 +290,10 @@ def test_wrong_parameters() -> None:
         classifier(settings={"encoder.hiden_dim": 3}).fit(X, Y)
     with pytest.raises(ValueError, match="dev_share"):
         classifier(dev_share=1.5).fit(X, Y)
+
+
+def test_half_characters_are_counted(fitted: TextClassifier) -> None:
+    with pytest.warns(UserWarning, match=r"2 half characters \(lone surrogates\) in X"):
+        assert fitted.predict(["a \ud800 film \udfff", "a film"]).shape == (2,)
+    with pytest.raises(Problem, match=r"text 2: .* U\+D800"):
+        TextClassifier().fit(["a", "b \ud800"], ["x", "y"])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from tests.program import refused, textladder, train, write_csv
+from textladder.files import sha256
 
 
 @pytest.fixture
@@ -71,3 +74,19 @@ def test_stdin_that_is_no_text(trained: Path) -> None:
     assert ended.code == 2
     assert "stdin, line 4" in ended.err
     assert "NUL" in ended.err
+
+
+def forge(folder: Path, name: str, rows: int) -> None:
+    """Leave the table `name` the first `rows` rows, with checksums that are right."""
+    path = folder / "weights.safetensors"
+    weights = load_file(path)
+    save_file(weights | {name: weights[name][:rows].clone()}, path)
+    header = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    header["files"][path.name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
+    (folder / "model.json").write_text(json.dumps(header), encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["encoder.index.keys", "encoder.embedding.weight", "encoder.row_weights"])
+def test_a_model_with_a_forged_table(name: str, copied: Path) -> None:
+    forge(copied, name, 3)
+    refused(textladder("predict", copied, stdin="a film\n"), "weights.safetensors", "rows")

@@ -8,6 +8,7 @@ sequence of strings, not a matrix.
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,7 +165,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
     def _probabilities(self, X: Sequence[str]) -> NDArray[np.float32]:
         check_is_fitted(self)
-        return self.model_.predict(_texts(X))
+        before = self.model_.tokenizer.replaced
+        found = self.model_.predict(_texts(X))
+        if replaced := self.model_.tokenizer.replaced - before:
+            said = f"{replaced:,} half characters (lone surrogates) in X were read as U+FFFD."
+            warnings.warn(said, UserWarning, stacklevel=3)
+        return found
 
     def _recipe(self) -> Recipe:
         chosen = recipe.rung(self.rung, "classify")
@@ -188,11 +194,7 @@ def _texts(X: Any) -> list[str]:
 
 
 def _split(chosen: Recipe, corpus: Corpus, dev_share: float) -> Data:
-    """Train and dev parts. A dev text with a label that no training text has is trained on; with too few
-    texts for a dev part, dev is the training texts themselves."""
+    """Train and dev parts; with too few texts for a dev part, dev is the training texts themselves."""
     made = split(corpus, dev_share, 0.0, chosen.data.split_seed, rare="keep")
-    known = corpus.label_counts(made.train).keys()
-    usable = np.array([known >= set(labels) for labels in corpus.label_sets])[corpus.label_codes[made.dev]]
-    train = Part(corpus, np.union1d(made.train, made.dev[~usable]))
-    dev = Part(corpus, made.dev[usable])
+    train, dev = Part(corpus, made.train), Part(corpus, made.dev)
     return Data(train, dev if len(dev) else train, None, made.notes)

@@ -70,7 +70,8 @@ def test_in_memory() -> None:
     [
         ([1], [("a",)], "int, not str"),
         (["a"], [], "1 texts, but 0 labels"),
-        (["\ud800"], [("a",)], "written"),
+        (["a", "b\ud800"], [("a",), ("b",)], r"text 2: .* U\+D800"),
+        (["a", "b"], [("a",), ("\udc00",)], r"text 2: .* U\+DC00"),
     ],
 )
 def test_wrong_texts_in_memory(texts: list, targets: list, said: str) -> None:

@@ -69,6 +69,31 @@ def test_several_labels_are_stratified_by_the_rarest() -> None:
     assert data.label_counts(parts.dev)["rare"] == 1
 
 
+LABELS = st.lists(st.sets(st.sampled_from("abcdefgh"), max_size=4), min_size=8, max_size=60)
+
+
+@settings(max_examples=100, deadline=None)
+@given(LABELS, st.integers(0, 3), st.booleans())
+def test_every_label_is_trained_on(labels: list[set[str]], seed: int, copies: bool) -> None:
+    labels = [*labels, {"a"}, {"a"}, {"b"}, {"b", "a"}]
+    texts = [f"text {i // 3 if copies else i}" for i in range(len(labels))]
+    data = Corpus.of(texts, [sorted(some) for some in labels])
+    parts = split(data, 0.2, 0.3, seed, rare="keep")
+    assert data.label_counts(parts.train).keys() == data.label_counts().keys()
+    assert sorted([*parts.train, *parts.dev, *parts.test]) == list(range(len(labels)))
+
+
+def test_labels_that_come_with_rarer_ones_have_their_shares_too() -> None:
+    random = np.random.default_rng(0)
+    kinds = [("common", "rare"), ("common",), ("common", "mid"), ("mid", "rare")]
+    targets = [kinds[i] for i in random.choice(4, 2000, p=[0.05, 0.65, 0.2, 0.1])]
+    data = Corpus.of([f"text {i}" for i in range(len(targets))], targets)
+    parts, counts = split(data, 0.1, 0.2, seed=0), data.label_counts()
+    for part, share in ((parts.dev, 0.1), (parts.test, 0.2)):
+        for label, number in data.label_counts(part).items():
+            assert abs(number - share * counts[label]) <= 1
+
+
 @pytest.mark.parametrize(
     ("counts", "said"),
     [

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from textladder.batch import Ragged
 from textladder.errors import Problem
-from textladder.text.tokenizing import SPECIAL, Tokenizer, TokenizerConfig
+from textladder.text.tokenizing import SPECIAL, WARM_UP_BYTES, Tokenizer, TokenizerConfig
 
 UNITS = ["word", "whitespace", "character", "byte", "bpe", "wordpiece", "unigram"]
 EXACT = ["word", "whitespace", "character"]
@@ -154,6 +154,19 @@ def test_lone_surrogates_and_empty_texts_pass(units: str) -> None:
     assert len(t.encode([])) == 0
 
 
+@pytest.mark.parametrize("units", ["word", "character", "byte"])
+def test_lone_surrogates_are_counted_and_alike_by_every_way(units: str) -> None:
+    t = Tokenizer.from_json(tokenizer(units).to_json(), tokenizer(units).config)
+    t.encode(["warm " * WARM_UP_BYTES])  # the compiled way, from here on
+    texts = ["a\ud800b \udfff", "plain"]
+    many = t.encode(texts)
+    assert t.replaced == 2
+    np.testing.assert_array_equal(t.encode_one(texts[0]), many[0])
+    assert t.replaced == 4
+    np.testing.assert_array_equal(many[0], t.encode_one("a\ufffdb \ufffd"))
+    assert t.replaced == 4
+
+
 def test_wrong_input_is_a_problem(tmp_path) -> None:
     with pytest.raises(Problem, match="not UTF-8"):
         tokenizer("word").encode(Ragged.of([[0x61, 0xFF]], np.uint8))
@@ -171,4 +184,8 @@ def test_wrong_input_is_a_problem(tmp_path) -> None:
     other["model"]["vocab"] = {"<unk>": 0, "a": 1}
     path.write_text(json.dumps(other))
     with pytest.raises(Problem, match="first units"):
+        Tokenizer.load(path, TokenizerConfig())
+    other["model"]["vocab"] = {unit: n for n, unit in enumerate(SPECIAL)} | {"a": 9}
+    path.write_text(json.dumps(other))
+    with pytest.raises(Problem, match="one has number 9"):
         Tokenizer.load(path, TokenizerConfig())

@@ -49,6 +49,7 @@ class BagEncoder(Encoder):
         self.index = NgramIndex(vocabulary, config.orders, char_orders)
         self.embedding = RowTable(self.index.num_rows, config.dim, scale)
         self.dim = config.dim
+        self.register_load_state_dict_post_hook(_check_rows)
 
     def weigh(self, rows: Ids, offsets: Ids) -> Entries:
         """Rows with repeats [M] and their offsets to the entries of each text."""
@@ -121,6 +122,16 @@ class BagEncoder(Encoder):
         if was_training:
             self.train()
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _check_rows(encoder: BagEncoder, _: Any) -> None:
+    """Raises RuntimeError, as torch does for a shape that does not fit, if a table that was read has not the
+    rows that units and n-grams call for."""
+    rows = encoder.index.num_rows
+    tables = {"embedding.weight": encoder.embedding.weight, **dict(encoder.named_buffers(recurse=False))}
+    for name, table in tables.items():
+        if len(table) != rows:
+            raise RuntimeError(f"{name} has {len(table):,} rows, but there are {rows:,} units and n-grams")
 
 
 def _check(config: Any, char_orders: tuple[int, int]) -> None:

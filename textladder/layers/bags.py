@@ -190,7 +190,7 @@ class NgramIndex(nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         saved = state_dict.get(prefix + "keys")
-        if saved is not None:
+        if saved is not None and saved.dtype == torch.int64 and saved.dim() == 1:
             self._set_keys(saved.to(self.keys.device, copy=True))
         super()._load_from_state_dict(state_dict, prefix, *rest)
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from textladder.errors import Problem
 from textladder.ragged import Example, Ragged
+from textladder.text.normalizing import SURROGATE
 from textladder.text.reading import BATCH_ROWS, LABEL_JOINER, Rows, Source
 from textladder.text.store import Store, StoreWriter
 
@@ -84,9 +85,7 @@ class Corpus:
         try:
             columns = _columns(Rows(rows, labels, list(range(1, len(rows) + 1))))
         except UnicodeEncodeError as error:
-            raise Problem(
-                name, f"a text or label cannot be written: {error}.", "Remove lone surrogates."
-            ) from error
+            raise _half(name, rows, labels) from error
         codes = _Codes()
         codes.add(labels)
         return cls(Store.of(columns), codes.all(), list(codes.known), name=name)
@@ -188,6 +187,17 @@ class Corpus:
             for label in labels:
                 counts[label] = counts.get(label, 0) + int(number)
         return {label: counts[label] for label in sorted(counts) if counts[label]}
+
+
+def _half(name: str, texts: Sequence[str], labels: Sequence[Target]) -> Problem:
+    """What is said of the first text that holds a lone surrogate, itself or in a label."""
+    joined = ("".join((text, *target)) for text, target in zip(texts, labels, strict=True))
+    row, half = next((row, found) for row, text in enumerate(joined) if (found := SURROGATE.search(text)))
+    return Problem(
+        f"{name}, text {row + 1:,}",
+        f"it, or its label, holds half a character: the lone surrogate U+{ord(half[0]):04X}.",
+        "Remove it, or write the character whole; it was cut when the text was made.",
+    )
 
 
 def _columns(rows: Rows) -> dict[str, Ragged]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textladder.errors import Problem
+from textladder.ragged import Ragged
 from textladder.text.corpus import Corpus
 from textladder.text.leakage import text_keys
 
@@ -41,9 +41,9 @@ def split(
     """Splits the rows of a corpus; the same everywhere for the same texts and seed.
 
     dev_share, test_share: shares of each class; 0 makes an empty part. A class with three different texts
-    or more is in every part. Copies of a text (case and white space aside) stay in one part, so that no test
-    text can have been trained on; with duplicates="drop" only the first copy is used. For several labels per
-    text the stratum is the text's rarest label.
+    or more is in every part; with several labels per text nearly always, and every label is in train. Copies
+    of a text (case and white space aside) stay in one part, so that no test text can have been trained on;
+    with duplicates="drop" only the first copy is used.
 
     Raises a Problem if there are no labels, one class only, or (rare="error") a class with one text;
     rare="drop" leaves such texts out and says so, rare="keep" trains on them.
@@ -65,9 +65,11 @@ def split(
             notes.append(f"{copies:,} repeated texts were left out.")
     elif copies:
         notes.append(f"{copies:,} texts repeat another; copies were kept in the same part.")
-    strata = _strata(corpus.label_sets, counts)[corpus.label_codes[rows]]
     part_of_group = _assigned(
-        strata[first], np.bincount(group_of), (dev_share, test_share), np.random.default_rng(seed)
+        _groups_of_labels(corpus, rows, group_of, counts),
+        np.bincount(group_of),
+        (dev_share, test_share),
+        np.random.default_rng(seed),
     )
     part = part_of_group[group_of]
     return Split(rows[part == 0], rows[part == 1], rows[part == 2], notes)
@@ -100,34 +102,47 @@ def check_classes(where: str, counts: dict[str, int], rare: str = "error") -> No
         )
 
 
-def _strata(label_sets: Sequence[tuple[str, ...]], counts: dict[str, int]) -> Array:
-    """For each label set the number of its rarest label, by name; -1 for a set without labels."""
-    number = {label: i for i, label in enumerate(sorted(counts))}
-    return np.array(
-        [number[min(labels, key=lambda x: (counts[x], x))] if labels else -1 for labels in label_sets],
-        np.int64,
-    )
+def _groups_of_labels(corpus: Corpus, rows: Array, group_of: Array, counts: dict[str, int]) -> list[Array]:
+    """For each label, the rarest first, the groups of equal texts that have it; last those without any."""
+    number = {label: i for i, label in enumerate(sorted(counts, key=lambda label: (counts[label], label)))}
+    sets = Ragged.of([sorted(map(number.__getitem__, labels)) for labels in corpus.label_sets])
+    labels = sets.take(corpus.label_codes[rows].astype(np.int64))
+    owners = np.repeat(group_of, labels.lengths)
+    order = np.argsort(labels.flat, kind="stable")
+    bounds = np.cumsum(np.bincount(labels.flat, minlength=len(number)))
+    groups = [np.unique(found) for found in np.split(owners[order], bounds[:-1])] if number else []
+    return [*groups, np.setdiff1d(group_of, owners)]
 
 
 def _assigned(
-    strata: Array, sizes: Array, shares: tuple[float, float], random: np.random.Generator
+    groups_of_labels: list[Array], sizes: Array, shares: tuple[float, float], random: np.random.Generator
 ) -> NDArray[np.int8]:
-    """The part (0 train, 1 dev, 2 test) of each group of equal texts. strata, sizes: [groups]."""
-    part = np.zeros(len(strata), np.int8)
-    order = random.permutation(len(strata))
-    order = order[np.argsort(strata[order], kind="stable")]
-    bounds = np.flatnonzero(np.diff(strata[order])) + 1
-    for members in np.split(order, bounds):
+    """The part (0 train, 1 dev, 2 test) of each group of equal texts. sizes: [groups].
+
+    Iterative stratification (Sechidis et al. 2011, "On the Stratification of Multi-label Data") with a fixed
+    order of the labels: the rarest label shares out its texts first, and a more frequent one only those that
+    are left, in proportions that mend what the others did to it.
+    """
+    part = np.full(len(sizes), -1, np.int8)
+    place = np.argsort(random.permutation(len(sizes)))
+    for members in groups_of_labels:
+        free = members[part[members] < 0]
+        free = free[np.argsort(place[free])]
         total = int(sizes[members].sum())
+        has = [int(sizes[members[part[members] == which]].sum()) for which in range(3)]
         start = 0
         for which, share in ((2, shares[1]), (1, shares[0])):
             if share <= 0:
                 continue
-            ends = np.cumsum(sizes[members[start:]])
-            taken = int(np.searchsorted(ends, round(total * share), side="right"))
+            ends = np.cumsum(sizes[free[start:]])
+            taken = int(np.searchsorted(ends, round(total * share) - has[which], side="right"))
             # At least one, but never what train and the part still to be filled need.
-            needed = 1 + (which == 2 and shares[0] > 0)
-            taken = max(0, min(max(taken, 1), len(members) - start - needed))
-            part[members[start : start + taken]] = which
+            needed = (not has[0]) + (which == 2 and shares[0] > 0 and not has[1])
+            taken = max(0, min(max(taken, not has[which]), len(free) - start - needed))
+            part[free[start : start + taken]] = which
             start += taken
+        part[free[start:]] = 0
+    for members in groups_of_labels:  # rarer labels may have kept train from a label
+        if len(members) and (part[members] > 0).all():
+            part[members[np.argmin(place[members])]] = 0
     return part

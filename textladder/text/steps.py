@@ -11,6 +11,7 @@ import numpy as np
 from textladder.errors import Problem
 from textladder.ragged import Ragged
 from textladder.text import bagging
+from textladder.text.normalizing import without_surrogates
 from textladder.text.stopwords import ENGLISH
 from textladder.text.tokenizing import SPECIAL, UNKNOWN, Tokenizer, TokenizerConfig
 
@@ -44,7 +45,7 @@ def walk(
     spans = [[a, b] for a, b in tokenizer.offsets(text)]
     tokens = tokenizer.cut(text)
     stages = [
-        Stage("normalise", _how_normalised(config), tokenizer.normalise(text)),
+        Stage("normalise", _how_normalised(config, text), tokenizer.normalise(text)),
         Stage(
             "tokenise",
             f"cut into units ({config.units}), each with its place in the text as given",
@@ -97,12 +98,14 @@ def _named(vocabulary: list[str], row: np.ndarray[Any, Any]) -> dict[str, float]
     return {vocabulary[column]: round(float(row[column]), 4) for column in np.flatnonzero(row)}
 
 
-def _how_normalised(config: TokenizerConfig) -> str:
+def _how_normalised(config: TokenizerConfig, text: str) -> str:
+    halves = without_surrogates(text)[1]
     done = [
         "HTML entities decoded" if config.html else "",
         f"Unicode {config.unicode}" if config.unicode != "none" else "",
         "lower case" if config.lowercase else "",
         "accents stripped" if config.accents == "strip" else "",
+        f"half characters (lone surrogates) read as U+FFFD: {halves}" if halves else "",
     ]
     return ", ".join(filter(None, done)) or "as it is"
 

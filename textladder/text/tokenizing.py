@@ -7,7 +7,7 @@ Ids 0 to 3 are <pad> <unk> <s> </s> in every vocabulary, and no text can write t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -61,6 +61,7 @@ class Tokenizer:
         self.config, self._library = config, library
         units = library.get_vocab(with_added_tokens=False)
         self.vocabulary: list[str] = sorted(units, key=units.__getitem__)
+        self.replaced = 0  # lone surrogates that were read as U+FFFD so far
         self._seen = 0
         self._standard = _parts(library) == _parts(pipeline(config, library.model))
 
@@ -87,13 +88,14 @@ class Tokenizer:
     def encode(self, texts: Ragged | Sequence[str]) -> Ragged:
         """Ids (int32) of texts, given as strings or as UTF-8 bytes; nothing is shortened.
 
-        A lone surrogate is read as U+FFFD. Raises Problem for bytes that are not UTF-8.
+        A lone surrogate is read as U+FFFD and counted in `replaced`. Raises Problem for bytes that are not
+        UTF-8.
         """
         ids = self._units(texts)
         return with_ends(ids) if self.config.ends else ids
 
     def _units(self, texts: Ragged | Sequence[str]) -> Ragged:
-        texts = texts if isinstance(texts, Ragged) else to_bytes(texts)
+        texts = texts if isinstance(texts, Ragged) else to_bytes(texts, self._whole)
         self._seen += len(texts.flat)
         if self._plain is None:
             return self._encode_slowly(texts, np.arange(len(texts)))
@@ -115,11 +117,21 @@ class Tokenizer:
     def _units_of_one(self, text: str) -> NDArray[np.int32]:
         if self._seen < WARM_UP_BYTES:
             self._seen += len(text)
+        try:
+            data = text.encode("utf-8")
+        except UnicodeEncodeError:
+            text = self._whole(text)
+            data = text.encode("utf-8")
         if self._plain is not None:
-            ids = self._plain.one(text.encode("utf-8", "replace"))
+            ids = self._plain.one(data)
             if ids is not None:
                 return ids
         return np.array(self._encoding(text).ids, np.int32)
+
+    def _whole(self, text: str) -> str:
+        whole, number = without_surrogates(text)
+        self.replaced += number
+        return whole
 
     def _encode_slowly(self, texts: Ragged, rows: NDArray[np.int64]) -> Ragged:
         parts = []
@@ -133,7 +145,7 @@ class Tokenizer:
         try:
             return self._library.encode(text, add_special_tokens=False)
         except (UnicodeEncodeError, TypeError):  # a lone surrogate
-            return self._library.encode(without_surrogates(text)[0], add_special_tokens=False)
+            return self._library.encode(_whole(text), add_special_tokens=False)
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """The span (start, end) of each unit, in characters of the text as given.
@@ -150,7 +162,7 @@ class Tokenizer:
 
     def normalise(self, text: str) -> str:
         """The text as it is cut: Unicode form, case, accents and entities done."""
-        return self._library.normalizer.normalize_str(without_surrogates(text)[0])
+        return self._library.normalizer.normalize_str(_whole(text))
 
     def cut(self, text: str) -> list[str]:
         """The normalised units before any is looked up; for subwords: the stretches that they lie in."""
@@ -205,6 +217,9 @@ class Tokenizer:
             raise Problem(where, f"this is not a tokenizer: {error}", next_step) from error
         if tuple(tokenizer.vocabulary[: len(SPECIAL)]) != SPECIAL:
             raise Problem(where, f"its first units are not {' '.join(SPECIAL)}", next_step)
+        last = tokenizer._library.token_to_id(tokenizer.vocabulary[-1])
+        if last != len(tokenizer.vocabulary) - 1:
+            raise Problem(where, f"there are {len(tokenizer)} units, but one has number {last}", next_step)
         return tokenizer
 
 
@@ -256,12 +271,16 @@ def with_ends(ids: Ragged) -> Ragged:
     return Ragged(flat, offsets)
 
 
-def to_bytes(texts: Sequence[str]) -> Ragged:
-    """Strings as UTF-8; a lone surrogate becomes U+FFFD."""
+def _whole(text: str) -> str:
+    return without_surrogates(text)[0]
+
+
+def to_bytes(texts: Sequence[str], whole: Callable[[str], str] = _whole) -> Ragged:
+    """Strings as UTF-8. `whole` gives texts with lone surrogates a form that has UTF-8."""
     try:
         encoded = [text.encode("utf-8") for text in texts]
     except UnicodeEncodeError:
-        encoded = [without_surrogates(text)[0].encode("utf-8") for text in texts]
+        encoded = [whole(text).encode("utf-8") for text in texts]
     offsets = np.zeros(len(encoded) + 1, np.int64)
     np.cumsum([len(text) for text in encoded], out=offsets[1:])
     return Ragged(np.frombuffer(b"".join(encoded), np.uint8), offsets)
@@ -270,7 +289,7 @@ def to_bytes(texts: Sequence[str]) -> Ragged:
 def to_strings(texts: Ragged | Sequence[str]) -> list[str]:
     if isinstance(texts, Ragged):
         return [_string(texts, row) for row in range(len(texts))]
-    return [without_surrogates(text)[0] for text in texts]
+    return [_whole(text) for text in texts]
 
 
 def _string(texts: Ragged, row: int) -> str:
