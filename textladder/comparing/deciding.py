@@ -1,4 +1,4 @@
-"""From rows to one answer: which rung is worth its cost. Why so: docs/decisions/0030-pick.md."""
+"""From rows to one answer: which rung is worth its cost. Why so: docs/decisions/0011-pick.md."""
 
 from __future__ import annotations
 
