@@ -316,6 +316,15 @@ class WordVectors:
         """
         return cls.of(formats.read(path, Asked(limit, skip_broken_words=skip_broken_words)))
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> WordVectors:
+        """Another that shares the table: a table is never changed, only replaced."""
+        twin = WordVectors(self.config)
+        twin.table = self.table
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"config": self.config, "table": self.table}
+
     # Inside.
 
     def _replace(self, table: Table) -> None:
