@@ -20,7 +20,7 @@ from textladder.vectors.cooccurrence import Cooccurrences, count
 from textladder.vectors.corpus import VectorCorpus
 from textladder.vectors.progress import Progress
 
-WORDS, DIM = 40, 6
+WORDS, DIM, WIDTH = 40, 6, 16
 CONFIG = VectorsConfig(method="glove", dim=DIM, window=3, threads=1, seed=3)
 
 
@@ -135,7 +135,7 @@ def test_one_thread_and_seed_give_the_same_vectors_and_more_go_on_from_them() ->
     other = glove.train(corpus, replace(CONFIG, seed=4))
     assert np.abs(first.input - other.input).max() > 1e-3
     rows, _ = glove.initial(WORDS, CONFIG, first)
-    np.testing.assert_allclose(rows[:, :DIM] + rows[:, DIM : 2 * DIM], first.input, atol=1e-6)
+    np.testing.assert_allclose(rows[:, :DIM] + rows[:, WIDTH : WIDTH + DIM], first.input, atol=1e-6)
     two = glove.train(corpus, replace(CONFIG, threads=2))
     assert np.isfinite(two.input).all()
 

@@ -22,6 +22,7 @@ from textladder.vectors.cooccurrence import Cooccurrences
 from textladder.vectors.corpus import VectorCorpus
 from textladder.vectors.progress import Progress, Report, processors
 from textladder.vectors.training import LOSS, REPORT_SECONDS, STOP, TERMS, Trained
+from textladder.vectors.word2vec_kernels import padded
 
 # Counts from here on weigh 1, smaller ones (x / X_MAX)^ALPHA (equation 9). The paper has 100, for corpora of
 # 6 billion words; with some millions 10 is better, which the authors' demo has too (benchmarks/NOTES.md).
@@ -49,23 +50,28 @@ def train(
             )
         rows, biases = initial(len(corpus.words), config, start)
         iterate(counts, rows, biases, config, report)
-    sums = rows[:, : config.dim] + rows[:, config.dim : 2 * config.dim]
-    return Trained(sums, rows[:, config.dim : 2 * config.dim].copy())
+    width = padded(config.dim)
+    contexts = rows[:, width : width + config.dim].copy()
+    return Trained(rows[:, : config.dim] + contexts, contexts)
 
 
 def initial(
     words: int, config: VectorsConfig, start: Trained | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Rows [V, 4 D] (vector, context vector, sums of squares of both) and biases [V, 4] in the same order.
+    """Rows [V, 4 W], W = D filled up to whole registers (vector, context vector, sums of squares of both),
+    and biases [V, 4] in the same order.
     The numbers are uniform in +-0.5 / D, the sums of squares 1, as in the authors' program."""
-    dim = config.dim
+    dim, width = config.dim, padded(config.dim)
     rng = np.random.default_rng(config.seed)
-    rows, biases = np.ones((words, 4 * dim), np.float32), np.ones((words, 4), np.float32)
-    rows[:, : 2 * dim] = (rng.random((words, 2 * dim), np.float32) - 0.5) / dim
+    rows = np.ones((words, 4 * width), np.float32)
+    biases = np.ones((words, 4), np.float32)
+    rows[:, : 2 * width] = 0
+    rows[:, :dim] = (rng.random((words, dim), np.float32) - 0.5) / dim
+    rows[:, width : width + dim] = (rng.random((words, dim), np.float32) - 0.5) / dim
     biases[:, :2] = (rng.random((words, 2), np.float32) - 0.5) / dim
     if start is not None:
         context = start.input / 2 if start.output is None else start.output
-        rows[:, :dim], rows[:, dim : 2 * dim] = start.input - context, context
+        rows[:, :dim], rows[:, width : width + dim] = start.input - context, context
     return rows, biases
 
 

@@ -1,8 +1,9 @@
 """Compiled kernel (numba) of GloVe: weighted least squares on the counts, by AdaGrad.
 
 Letters: V words, D width, M entries of the lower triangle. Everything that belongs to a word stands together
-in one row of 4 D: its vector, its vector as a context, and AdaGrad's sums of squares for each; a second table
-has the biases in the same way. An entry (i, j) is taken in both roles of its words while their rows are near.
+in one row of 4 D (D filled up to a multiple of sixteen): its vector, its vector as a context, and AdaGrad's
+sums of squares for each; a second table has the biases in the same way. An entry (i, j) is taken in both
+roles of its words while their rows are near.
 """
 
 # ruff: noqa: PLR0917  (compiled functions take positional arguments only)
@@ -15,49 +16,61 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-# fastmath: sums may be taken in any order, and 1 / sqrt from the processor's estimate and one Newton step.
+from textladder.vectors.simd import LANES, fma, load, over_root, splat, store, totals
+from textladder.vectors.word2vec_kernels import ask
+
 kernel = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 
-U0, U1, U2, U4 = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(4)
+ZERO, ONE = np.float32(0), np.float32(1)
 ENTRIES = 4096  # of a block: neighbouring entries, which share rows; blocks are taken in random order
-LIMIT = np.float32(100)  # of an entry of the gradient, as in the authors' program
+LIMIT = np.float32(100)  # of the derivative by a product
+AHEAD = 4  # entries: so early the row of a column is asked for
 
 
 @kernel
 def add_bias(biases: Any, at: Any, step: Any) -> None:
     """AdaGrad on one bias; its sum of squares stands two places further."""
-    biases[at] -= step / np.sqrt(biases[at + U2])
-    biases[at + U2] += step * step
+    biases[at] -= step / np.sqrt(biases[at + 2])
+    biases[at + 2] += step * step
+
+
+@kernel
+def score(rows: Any, word: Any, context: Any, width: Any) -> Any:
+    """The product of two vectors, as sixteen partial sums."""
+    sums = splat(ZERO)
+    for n in range(0, width, LANES):
+        sums = fma(load(rows, word + n), load(rows, context + n), sums)
+    return sums
+
+
+@kernel
+def pull_apart(rows: Any, word: Any, context: Any, width: Any, step: Any) -> None:
+    """AdaGrad on a word's vector and another's context vector, whose sums of squares stand two widths
+    further. step: rate times the derivative by their product."""
+    g = splat(step)
+    for n in range(0, width, LANES):
+        w, c = word + n, context + n
+        x, y = load(rows, w), load(rows, c)
+        for_x, for_y = fma(g, y, splat(ZERO)), fma(g, x, splat(ZERO))
+        square, other = load(rows, w + 2 * width), load(rows, c + 2 * width)
+        store(rows, w, fma(splat(-ONE), over_root(for_x, square), x))
+        store(rows, c, fma(splat(-ONE), over_root(for_y, other), y))
+        store(rows, w + 2 * width, fma(for_x, for_x, square))
+        store(rows, c + 2 * width, fma(for_y, for_y, other))
 
 
 @kernel
 def add_entry(
-    rows: Any, biases: Any, word: Any, context: Any, dim: Any, log: Any, weight: Any, rate: Any
+    rows: Any, biases: Any, i: Any, j: Any, product: Any, width: Any, log: Any, weight: Any, rate: Any
 ) -> Any:
-    """One term weight * (w . c + b + b' - log)^2 of the loss, which is returned. word, context: numbers of
-    half rows (2 i and 2 j + 1). As in the authors' program, the squares that are summed are those of rate
-    times half the gradient."""
-    two = U2 * dim
-    w = (word >> U1) * two * U2 + (word & U1) * dim
-    c = (context >> U1) * two * U2 + (context & U1) * dim
-    bias, other = (word >> U1) * U4 + (word & U1), (context >> U1) * U4 + (context & U1)
-    score = np.float32(0)
-    for d in range(dim):
-        score += rows[w + d] * rows[c + d]
-    difference = score + biases[bias] + biases[other] - log
+    """One term weight * (w_i . c_j + b_i + b'_j - log)^2 of the loss, which is returned. As in the authors'
+    program, the squares that are summed are those of rate times half the gradient."""
+    difference = product + biases[4 * i] + biases[4 * j + 1] - log
     pull = weight * difference
-    for d in range(dim):
-        x, y = rows[w + d], rows[c + d]
-        g = rate * min(max(pull * y, -LIMIT), LIMIT)
-        h = rate * min(max(pull * x, -LIMIT), LIMIT)
-        square, other_square = rows[w + two + d], rows[c + two + d]
-        rows[w + d] = x - g / np.sqrt(square)
-        rows[c + d] = y - h / np.sqrt(other_square)
-        rows[w + two + d] = square + g * g
-        rows[c + two + d] = other_square + h * h
     step = rate * min(max(pull, -LIMIT), LIMIT)
-    add_bias(biases, bias, step)
-    add_bias(biases, other, step)
+    pull_apart(rows, 4 * width * i, 4 * width * j + width, width, step)
+    add_bias(biases, 4 * i, step)
+    add_bias(biases, 4 * j + 1, step)
     return pull * difference
 
 
@@ -76,27 +89,33 @@ def train_blocks(
 ) -> None:
     """Trains rows [V, 4 D] and biases [V, 4] on blocks of entries, each (i, j) and (j, i). counter: the loss
     (equation 8) and the number of terms are added; not 0 in its third place: to stop."""
-    dim, number = np.uint64(rows.shape[1] // 4), np.uint64(len(columns))
-    flat, bias = rows.reshape(-1), biases.reshape(-1)
+    width, number = np.int64(rows.shape[1] // 4), len(columns)
+    flat, bias, scratch = rows.reshape(-1), biases.reshape(-1), np.empty(LANES, np.float32)
     step, limit, top = np.float32(rate), np.float32(most), np.log(np.float32(most))
-    exponent = np.float32(power)
+    exponent, zero = np.float32(power), splat(ZERO)
     for k in range(len(blocks)):
         if counter[2] != 0:
             break
-        first = np.uint64(blocks[k] * ENTRIES)
-        last = min(first + np.uint64(ENTRIES), number)
-        i = np.uint64(np.searchsorted(starts, blocks[k] * ENTRIES, side="right") - 1)
-        loss, terms = 0.0, U0
+        first = blocks[k] * ENTRIES
+        last = min(first + ENTRIES, number)
+        i = np.searchsorted(starts, first, side="right") - 1
+        loss, terms = 0.0, 0
         for e in range(first, last):
-            while np.int64(e) >= starts[i + U1]:
-                i += U1
-            j, value = np.uint64(columns[e]), values[e]
+            while e >= starts[i + 1]:
+                i += 1
+            j, value = np.int64(columns[e]), values[e]
+            if e + AHEAD < last:
+                ask(flat, 4 * width * np.int64(columns[e + AHEAD]), 4 * width)
             log = np.log(value)
-            weight = np.float32(1) if value >= limit else np.exp(exponent * (log - top))
-            loss += add_entry(flat, bias, U2 * i, U2 * j + U1, dim, log, weight, step)
-            terms += U1
+            weight = ONE if value >= limit else np.exp(exponent * (log - top))
+            w, c = 4 * width * i, 4 * width * j
+            one, other = score(flat, w, c + width, width), score(flat, c, w + width, width)
+            store(scratch, 0, totals(one, other, zero, zero, zero, zero))
+            mirrored = scratch[1]
+            loss += add_entry(flat, bias, i, j, scratch[0], width, log, weight, step)
+            terms += 1
             if i != j:
-                loss += add_entry(flat, bias, U2 * j, U2 * i + U1, dim, log, weight, step)
-                terms += U1
+                loss += add_entry(flat, bias, j, i, mirrored, width, log, weight, step)
+                terms += 1
         counter[0] += loss
-        counter[1] += np.float64(terms)
+        counter[1] += terms

@@ -190,4 +190,16 @@ def sigmoid(typing: Any, a: Any) -> Any:
     return vector(vector), build
 
 
+@intrinsic
+def over_root(typing: Any, a: Any, b: Any) -> Any:
+    """a / sqrt(b) of each, by the processor's estimate of 1 / sqrt and one Newton step where it has one."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        root = _call(builder, f"llvm.sqrt.v{LANES}f32", _VECTOR, [arguments[1]])
+        inverse = builder.fdiv(_constant(1.0), root, flags=_FAST)
+        return builder.fmul(arguments[0], inverse, flags=_FAST)
+
+    return vector(vector, vector), build
+
+
 _SERIES = [math.log(2) ** n / math.factorial(n) for n in range(7)]  # of 2^r
