@@ -77,9 +77,9 @@ class Neighbours:
         query = _unit(vector)
         places = self._candidates(query, enough, count)
         places = places[~np.isin(places, out)]
-        lengths = np.maximum(self.lengths[places], np.finfo(np.float32).tiny)
-        scores = (self.matrix[places] @ query) / lengths
-        chosen, scores = best(scores.astype(np.float32, copy=False), n, np.zeros(0, np.int64))
+        products: NDArray[np.float32] = self.matrix[places] @ query
+        products /= np.maximum(self.lengths[places], np.finfo(np.float32).tiny)
+        chosen, scores = best(products, n, np.zeros(0, np.int64))
         return places[chosen], scores
 
     def _candidates(self, query: NDArray[np.float32], n: int, count: int) -> NDArray[np.int64]:

@@ -81,8 +81,8 @@ def candidates(
     last: int,
     n: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
-    """The rows first..last that may be among the n nearest of them, and the highest cosine that each can have;
-    and the lowest cosines that the n best have for certain.
+    """The rows first..last that may be among the n nearest of them, and the highest cosine that each can
+    have; and the lowest cosines that the n best have for certain.
 
     The query [E] is rounded too: times query_scale it has the length query_length and lacks query_error. So
     the true cosine differs from the rounded one by errors[v] * query_length + query_error at most.

@@ -178,8 +178,8 @@ class WordVectors:
 
     def get_normed_vectors(self) -> Vector:
         """[V, D] all vectors, brought to length 1."""
-        lengths = np.maximum(self.norms, np.finfo(np.float32).tiny, dtype=np.float32)
-        normed: Vector = self.matrix / lengths[:, None]
+        normed: Vector = np.array(self.matrix)
+        normed /= np.maximum(self.norms, np.finfo(np.float32).tiny)[:, None]
         return normed
 
     def get_mean_vector(
