@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +42,29 @@ def test_a_model_in_use_outlives_its_folder(tmp_path: Path) -> None:
     before = model.log_probs(Ragged.of(TEXTS)).flat
     fitted([[4]] * 3, SIZE, tmp_path, NgramConfig(order=2))
     np.testing.assert_array_equal(model.log_probs(Ragged.of(TEXTS)).flat, before)
+
+
+def test_a_stopped_count_leaves_no_model_and_can_be_started_again(tmp_path: Path) -> None:
+    def stopped() -> Iterator[Ragged]:
+        yield Ragged.of(TEXTS)
+        raise KeyboardInterrupt
+
+    fitted(TEXTS, SIZE, tmp_path, NgramConfig())
+    with pytest.raises(KeyboardInterrupt):
+        NgramModel.fit(stopped(), vocabulary(SIZE), NgramConfig(), tmp_path)
+    with pytest.raises(Problem, match="no finished n-gram model here"):
+        NgramModel.load(tmp_path)
+    fitted(TEXTS, SIZE, tmp_path, NgramConfig())
+    assert {path.name for path in tmp_path.iterdir()} == {*FILES, HEADER}
+
+
+def test_a_full_disk_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(file: int, start: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(Problem, match="the disk is full"):
+        fitted(TEXTS, SIZE, tmp_path, NgramConfig())
 
 
 def test_threads_change_nothing(tmp_path: Path) -> None:

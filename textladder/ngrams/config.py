@@ -29,7 +29,7 @@ class NgramConfig:
     em_tolerance: float = 1e-6  # nats per unit: a smaller gain ends the iterations
     backoff: float = 0.4  # stupid-backoff: the factor of every step to a shorter context
     k: float = 0.1  # add-k: what is added to every count
-    run_units: int = 1 << 24  # units counted in memory at a time; 28 bytes each
+    run_units: int = 1 << 22  # units counted in memory at a time; 24 bytes each
     threads: int = 0  # 0: one per core
 
     def check(self) -> None:

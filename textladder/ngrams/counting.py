@@ -159,7 +159,7 @@ def count_run(stream: NDArray[np.int32], begins: int, size: int, order: int, fol
     for length in range(1, order):
         low, high = starts[-2:]
         check_size(high + begins, "corpus")
-        ends = np.empty(high - low, np.int64)
+        ends = np.empty(high - low, np.int32)
         place_next(stream, places, rank, length, counts[low:high], ends, sorted_by)
         starts.append(number(sorted_by, ends, counts, low, high, ids, first, rank))
     counts[BEGIN] = 0

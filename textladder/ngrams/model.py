@@ -84,7 +84,7 @@ class NgramModel:
         texts: Iterable[Ragged],
         vocabulary: Sequence[str],
         config: NgramConfig,
-        folder: Path,
+        folder: Path | str,
         held_out: Iterable[Ragged] | None = None,
     ) -> NgramModel:
         """Counts texts (chunks of rows of ids, read once) and estimates probabilities; the model is in
@@ -96,15 +96,16 @@ class NgramModel:
         """
         from textladder.ngrams.building import build
 
-        return cls(folder, list(vocabulary), build(texts, list(vocabulary), config, folder, held_out))
+        place, units = Path(folder), list(vocabulary)
+        return cls(place, units, build(texts, units, config, place, held_out))
 
     @classmethod
-    def from_arpa(cls, path: Path | str, folder: Path) -> NgramModel:
+    def from_arpa(cls, path: Path | str, folder: Path | str) -> NgramModel:
         """A model from an ARPA file (also .gz, .zst), kept in `folder`. Raises Problem that names the line
         for a file that is broken."""
         from textladder.ngrams.arpa_reading import read
 
-        return cls(folder, *read(Path(path), folder))
+        return cls(Path(folder), *read(Path(path), Path(folder)))
 
     def arpa(self, path: Path | str) -> None:
         """Writes the model as an ARPA file, compressed if the name ends with .gz. Raises Problem for models
@@ -181,8 +182,9 @@ class NgramModel:
                 "Encode it with the model's own tokenizer.",
             )
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path | str) -> None:
         """Copies the model to a folder that is new, empty or a model, which it replaces."""
+        folder = Path(folder)
         if folder.resolve() == self.folder.resolve():
             return
         make_room(folder)
