@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from textladder.errors import Problem, suggest
-from textladder.text.opening import check_file, open_bytes
+from textladder.text.opening import check_file
+from textladder.vectors.formats.binary import Binary
 from textladder.vectors.formats.table import Asked, Table
 
 # In the order in which a file is tried; the folder is told apart before. Imported when used.
@@ -34,8 +35,8 @@ def detect(path: Path) -> str:
             str(path), "there are no word vectors in this folder (no vectors.json).", "Give another."
         )
     check_file(path)
-    with open_bytes(path) as file:
-        head = file.read(HEAD_BYTES)
+    with Binary(path) as file:
+        head = file.peek(HEAD_BYTES)
     return next(name for name in FORMATS if name != "safetensors" and _module(name).detect(head))
 
 

@@ -44,8 +44,9 @@ def read_lines(path: Path, asked: Asked, threads: int | None = None) -> Table:
                 if width == 0:
                     header, width, skip = _first_line(path, block)
                     block, line = block[skip:], 1 + (header is not None)
-                pending.append(pool.submit(_parse, path, block, line, width, asked))
-                line += _line_count(block)
+                if block:  # the first may have been a header alone
+                    pending.append(pool.submit(_parse, path, block, line, width, asked))
+                    line += _line_count(block)
             if not pending:
                 break
             part = pending.popleft().result()
