@@ -15,6 +15,7 @@ from textladder.encoders.attention import SelfAttention
 from textladder.errors import Problem
 from textladder.layers.attention import Layout, MultiHeadAttention, TransformerLayer
 from textladder.layers.positions import SinusoidalPositions, sinusoids
+from textladder.layers.short_attention import ShortAttention
 
 VOCABULARY = [str(number) for number in range(12)]
 ROWS = [[2, 3, 4], [5], [6, 7, 8, 9, 10, 11], [2, 9]]
@@ -170,3 +171,35 @@ def test_a_text_longer_than_the_positions_is_a_problem() -> None:
 def test_heads_that_do_not_divide_the_width_are_a_problem() -> None:
     with pytest.raises(Problem, match=r"encoder\.num_heads"):
         SelfAttention(SelfAttention.Config(embedding_dim=10, num_heads=3), VOCABULARY)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("causal", [False, True])
+def test_short_attention_is_that_of_each_text_alone(causal: bool, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    tokens = Tokens.of_rows([[2] * length for length in (3, 0, 1, 19, 8, 0)])
+    units, rows, d = len(tokens.flat), len(tokens.flat) + 3, DIM // HEADS  # some rows are no unit
+    joint = (2 * torch.randn(rows, 3 * DIM)).to(dtype).requires_grad_()
+    got = ShortAttention.apply(joint, tokens.offsets, tokens.width, HEADS, causal)
+    assert got.dtype == dtype
+    assert got[units:].abs().sum() == 0
+    plain = joint.detach().float().requires_grad_()
+    wanted = torch.zeros(rows, DIM)
+    for start, stop in zip(tokens.offsets[:-1].tolist(), tokens.offsets[1:].tolist(), strict=True):
+        heads = plain[start:stop].view(stop - start, 3, HEADS, d).permute(1, 2, 0, 3)
+        mixed = F.scaled_dot_product_attention(*heads, is_causal=causal) if stop > start else heads[0]
+        wanted = wanted.index_copy(0, torch.arange(start, stop), mixed.transpose(0, 1).flatten(1))
+    weights = torch.randn(rows, DIM)
+    gradient = torch.autograd.grad((got.float() * weights).sum(), joint)[0].float()
+    expected = torch.autograd.grad((wanted * weights).sum(), plain)[0]
+    tolerance = 1e-5 if dtype == torch.float32 else 0.02
+    assert (got - wanted).norm() <= tolerance * wanted.norm()
+    assert (gradient - expected).norm() <= tolerance * expected.norm()
+
+
+def test_shares_that_are_not_a_number_are_seen() -> None:
+    joint = torch.randn(4, 3 * DIM)
+    joint[1, 0] = torch.nan
+    got = ShortAttention.apply(joint, torch.tensor([0, 3, 4]), 3, HEADS, False)
+    assert got[1].isnan().any()
+    assert got[3].isfinite().all()

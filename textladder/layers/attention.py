@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from textladder.batch import Tokens
 from textladder.layers.dropout import Dropout
+from textladder.layers.short_attention import LONGEST, ShortAttention
 
 NormPlace = Literal["pre", "post"]
 
@@ -69,6 +70,7 @@ class Layout:
 
     def __init__(self, tokens: Tokens) -> None:
         self.texts, self.width, self.mask = len(tokens), tokens.width, tokens.mask
+        self.offsets = tokens.offsets
         units = len(tokens.flat)
         self.full = units == self.texts * self.width  # no padding: the two views are one
         numbers = torch.arange(units, device=tokens.flat.device)
@@ -127,7 +129,11 @@ class MultiHeadAttention(nn.Module):
 
     def forward(self, x: Tensor, layout: Layout, keep_map: bool = False) -> tuple[Tensor, Tensor | None]:
         """-> [M, D], and the map [B, H, T, T] if it is to be kept (rows at padding mean nothing)."""
-        joint = layout.pad(self.projection(x))  # [B, T, 3D]
+        joint = self.projection(x)  # [M, 3D]
+        if not keep_map and self.short(joint, layout):
+            mixed = ShortAttention.apply(joint, layout.offsets, layout.width, self.num_heads, self.causal)
+            return self.output(mixed), None
+        joint = layout.pad(joint)  # [B, T, 3D]
         dtype, on_cpu = joint.dtype, joint.device.type == "cpu"
         if on_cpu and dtype == torch.bfloat16:  # its kernel for short texts is 2 to 3 times faster in float32
             joint = joint.float()
@@ -141,6 +147,15 @@ class MultiHeadAttention(nn.Module):
         kept = _attention_map(query, key, mask, self.causal) if keep_map else None
         mixed = layout.unpad(mixed.transpose(1, 2).flatten(2))  # [M, D]
         return self.output(mixed), kept
+
+    def short(self, joint: Tensor, layout: Layout) -> bool:
+        """Whether `ShortAttention` is the faster: in float32 its products are not (benchmarks/NOTES.md)."""
+        return (
+            joint.device.type == "cpu"
+            and joint.dtype == torch.bfloat16
+            and layout.width <= LONGEST
+            and not (self.training and self.dropout > 0)
+        )
 
 
 def _attention_map(query: Tensor, key: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
