@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from textladder.vectors import training
 from textladder.vectors.config import VectorsConfig
 from textladder.vectors.corpus import VectorCorpus
 from textladder.vectors.progress import Progress
@@ -66,18 +65,22 @@ def test_one_thread_and_one_seed_repeat(corpus: VectorCorpus, method: str) -> No
     assert np.abs(first.input - other.input).max() > 0.01
 
 
-def test_training_goes_on_from_vectors(corpus: VectorCorpus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "REPORT_SECONDS", 0)
-
-    def first_loss(start: Trained | None) -> float:
-        seen: list[Progress] = []
-        train(corpus, replace(CONFIG, epochs=1), seen.append, start)
-        return float(seen[0].loss or 0)
-
-    trained = train(corpus, CONFIG)
-    kept = trained.input.copy()
-    assert first_loss(trained) < 0.8 * first_loss(None)
-    np.testing.assert_array_equal(trained.input, kept)
+@pytest.mark.parametrize("negative", [0, 5])
+def test_training_goes_on_from_vectors(corpus: VectorCorpus, negative: int) -> None:
+    """At a rate of 0 the vectors stay, and the loss is theirs."""
+    seen: list[Progress] = []
+    trained = train(corpus, replace(CONFIG, negative=negative), seen.append)
+    same = train(corpus, replace(CONFIG, negative=negative, learning_rate=0), seen.append, trained)
+    np.testing.assert_array_equal(same.input, trained.input)
+    assert trained.output is not None
+    assert same.output is not None
+    np.testing.assert_array_equal(same.output, trained.output)
+    assert seen[-1].loss is not None
+    assert seen[0].loss is not None
+    assert seen[-1].loss < 0.95 * seen[0].loss
+    before = same.input.copy()
+    train(corpus, replace(CONFIG, negative=negative), None, same)
+    np.testing.assert_array_equal(same.input, before)  # what is given is not changed
 
 
 @pytest.mark.parametrize("negative", [0, 5])
