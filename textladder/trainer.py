@@ -202,6 +202,7 @@ class Trainer:
 
     def _check(self, step: Step, log: Callable[..., None]) -> None:
         """Score dev with the weights that would be kept; keep them if they are the best."""
+        self.optimizer.settle()  # a pause may come between the checks of the loop
         self.average.after_check(self.model)
         with self.average.applied(self.model):
             scores = self.score("dev", self.options.precision)

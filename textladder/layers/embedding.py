@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,8 @@ class UnitEmbedding(nn.Embedding):
         super().__init__(max(size, UNKNOWN + 1), dim, padding_idx=PAD, sparse=sparse)
         self.dropout = Dropout(dropout)
         self.word_dropout = word_dropout
+        # Called with the ids that are read next: an optimizer's, while it puts updates of rows off.
+        self.before_reading: Callable[[Tensor], None] | None = None
 
     def reset_parameters(self) -> None:
         nn.init.normal_(self.weight, std=self.std)
@@ -77,6 +80,8 @@ class UnitEmbedding(nn.Embedding):
             dropped = (torch.rand(ids.shape, device=ids.device) < self.word_dropout) & (ids != PAD)
             ids = ids.masked_fill(dropped, UNKNOWN)
         table = self.weight
+        if self.before_reading is not None:
+            self.before_reading(ids)
         learns = torch.is_grad_enabled() and table.requires_grad
         if self.sparse and learns and table.device.type == "cpu" and table.dtype == torch.float32:
             vectors: Tensor = _Rows.apply(table, ids)

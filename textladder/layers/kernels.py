@@ -1,4 +1,4 @@
-"""Compiled kernels (numba) for bags of rows: hashing n-grams, summing duplicates, updating touched rows.
+"""Compiled kernels (numba) for bags of rows: hashing n-grams, counting, summing duplicates.
 
 Every kernel is one thread and goes through its input in order, so that results do not depend on the number of
 threads. They hold no lock (`nogil`): threads may call them at the same time. Letters as in
@@ -292,80 +292,3 @@ def count_documents(
                 slot_last[slot] = first + b
                 slot_counts[slot] += 1
     return used
-
-
-# Updates of the touched rows of a table [R, D] with summed gradients [U, D] of distinct rows [U]. The
-# formulas are those of torch.optim (without `foreach`), in its order of operations.
-
-
-@kernel
-def sgd_rows(
-    table: NDArray[np.float32],
-    buffer: NDArray[np.float32],
-    rows: NDArray[np.int64],
-    sums: NDArray[np.float32],
-    rate: np.float32,
-    momentum: np.float32,
-    decay: np.float32,
-) -> None:
-    """`buffer` is the momentum [R, D], or empty when momentum is 0."""
-    dim = np.uint64(table.shape[1])
-    flat, state, gradient = table.reshape(-1), buffer.reshape(-1), sums.reshape(-1)
-    moving = momentum > 0
-    for u in range(np.uint64(len(rows))):
-        start, entry = np.uint64(rows[u]) * dim, u * dim
-        for d in range(dim):
-            g = gradient[entry + d] + decay * flat[start + d]
-            if moving:
-                g += momentum * state[start + d]
-                state[start + d] = g
-            flat[start + d] -= rate * g
-
-
-@kernel
-def adagrad_rows(
-    table: NDArray[np.float32],
-    squares: NDArray[np.float32],
-    rows: NDArray[np.int64],
-    sums: NDArray[np.float32],
-    rate: np.float32,
-    decay: np.float32,
-    epsilon: np.float32,
-) -> None:
-    dim = np.uint64(table.shape[1])
-    flat, state, gradient = table.reshape(-1), squares.reshape(-1), sums.reshape(-1)
-    for u in range(np.uint64(len(rows))):
-        start, entry = np.uint64(rows[u]) * dim, u * dim
-        for d in range(dim):
-            g = gradient[entry + d] + decay * flat[start + d]
-            state[start + d] += g * g
-            flat[start + d] -= rate * g / (np.sqrt(state[start + d]) + epsilon)
-
-
-@kernel
-def adam_rows(
-    table: NDArray[np.float32],
-    means: NDArray[np.float32],
-    squares: NDArray[np.float32],
-    rows: NDArray[np.int64],
-    sums: NDArray[np.float32],
-    rate: np.float32,
-    betas: tuple[np.float32, np.float32],
-    corrections: tuple[np.float32, np.float32],
-    decay: np.float32,
-    shrink: np.float32,
-    epsilon: np.float32,
-) -> None:
-    """corrections: 1 - beta_1^t and sqrt(1 - beta_2^t); decay: L2, added to the gradient (adam); shrink: what
-    the row is multiplied by first (adamw)."""
-    dim, one = np.uint64(table.shape[1]), np.float32(1)
-    flat, mean, square = table.reshape(-1), means.reshape(-1), squares.reshape(-1)
-    gradient, step = sums.reshape(-1), rate / corrections[0]
-    for u in range(np.uint64(len(rows))):
-        start, entry = np.uint64(rows[u]) * dim, u * dim
-        for d in range(dim):
-            g = gradient[entry + d] + decay * flat[start + d]
-            m = mean[start + d] + (one - betas[0]) * (g - mean[start + d])
-            v = betas[1] * square[start + d] + (one - betas[1]) * g * g
-            mean[start + d], square[start + d] = m, v
-            flat[start + d] = shrink * flat[start + d] - step * m / (np.sqrt(v) / corrections[1] + epsilon)

@@ -10,10 +10,10 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from textladder import distributed
 from textladder.batch import Batch, Ragged
+from textladder.ragged import Numbers, narrow
 from textladder.text.batching import BatchPlan, plan
 from textladder.text.store import Store
 from textladder.training.options import TrainingConfig
@@ -38,7 +38,7 @@ class Feed:
     ) -> None:
         self.store, self.collate, self.ahead = store, collate, ahead
         self.options, self.padded = options, padded
-        self.lengths = store.columns["text"].lengths
+        self.lengths = narrow(store.columns["text"].lengths)
         store.release()
         self._held = _small_columns(store)
         self._plans: dict[int, BatchPlan] = {}
@@ -58,11 +58,11 @@ class Feed:
     def batches(self, epoch: int) -> int:
         return len(self.plan(epoch))
 
-    def rows(self, epoch: int, number: int) -> NDArray[np.int64]:
+    def rows(self, epoch: int, number: int) -> Numbers:
         """The rows of one batch, over all processes."""
         return self.plan(epoch).rows(number)
 
-    def batch(self, rows: NDArray[np.int64]) -> Batch:
+    def batch(self, rows: Numbers) -> Batch:
         """A batch of any rows."""
         return self.collate(self._take(rows))
 
@@ -107,13 +107,13 @@ class Feed:
             batches.append(batch if stop > start else None)
         return batches
 
-    def _take(self, rows: NDArray[np.int64]) -> dict[str, Ragged]:
+    def _take(self, rows: Numbers) -> dict[str, Ragged]:
         others = self.store.columns.keys() - self._held.keys()
         taken = self.store.take(rows, others) if others else {}
         return taken | {name: column.take(rows) for name, column in self._held.items()}
 
 
-def my_share(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def my_share(rows: Numbers) -> Numbers:
     """This process's rows of a batch."""
     return rows[distributed.rank() :: distributed.size()]
 

@@ -68,9 +68,17 @@ def fit(
     """Train until `options` says stop; `progress` is kept up to date in place.
 
     model is called as model(batch) -> Loss. Yields after every optimizer step. The caller may put the model
-    in eval mode and need not put it back. Raises Problem when the loss is not finite, and when one text alone
-    does not fit in memory.
+    in eval mode and need not put it back. It may call the model at any step; before it reads weights itself,
+    it calls `optimizer.settle()`, unless `check` is set. Raises Problem when the loss is not finite, and when
+    one text alone does not fit in memory.
     """
+    with optimizer.deferring():
+        yield from _steps(model, feed, options, optimizer, progress)
+
+
+def _steps(
+    model: nn.Module, feed: Feed, options: TrainingConfig, optimizer: Optimizer, progress: Progress
+) -> Iterator[Step]:
     scheduled = scheduled_steps(feed, options)
     while progress.epoch < options.epochs and not _over(progress, options):
         in_epoch = feed.batches(progress.epoch)
@@ -88,6 +96,10 @@ def fit(
             # One clock for all processes, so that all stop after the same step.
             progress.seconds = distributed.share(progress.seconds + time.perf_counter() - began)
             last = progress.batch == end and progress.epoch + 1 >= options.epochs
+            due = _check_due(group, in_epoch, options.checks_per_epoch)
+            check = last or due or _over(progress, options)
+            if check or options.average == "ema":  # which reads all weights after every step
+                optimizer.settle()
             yield Step(
                 step=progress.step,
                 epoch=progress.epoch + progress.batch / in_epoch,
@@ -98,9 +110,7 @@ def fit(
                 learning_rate=options.learning_rate * factor,
                 gradient_norm=norm,
                 gradient_norms=norms,
-                check=last
-                or _over(progress, options)
-                or _check_due(group, in_epoch, options.checks_per_epoch),
+                check=check,
                 note=note,
             )
         if progress.batch >= in_epoch:

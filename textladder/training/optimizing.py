@@ -4,13 +4,16 @@ Dense parameters go to torch.optim. Tables with sparse gradients (`sparse=True`:
 get the same update in rows that a batch touches and none elsewhere: repeated rows are summed first, so SGD
 without momentum and Adagrad equal the dense ones exactly; Adam is torch's SparseAdam (moments of untouched
 rows stand still), and so is momentum. Weight decay reaches a row when it is touched, and never biases and
-norms (parameters of one dimension).
+norms (parameters of one dimension). Under Adam, a large `UnitEmbedding` is updated as if its gradient were
+dense, at the cost of the rows that a batch reads (`deferring`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from textladder.errors import Problem, suggest
+from textladder.layers.embedding import UnitEmbedding
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "adagrad")
 STATES: dict[str, tuple[str, ...]] = {  # of a table, by optimizer, named as in torch.optim
@@ -28,6 +32,7 @@ STATES: dict[str, tuple[str, ...]] = {  # of a table, by optimizer, named as in 
     "adamw": ("exp_avg", "exp_avg_sq"),
 }
 SCHEDULES = ("constant", "linear", "cosine", "inverse_sqrt")
+LARGE = 1 << 18  # numbers of an embedding from which on it pays to update only what is read
 SMALL = 1 << 14  # numbers that are updated sooner than torch.optim has begun (benchmarks/NOTES.md)
 
 
@@ -116,7 +121,7 @@ class RowUpdates:
                     update(table, *_touched(table.grad), group)
 
     def _update_compiled(self, table: Tensor, rows: Tensor, sums: Tensor, group: dict[str, Any]) -> None:
-        from textladder.layers import kernels
+        from textladder.training import updates
 
         config, f32 = self.config, np.float32
         state = {name: _rows(value) if value.ndim else value for name, value in self.state[table].items()}
@@ -124,13 +129,13 @@ class RowUpdates:
         weights, touched, gradient = _rows(table.detach()).numpy(), rows.numpy(), _rows(sums).numpy()
         if config.optimizer == "sgd":
             buffer = state["momentum_buffer"].numpy() if config.momentum > 0 else np.zeros((0, 1), f32)
-            kernels.sgd_rows(weights, buffer, touched, gradient, rate, f32(config.momentum), decay)
+            updates.sgd_rows(weights, buffer, touched, gradient, rate, f32(config.momentum), decay)
         elif config.optimizer == "adagrad":
-            kernels.adagrad_rows(weights, state["sum"].numpy(), touched, gradient, rate, decay, epsilon)
+            updates.adagrad_rows(weights, state["sum"].numpy(), touched, gradient, rate, decay, epsilon)
         else:
             first, second = self._corrections(state)
             decoupled = config.optimizer == "adamw"
-            kernels.adam_rows(
+            updates.adam_rows(
                 weights,
                 state["exp_avg"].numpy(),
                 state["exp_avg_sq"].numpy(),
@@ -185,8 +190,10 @@ class Optimizer:
             if isinstance(module, (nn.Embedding, nn.EmbeddingBag)) and module.sparse
         }
         self.names = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self._deferred = _deferred(model, config)
+        apart = tables | {id(module.weight) for module, _ in self._deferred}
         rows = [p for p in self.names.values() if id(p) in tables]
-        dense = [p for p in self.names.values() if id(p) not in tables]
+        dense = [p for p in self.names.values() if id(p) not in apart]
         # One dimension: a bias or the gain of a norm, which decay would only pull from where they belong.
         groups = [
             {"params": [p for p in dense if p.ndim > 1], "weight_decay": config.weight_decay},
@@ -199,6 +206,7 @@ class Optimizer:
         self.parts: list[Any] = [_torch_optimizer(groups, config)] if groups else []
         if row_groups:
             self.parts.append(RowUpdates(row_groups, config))
+        self.parts += [part for _, part in self._deferred]
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
@@ -211,6 +219,24 @@ class Optimizer:
     def step(self) -> None:
         for part in self.parts:
             part.step()
+
+    @contextmanager
+    def deferring(self) -> Iterator[None]:
+        """Inside, rows of large embeddings are up to date when the model reads them, all of them after
+        `settle`; outside, always."""
+        for module, part in self._deferred:
+            module.sparse, module.before_reading = True, part.bring
+        try:
+            yield
+        finally:
+            self.settle()
+            for module, _ in self._deferred:
+                module.sparse, module.before_reading = False, None
+
+    def settle(self) -> None:
+        """Bring all weights up to date: before they are read other than by the model's `forward`."""
+        for _, part in self._deferred:
+            part.settle()
 
     def zero_grad(self) -> None:
         for parameter in self.names.values():
@@ -231,7 +257,7 @@ class Optimizer:
         for full_name, value in tensors.items():
             name, _, key = full_name.rpartition("/")
             parameter = self.names.get(name)
-            if parameter is None or (value.ndim > 0 and value.shape != parameter.shape):
+            if parameter is None or not _fits(key, value, parameter):
                 raise Problem(
                     "state of the optimizer",
                     f"{full_name!r} {list(value.shape)} belongs to another model.",
@@ -247,6 +273,33 @@ class Optimizer:
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
     """The optimizer of all parameters of `model` that need a gradient."""
     return Optimizer(model, config)
+
+
+def _deferred(model: nn.Module, config: OptimizerConfig) -> list[tuple[UnitEmbedding, Any]]:
+    """Embeddings whose rows are updated when they are read, each with its optimizer."""
+    owners = Counter(id(p) for module in model.modules() for p in module.parameters(recurse=False))
+    found = [
+        module
+        for module in model.modules()
+        if isinstance(module, UnitEmbedding)
+        and not module.sparse
+        and module.weight.requires_grad
+        and module.weight.numel() >= LARGE
+        and _compiled(module.weight)
+        and owners[id(module.weight)] == 1  # another module would read rows that are behind
+    ]
+    if not found:
+        return []
+    from textladder.training.deferring import DeferredAdam, can_defer
+
+    return [(module, DeferredAdam(module.weight, config)) for module in found if can_defer(config)]
+
+
+def _fits(key: str, value: Tensor, parameter: Tensor) -> bool:
+    """Whether a tensor can be a state of a parameter."""
+    if key in ("drift", "scale"):  # of all rows: a number per step
+        return value.ndim == 1
+    return value.ndim == 0 or value.shape == (parameter.shape[:1] if key == "row_step" else parameter.shape)
 
 
 def clip(parameters: Iterable[nn.Parameter], max_norm: float) -> float:
