@@ -26,6 +26,7 @@ from textladder.batch import Batch, Loss, Ragged, Tokens
 from textladder.encoders import encoder_class
 from textladder.errors import Problem
 from textladder.files import damaged, fresh_folder, read_json, verify_folder, write_header
+from textladder.ragged import Numbers
 from textladder.recipe import Recipe
 from textladder.tasks import task_class
 from textladder.text.batching import evaluation_plan
@@ -96,7 +97,7 @@ class Model(nn.Module):
         """Outcomes for the rows of a store (all of them if not given), in their order; batches of similar
         length."""
         outcomes: list[Any] = []
-        order: list[NDArray[np.int64]] = []
+        order: list[Numbers] = []
         self.eval()
         with torch.inference_mode(), self._autocast(precision), threads_for(self.encoder):
             lengths = store.columns["text"].lengths

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from textladder import builtin, distributed
 from textladder.builtin import BUILTIN
 from textladder.errors import Problem
 from textladder.files import write_text, writing
-from textladder.ragged import Example, Ragged
+from textladder.ragged import Example, Numbers, Ragged, narrow
 from textladder.tasks import task_class
 from textladder.text.corpus import Corpus
 from textladder.text.leakage import find_leakage
@@ -40,7 +39,7 @@ class Part:
     """Some rows of a corpus: what is trained on, chosen by, or tested on."""
 
     corpus: Corpus
-    rows: NDArray[np.int64]
+    rows: Numbers
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -53,7 +52,7 @@ class Part:
         for _, texts, _ in self.corpus.chunks(self.rows):
             yield texts
 
-    def places(self, rows: NDArray[np.int64]) -> list[str]:
+    def places(self, rows: Numbers) -> list[str]:
         """Where rows of the corpus stand, for messages."""
         return [self.corpus.place(int(line)) for line in self.corpus.store.columns["line"].flat[rows]]
 
@@ -182,10 +181,10 @@ def split_data(config: DataConfig, corpora: dict[str, Corpus]) -> Data:
         duplicates=config.duplicates,
     )
     notes += made.notes
-    parts = {name: Part(corpora["train"], getattr(made, name)) for name in ("train", "dev", "test")}
+    parts = {name: Part(corpora["train"], narrow(getattr(made, name))) for name in ("train", "dev", "test")}
     for name in ("dev", "test"):
         if name in corpora:
-            parts[name] = Part(corpora[name], np.arange(len(corpora[name])))
+            parts[name] = Part(corpora[name], narrow(np.arange(len(corpora[name]))))
     notes.append("texts: " + ", ".join(f"{len(part):,} {name}" for name, part in parts.items()))
     for name in ("dev", "test"):
         if not len(parts[name]):

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Numbers = NDArray[np.integer[Any]]  # of rows, or one for each; in four bytes where they fit (`narrow`)
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -59,7 +61,7 @@ class Ragged:
         bounds = self.offsets[start : stop + 1]
         return Ragged(self.flat[bounds[0] : bounds[-1]], bounds - bounds[0])
 
-    def take(self, rows: NDArray[np.int64]) -> Ragged:
+    def take(self, rows: Numbers) -> Ragged:
         """The rows named, in that order, as a new Ragged."""
         starts, lengths = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
         offsets = np.zeros(len(rows) + 1, np.int64)
@@ -75,3 +77,9 @@ class Ragged:
         return Ragged(
             np.concatenate([p.flat for p in parts]), np.concatenate([np.zeros(1, np.int64), *offsets])
         )
+
+
+def narrow(numbers: NDArray[Any]) -> NDArray[Any]:
+    """The same whole numbers, four bytes each where they fit: what is kept per row adds up."""
+    fits = not len(numbers) or int(numbers.max()) <= np.iinfo(np.int32).max
+    return numbers.astype(np.int32, copy=False) if fits else numbers

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from textladder.ragged import Numbers, narrow
+
 # Texts are sorted by length inside random pools of about so many batches: with fewer, more is padded; with
 # more, the same texts meet again and again.
 POOL_BATCHES = 100
@@ -25,28 +27,28 @@ TRAINING_SPREAD, EVALUATION_SPREAD, FREE_UNITS = 1.5, 1.15, 4
 class BatchPlan:
     """Batch k holds the rows `order[starts[k]:stops[k]]`; every row is in one batch."""
 
-    order: NDArray[np.int64]  # [B of all batches]
+    order: Numbers  # [B of all batches]
     starts: NDArray[np.int64]  # [batches]
     stops: NDArray[np.int64]  # [batches]
 
     def __len__(self) -> int:
         return len(self.starts)
 
-    def rows(self, number: int) -> NDArray[np.int64]:
+    def rows(self, number: int) -> Numbers:
         """The rows of one batch, over all processes."""
         return self.order[self.starts[number] : self.stops[number]]
 
-    def __iter__(self) -> Iterator[NDArray[np.int64]]:
+    def __iter__(self) -> Iterator[Numbers]:
         return (self.rows(number) for number in range(len(self)))
 
-    def padding_share(self, lengths: NDArray[np.int64]) -> float:
+    def padding_share(self, lengths: Numbers) -> float:
         """The share of padded positions that hold no unit, if each batch is padded to its longest text."""
         positions = sum(len(rows) * max(int(lengths[rows].max()), 1) for rows in self)
         return 1 - int(lengths.sum()) / positions if positions else 0.0
 
 
 def plan(
-    lengths: NDArray[np.int64],
+    lengths: Numbers,
     budget_units: int,
     max_texts: int,
     seed: int,
@@ -62,24 +64,26 @@ def plan(
     A text longer than the budget is a batch of its own.
     """
     random = np.random.default_rng([seed, epoch])
-    order = random.permutation(len(lengths))
+    order = random.permutation(_numbers(len(lengths)))
     if not padded:
         bounds = _by_sum(lengths[order], budget_units, max_texts)
         return BatchPlan(order, bounds[:-1], bounds[1:])
     typical = max(min(max_texts, int(budget_units / max(lengths.mean(), 1))), 1) if len(lengths) else 1
     pool = POOL_BATCHES * typical
-    order = order[np.lexsort((lengths[order], np.arange(len(order)) // pool))]
+    for start in range(0, len(order), pool):
+        members = order[start : start + pool]
+        order[start : start + pool] = members[np.argsort(lengths[members], kind="stable")]
     bounds = _by_width(lengths[order], budget_units, max_texts, pool=pool, spread=TRAINING_SPREAD)
     shuffled = random.permutation(len(bounds) - 1)
     return BatchPlan(order, bounds[:-1][shuffled], bounds[1:][shuffled])
 
 
-def evaluation_plan(lengths: NDArray[np.int64], budget_units: int, max_texts: int = 1024) -> BatchPlan:
+def evaluation_plan(lengths: Numbers, budget_units: int, max_texts: int = 1024) -> BatchPlan:
     """Batches in which each text is once and next to nothing is padded: sorted by length, shortest first.
 
     The rows of the batches say where each outcome belongs.
     """
-    order = np.argsort(lengths, kind="stable")
+    order = narrow(np.argsort(lengths, kind="stable"))
     bounds = _by_width(
         lengths[order], budget_units, max_texts, pool=max(len(order), 1), spread=EVALUATION_SPREAD
     )
@@ -87,7 +91,7 @@ def evaluation_plan(lengths: NDArray[np.int64], budget_units: int, max_texts: in
 
 
 def _by_width(
-    lengths: NDArray[np.int64], budget: int, max_texts: int, *, pool: int, spread: float
+    lengths: Numbers, budget: int, max_texts: int, *, pool: int, spread: float
 ) -> NDArray[np.int64]:
     """Bounds of batches of at most `budget` padded positions; lengths rise within each pool."""
     texts = np.arange(1, max_texts + 1)
@@ -101,12 +105,14 @@ def _by_width(
     return np.array(bounds, np.int64)
 
 
-def _by_sum(lengths: NDArray[np.int64], budget: int, max_texts: int) -> NDArray[np.int64]:
+def _by_sum(lengths: Numbers, budget: int, max_texts: int) -> NDArray[np.int64]:
     """Bounds of batches of at most `budget` units in all."""
-    sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     bounds = [0]
     while (start := bounds[-1]) < len(lengths):
-        window = sums[start + 1 : start + 1 + max_texts]
-        fitting = int(np.searchsorted(window, sums[start] + budget, side="right"))
-        bounds.append(start + max(fitting, 1))
+        sums = np.cumsum(lengths[start : start + max_texts], dtype=np.int64)
+        bounds.append(start + max(int(np.searchsorted(sums, budget, side="right")), 1))
     return np.array(bounds, np.int64)
+
+
+def _numbers(count: int) -> Numbers:
+    return np.arange(count, dtype=np.int32 if count <= np.iinfo(np.int32).max else np.int64)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder.errors import Problem
-from textladder.ragged import Example, Ragged
+from textladder.ragged import Example, Numbers, Ragged
 from textladder.text.normalizing import SURROGATE
 from textladder.text.reading import BATCH_ROWS, LABEL_JOINER, Rows, Source
 from textladder.text.store import Store, StoreWriter
@@ -148,7 +148,7 @@ class Corpus:
     def place(self, line: int) -> str:
         return f"{self.name}:{self.unit}{line}"
 
-    def examples(self, rows: NDArray[np.int64] | None = None) -> Iterator[Example]:
+    def examples(self, rows: Numbers | None = None) -> Iterator[Example]:
         """The rows named, in that order (None: all), streamed."""
         for taken in self._taken(rows, BATCH_ROWS):
             texts, lines = taken[1]["text"], taken[1]["line"].flat
@@ -160,15 +160,13 @@ class Corpus:
         return self.store.slice(start, min(stop, len(self)))["text"]
 
     def chunks(
-        self, rows: NDArray[np.int64] | None = None, size: int = BATCH_ROWS
-    ) -> Iterator[tuple[NDArray[np.int64], Ragged, list[Target]]]:
+        self, rows: Numbers | None = None, size: int = BATCH_ROWS
+    ) -> Iterator[tuple[Numbers, Ragged, list[Target]]]:
         """(row numbers, texts as UTF-8 bytes, targets), `size` rows at a time: feeds tokenizers."""
         for numbers, taken in self._taken(rows, size):
             yield numbers, taken["text"], [self.label_sets[code] for code in self.label_codes[numbers]]
 
-    def _taken(
-        self, rows: NDArray[np.int64] | None, size: int
-    ) -> Iterator[tuple[NDArray[np.int64], dict[str, Ragged]]]:
+    def _taken(self, rows: Numbers | None, size: int) -> Iterator[tuple[Numbers, dict[str, Ragged]]]:
         for start in range(0, len(self) if rows is None else len(rows), size):
             if rows is None:
                 stop = min(start + size, len(self))
@@ -177,7 +175,7 @@ class Corpus:
                 numbers = np.asarray(rows[start : start + size], np.int64)
                 yield numbers, self.store.take(numbers)
 
-    def label_counts(self, rows: NDArray[np.int64] | None = None) -> dict[str, int]:
+    def label_counts(self, rows: Numbers | None = None) -> dict[str, int]:
         """How many rows have each label, in the order of the labels."""
         codes = self.label_codes if rows is None else self.label_codes[rows]
         counts: dict[str, int] = {}

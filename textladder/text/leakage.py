@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.ragged import Ragged
+from textladder.ragged import Numbers, Ragged
 from textladder.text.corpus import Corpus, Target
 
 THRESHOLD = 0.8
@@ -26,8 +26,6 @@ ESTIMATE = THRESHOLD - 0.15
 # Of a key shared by many texts (a template), this many are compared for each text.
 CANDIDATES = 8
 EXAMPLES = 5
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,8 @@ class Leakage:
     near: int
     contradicting: int  # of the exact ones: the label is not that of the first copy in train
     checked: int  # rows of the other part
-    exact_rows: Rows
-    near_rows: Rows
+    exact_rows: Numbers
+    near_rows: Numbers
     examples: list[Pair] = field(default_factory=list)
     threshold: float = THRESHOLD
 
@@ -94,13 +92,13 @@ def _keys(texts: list[bytes]) -> NDArray[np.uint64]:
     return np.frombuffer(b"".join([blake2b(text, digest_size=8).digest() for text in texts]), "<u8")
 
 
-def _chunks(corpus: Corpus, rows: Rows | None) -> Iterator[tuple[Rows, list[bytes]]]:
+def _chunks(corpus: Corpus, rows: Numbers | None) -> Iterator[tuple[Numbers, list[bytes]]]:
     for numbers, texts, _ in corpus.chunks(rows):
         whole, bounds = texts.flat.tobytes(), texts.offsets.tolist()
         yield numbers, [normalised(whole[a:b]) for a, b in pairwise(bounds)]
 
 
-def text_keys(corpus: Corpus, rows: Rows | None = None) -> NDArray[np.uint64]:
+def text_keys(corpus: Corpus, rows: Numbers | None = None) -> NDArray[np.uint64]:
     """[rows] one number per row, equal for equal texts (case and white space aside)."""
     parts = [_keys(texts) for _, texts in _chunks(corpus, rows)]
     return np.concatenate(parts) if parts else np.zeros(0, np.uint64)
@@ -109,8 +107,8 @@ def text_keys(corpus: Corpus, rows: Rows | None = None) -> NDArray[np.uint64]:
 def find_leakage(
     train: Corpus,
     other: Corpus,
-    train_rows: Rows | None = None,
-    other_rows: Rows | None = None,
+    train_rows: Numbers | None = None,
+    other_rows: Numbers | None = None,
     *,
     near: bool = True,
 ) -> Leakage:
@@ -121,7 +119,7 @@ def find_leakage(
     return _Search(other, other_rows, near).over(train, train_rows)
 
 
-def find_copies(corpus: Corpus, rows: Rows | None = None, *, near: bool = True) -> Leakage:
+def find_copies(corpus: Corpus, rows: Numbers | None = None, *, near: bool = True) -> Leakage:
     """The same within one part: the rows whose text stood in an earlier row."""
     return _Search(corpus, rows, near, within=True).over(corpus, rows)
 
@@ -129,12 +127,12 @@ def find_copies(corpus: Corpus, rows: Rows | None = None, *, near: bool = True) 
 class _Search:
     """The texts of one part, against which another is streamed. `within`: the other is the same part."""
 
-    def __init__(self, other: Corpus, rows: Rows | None, near: bool, within: bool = False) -> None:
+    def __init__(self, other: Corpus, rows: Numbers | None, near: bool, within: bool = False) -> None:
         self.other, self.near, self.within = other, near, within
         self.rows = np.arange(len(other)) if rows is None else np.asarray(rows, np.int64)
         self.pairs: list[tuple[int, int, float]] = []  # (position in rows, row of train, similarity)
 
-    def over(self, train: Corpus, rows: Rows | None) -> Leakage:
+    def over(self, train: Corpus, rows: Numbers | None) -> Leakage:
         first = self._first_copies(train, rows)
         same = first >= 0
         # Label sets of the two corpora are numbered each on its own.
@@ -154,7 +152,7 @@ class _Search:
             [self._pair(train, *pair) for pair in exact + near],
         )
 
-    def _first_copies(self, train: Corpus, rows: Rows | None) -> Rows:
+    def _first_copies(self, train: Corpus, rows: Numbers | None) -> Numbers:
         """[len(self.rows)] the first row of train with the same text; -1: none (within: none before)."""
         distinct, which = np.unique(text_keys(self.other, self.rows), return_inverse=True)
         first = np.full(len(distinct), -1, np.int64)
@@ -168,7 +166,7 @@ class _Search:
         copies = first[which]
         return np.where(copies == self.rows, -1, copies) if self.within else copies
 
-    def _near_copies(self, train: Corpus, rows: Rows | None, left: Rows) -> Rows:
+    def _near_copies(self, train: Corpus, rows: Numbers | None, left: Numbers) -> Numbers:
         """Positions in self.rows, among `left`, of texts that are nearly those of train."""
         from textladder.text.minhash import agreement, band_keys, jaccard
 
@@ -216,7 +214,7 @@ class _Search:
 
 def _candidates(
     queries: NDArray[np.uint64], keys: NDArray[np.uint64], order: NDArray[np.int32]
-) -> tuple[Rows, Rows]:
+) -> tuple[Numbers, Numbers]:
     """Pairs (query, row) that share a band's key. keys: [BANDS, M] sorted; order: the row of each key."""
     found = []
     for band in range(len(queries)):

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder.errors import Problem
-from textladder.ragged import Ragged
+from textladder.ragged import Numbers, Ragged
 
 # Pages read since the last release; at this many bytes they are given back, which keeps resident memory flat.
 RELEASE_BYTES = 64 << 20
@@ -94,12 +94,12 @@ class Store:
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else 0
 
-    def take(self, rows: NDArray[np.int64], names: Iterable[str] | None = None) -> dict[str, Ragged]:
+    def take(self, rows: Numbers, names: Iterable[str] | None = None) -> dict[str, Ragged]:
         """The named rows of every column (of those named), copied."""
         chosen = self.columns if names is None else names
         return {name: self._take(name, np.asarray(rows, np.int64)) for name in chosen}
 
-    def _take(self, name: str, rows: NDArray[np.int64]) -> Ragged:
+    def _take(self, name: str, rows: Numbers) -> Ragged:
         column = self.columns[name]
         if name not in self._files or not hasattr(os, "pread"):
             return column.take(rows)
