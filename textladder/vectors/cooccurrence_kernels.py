@@ -126,7 +126,7 @@ def count_rows(
         filled = take_row(np.uint64(row), sums, bits, blocks, columns, values, filled)
         lengths[row] = np.int64(filled - before)
         row += 1
-    return row, np.int64(filled)
+    return row, int(filled)
 
 
 @kernel
@@ -152,4 +152,4 @@ def merge_rows(
         before = filled
         filled = take_row(np.uint64(first + k), sums, bits, blocks, out_columns, out_values, filled)
         lengths[k] = np.int64(filled - before)
-    return np.int64(filled)
+    return int(filled)
