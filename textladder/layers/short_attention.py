@@ -108,7 +108,8 @@ def to_shares(scores: Any, offsets: I64, scale: np.float32, causal: bool) -> Non
                 part = ONE / total(now)
                 for j in range(seen):
                     source[j] = entry(now[j] * part, source[j])
-                source[seen:] = 0
+                for j in range(seen, width):
+                    source[j] = 0
             scores[b, h, length:] = 0
 
 
@@ -129,7 +130,8 @@ def to_score_gradients(shares: Any, gradient: Any, offsets: I64, scale: np.float
                 mean = product_total(part, want)
                 for j in range(seen):
                     target[j] = entry(part[j] * (want[j] - mean) * scale, target[j])
-                target[seen:] = 0
+                for j in range(seen, width):  # a slice set to zero here was left out by the compiler (0.68.1)
+                    target[j] = 0
             gradient[b, h, length:] = 0
 
 
