@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.batch import Ragged
+from textladder.ragged import Ragged
 from textladder.errors import Problem
 from textladder.ngrams.arpa_lines import EARLY, LINE, OK, SAID, parents_of, parse
 from textladder.ngrams.arrays import create

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from textladder.batch import Ragged
+from textladder.ragged import Ragged
 from textladder.errors import Problem
 from textladder.files import writing
 from textladder.layers.kernels import kernel

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.batch import Ragged
+from textladder.ragged import Ragged
 from textladder.errors import Problem
 from textladder.ngrams.arrays import create, in_threads, release, shorten
 from textladder.ngrams.config import NgramConfig

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.batch import Ragged
+from textladder.ragged import Ragged
 from textladder.errors import Problem, suggest
 from textladder.layers.kernels import kernel
 from textladder.ngrams.arrays import in_threads

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from textladder.batch import Ragged
+from textladder.ragged import Ragged
 from textladder.errors import Problem
 from textladder.ngrams.model import NgramModel
 from textladder.text.tokenizing import UNKNOWN

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder import __version__
-from textladder.batch import Ragged
+from textladder.ragged import Ragged
 from textladder.errors import Problem
 from textladder.files import write_text, writing
 from textladder.ngrams.arrays import attach, checksums, damaged, release

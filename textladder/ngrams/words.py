@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.batch import Ragged
+from textladder.ragged import Ragged
 from textladder.errors import Problem
 from textladder.layers.kernels import SEED, build_slots, extend, find, kernel
 
