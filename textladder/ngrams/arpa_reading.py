@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.ragged import Ragged
 from textladder.errors import Problem
 from textladder.ngrams.arpa_lines import EARLY, LINE, OK, SAID, parents_of, parse
 from textladder.ngrams.arrays import create
@@ -24,6 +23,7 @@ from textladder.ngrams.config import HIGHEST_ORDER, NgramConfig
 from textladder.ngrams.model import TYPES, About, make_room, sizes_of, write_header
 from textladder.ngrams.trie import check_size, link_all
 from textladder.ngrams.words import Table, table, unescape
+from textladder.ragged import Ragged
 from textladder.text.opening import at, blocks, check_file
 from textladder.text.tokenizing import BEGIN, SPECIAL, UNKNOWN
 

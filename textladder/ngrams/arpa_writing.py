@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from textladder.ragged import Ragged
 from textladder.errors import Problem
 from textladder.files import writing
 from textladder.layers.kernels import kernel
 from textladder.ngrams.arrays import blocks
 from textladder.ngrams.words import check_words, escape
+from textladder.ragged import Ragged
 
 if TYPE_CHECKING:
     from textladder.ngrams.model import NgramModel

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.ragged import Ragged
 from textladder.errors import Problem
 from textladder.ngrams.arrays import create, in_threads, release, shorten
 from textladder.ngrams.config import NgramConfig
@@ -19,6 +18,7 @@ from textladder.ngrams.estimating import Counted, estimator, logarithms
 from textladder.ngrams.model import TYPES, About, make_room, sizes_of, write_header
 from textladder.ngrams.pruning import prune
 from textladder.ngrams.trie import link_all
+from textladder.ragged import Ragged
 from textladder.text.tokenizing import SPECIAL
 
 

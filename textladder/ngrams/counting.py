@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.ragged import Ragged
 from textladder.errors import Problem
 from textladder.layers.kernels import kernel
 from textladder.ngrams.arrays import create, shorten
 from textladder.ngrams.config import NgramConfig
 from textladder.ngrams.merging import merge
 from textladder.ngrams.trie import MOST, Trie, check_size
+from textladder.ragged import Ragged
 from textladder.text.tokenizing import BEGIN, END, SPECIAL, UNKNOWN
 
 UNIT_BITS = np.int64(32)

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.ragged import Ragged
 from textladder.errors import Problem, suggest
 from textladder.layers.kernels import kernel
 from textladder.ngrams.arrays import in_threads
 from textladder.ngrams.config import NgramConfig
 from textladder.ngrams.trie import Trie
+from textladder.ragged import Ragged
 from textladder.text.tokenizing import BEGIN
 
 # name -> "module:function"; a new estimator is one file and one line.

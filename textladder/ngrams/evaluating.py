@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from textladder.ragged import Ragged
 from textladder.errors import Problem
 from textladder.ngrams.model import NgramModel
+from textladder.ragged import Ragged
 from textladder.text.tokenizing import UNKNOWN
 
 

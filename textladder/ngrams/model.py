@@ -23,13 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder import __version__
-from textladder.ragged import Ragged
 from textladder.errors import Problem
 from textladder.files import write_text, writing
 from textladder.ngrams.arrays import attach, checksums, damaged, release
 from textladder.ngrams.config import NgramConfig
 from textladder.ngrams.scoring import Arrays, advance, begin_text, distribution, score_texts, sound
 from textladder.ngrams.trie import ROOT
+from textladder.ragged import Ragged
 from textladder.text.tokenizing import SPECIAL
 
 FORMAT_VERSION = 1

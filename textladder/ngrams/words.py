@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.ragged import Ragged
 from textladder.errors import Problem
 from textladder.layers.kernels import SEED, build_slots, extend, find, kernel
+from textladder.ragged import Ragged
 
 ESCAPED = re.compile(r"<U\+([0-9A-F]{4,6})>")
 BLANKS = re.compile(r"[\s\x00-\x1f]")  # what readers of ARPA files may take for the end of a unit
