@@ -119,7 +119,7 @@ class Model(nn.Module):
             return self.merged(outcome, short.owner, 1)
         if self.training:
             self.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), threads_for(self.encoder):
             flat = torch.from_numpy(ids.astype(np.int64, copy=False))
             tokens = Tokens(flat, torch.tensor([0, len(ids)]), max(len(ids), 1))
             if self.device.type != "cpu":

@@ -80,7 +80,8 @@ class RecurrentLayer(nn.Module):
         """x: [B, T, D]. order: from `reversal`, for the reverse direction."""
         weights = [list(net.parameters()) for net in self.nets]
         # One call where nothing is turned by length; cuDNN wants its weights in one piece of memory.
-        if len(weights) == 1 or (order is None and limit() == 1 and x.device.type == "cpu"):
+        alone = limit() == 1 or len(x) == 1
+        if len(weights) == 1 or (order is None and alone and x.device.type == "cpu"):
             return self._walk(x, self.initial, *(w for own in weights for w in own))
 
         def backwards(x: Tensor, initial: Tensor, *weights: Tensor) -> Tensor:
