@@ -56,7 +56,7 @@ class Neighbours:
 
     def cosines(self, vector: NDArray[np.float32], rows: int | None = None) -> NDArray[np.float32]:
         """[V] cosines of a vector [D] with every row, or with the first `rows`."""
-        scores: NDArray[np.float32] = self.matrix[:rows] @ _unit(vector)
+        scores: NDArray[np.float32] = self.matrix[:rows] @ unit(vector)
         scores /= np.maximum(self.lengths[:rows], np.finfo(np.float32).tiny)
         return scores
 
@@ -74,7 +74,7 @@ class Neighbours:
         enough = n + len(out)
         if self.matrix.size < SMALL or 8 * enough > count or n < 1:
             return best(self.cosines(vector, rows), n, out)
-        query = _unit(vector)
+        query = unit(vector)
         places = self._candidates(query, enough, count)
         places = places[~np.isin(places, out)]
         products: NDArray[np.float32] = self.matrix[places] @ query
@@ -144,6 +144,8 @@ def best(scores: NDArray[np.float32], n: int, leave_out: NDArray[np.int64]) -> N
     return places, scores[places]
 
 
-def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    vector = np.asarray(vector, np.float32)
-    return vector / np.maximum(np.linalg.norm(vector), np.float32(1e-30))
+def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The vector [D] brought to length 1; zeros stay."""
+    wide = np.asarray(vector, np.float64)  # whose squares are never too small
+    length = np.sqrt(wide @ wide)
+    return (wide / length if length > 0 else wide).astype(np.float32)

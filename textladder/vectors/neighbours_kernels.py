@@ -20,6 +20,7 @@ kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
 fast = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 
 HIGHEST = np.float32(127)
+LEAST = np.float32(1e-36)  # a row without a larger number counts as zeros
 
 
 @fast
@@ -36,24 +37,23 @@ def round_rows(
     is lost by that; lengths [V]: those of the rows. A row of zeros has codes of zeros."""
     width = np.uint64(matrix.shape[1])
     for v in range(np.uint64(first), np.uint64(last)):
-        square, largest = np.float32(0), np.float32(0)
-        for d in range(width):
-            square += matrix[v, d] * matrix[v, d]
+        lengths[v] = scales[v] = errors[v] = np.float32(0)
+        largest = np.float32(0)
         for d in range(width):
             largest = max(largest, abs(matrix[v, d]))
-        length = np.sqrt(square)
-        lengths[v] = length
-        scales[v] = errors[v] = np.float32(0)
-        if length == 0:
+        if largest < LEAST:
             continue
         factor, step = HIGHEST / largest, largest / HIGHEST
-        lost = np.float32(0)
+        square, lost = np.float32(0), np.float32(0)
         for d in range(width):
-            code = np.rint(matrix[v, d] * factor)
-            rest = matrix[v, d] - code * step
-            lost += rest * rest
+            value = matrix[v, d] * factor  # in -127..127: no square of it is too small or too large
+            code = np.rint(value)
             codes[v, d] = np.int8(code)
-        scales[v] = step / length
+            square += value * value
+            lost += (value - code) * (value - code)
+        length = np.sqrt(square)
+        lengths[v] = length * step
+        scales[v] = np.float32(1) / length
         errors[v] = np.sqrt(lost) / length
 
 

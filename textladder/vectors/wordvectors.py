@@ -17,7 +17,7 @@ from textladder.text.reading import DataConfig
 from textladder.vectors import formats
 from textladder.vectors.config import VectorsConfig
 from textladder.vectors.formats.table import Asked, Table
-from textladder.vectors.neighbours import Neighbours, best
+from textladder.vectors.neighbours import Neighbours, best, unit
 from textladder.vectors.progress import Report
 from textladder.vectors.sources import Sources
 from textladder.vectors.spelling import nearest_spellings
@@ -296,6 +296,14 @@ class WordVectors:
         """Which nearest word of a the word b is, from 1."""
         return len(self.closer_than(a, b)) + 1
 
+    def approximate(self, breadth: int = 256) -> WordVectors:
+        """Let `most_similar` search a graph from now on (see ApproximateNeighbours): for millions of words.
+        Returns itself. Raises Problem, which names the extra, if neither usearch nor hnswlib is installed."""
+        from textladder.vectors.approximate import ApproximateNeighbours
+
+        self.__dict__["neighbours"] = ApproximateNeighbours(self.matrix, breadth, self.config.threads)
+        return self
+
     # Files.
 
     def save(self, path: Path | str, form: str = "safetensors") -> None:
@@ -349,12 +357,6 @@ class WordVectors:
         return [
             (self.words[place], score) for place, score in zip(places.tolist(), scores.tolist(), strict=True)
         ]
-
-
-def unit(vector: Vector) -> Vector:
-    """The vector brought to length 1; zeros stay."""
-    length = np.sqrt(vector @ vector)
-    return vector / length if length > 0 else vector
 
 
 def _listed(keys: Weighted | Sequence[Weighted]) -> list[tuple[Key, float]]:

@@ -21,13 +21,17 @@ from textladder.errors import Problem
 from textladder.files import damaged, fresh_folder, verify_folder, write_header
 from textladder.text.opening import at
 from textladder.vectors.formats.table import Asked, Keeper, Table
+from textladder.vectors.packing import Packed
 from textladder.vectors.subwords import Subwords
 
 ABOUT = "a folder of textladder: safetensors and a list of words, mapped into memory"
 FORMAT_VERSION = 1
 HEADER, VECTORS, TRAINING, WORDS = "vectors.json", "vectors.safetensors", "training.safetensors", "words.txt"
 FILES = (VECTORS, WORDS)
-TYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "I64": np.dtype("<i8")}
+PACKED = ("vectors", "subwords")  # tensors that may be quantised
+TYPES: dict[str, np.dtype[Any]] = {
+    name: np.dtype(kind) for name, kind in {"F32": "<f4", "I64": "<i8", "I8": "i1", "U8": "u1"}.items()
+}
 
 
 def read(path: Path, asked: Asked) -> Table:
@@ -36,27 +40,42 @@ def read(path: Path, asked: Asked) -> Table:
     names = (*FILES, *([TRAINING] if (path / TRAINING).exists() else []))
     header = verify_folder(path / HEADER, FORMAT_VERSION, __version__, names)
     tensors = {**_mapped(path / VECTORS), **(_mapped(path / TRAINING) if TRAINING in names else {})}
+    keeper = Keeper(path, asked)
     try:
         words = (path / WORDS).read_bytes().decode().removesuffix("\n").split("\n")
-        matrix, config = tensors["vectors"], dict(header["config"])
-        if matrix.shape != (len(words), header["dim"]):
-            raise damaged(
-                path / WORDS, f"{len(words):,} words do not fit vectors of the shape {matrix.shape}"
-            )
+        dim, config = header["dim"], dict(header["config"])
+        if "char_orders" in config:
+            config["char_orders"] = tuple(config["char_orders"])
+        packed = {name: _packed(tensors, name, dim) for name in PACKED if f"{name}.codes" in tensors}
+        count = len(packed["vectors"].codes if "vectors" in packed else tensors["vectors"])
+        if count != len(words):
+            raise damaged(path / WORDS, f"{len(words):,} words do not fit {count:,} vectors")
+        kept = keeper.offer(words, lambda row: at(path / WORDS, row + 1))
+        whole = len(kept) == len(words)
+        # All, a part of the map, or a copy of some rows.
+        chosen = slice(0, len(kept)) if whole or asked.wanted is None else kept
+        matrix = packed["vectors"].rows(chosen) if "vectors" in packed else tensors["vectors"][chosen]
         subwords = None
-        if "subwords" in tensors:
+        if "char_orders" in header:
+            rows = packed["subwords"].rows() if "subwords" in packed else tensors["subwords"]
             lowest, highest = header["char_orders"]
-            subwords = Subwords(tensors["subwords"], (lowest, highest))
+            subwords = Subwords(rows, (lowest, highest))
+        if matrix.shape[1] != dim or (subwords is not None and subwords.rows.shape[1] != dim):
+            raise damaged(path / VECTORS, f"the vectors are not {dim} wide")
+        counts, own = (tensors[name][chosen] if name in tensors else None for name in ("counts", "own"))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise damaged(path / HEADER, f"it does not describe the files beside it ({error!r})") from error
-    keeper = Keeper(path, asked)
-    kept = keeper.offer(words, lambda row: at(path / WORDS, row + 1))
-    counts, own, output = (tensors.get(name) for name in ("counts", "own", "output"))
-    if len(kept) < len(words):
-        first = slice(0, len(kept)) if asked.wanted is None else kept  # a part of the map, or a copy
-        matrix, output = matrix[first], None
-        counts, own = (None if rows is None else rows[first] for rows in (counts, own))
-    return Table(keeper.words(), matrix, counts, subwords, own, output, config, keeper.notes())
+    return Table(
+        keeper.words(),
+        matrix,
+        counts,
+        subwords,
+        own,
+        tensors.get("output") if whole else None,
+        config,
+        keeper.notes(),
+        packed if whole else {},
+    )
 
 
 def write(table: Table, path: Path) -> None:
@@ -66,23 +85,27 @@ def write(table: Table, path: Path) -> None:
     for number, word in enumerate(table.words):
         if not word or "\n" in word:
             raise Problem(f"word {number:,}", f"{word!r} is empty or has a line end in it.", "Leave it out.")
-    subwords = table.subwords
-    vectors = {"vectors": table.matrix, "counts": table.counts}
-    training = {"own": table.own, "output": table.output}
-    if subwords is not None:
-        vectors["subwords"] = subwords.rows
+    vectors: dict[str, Any] = {"vectors": table.matrix, "counts": table.counts}
     more: dict[str, Any] = {"words": len(table.words), "dim": table.dim, "config": dict(table.config)}
-    if subwords is not None:
-        more["char_orders"] = list(subwords.orders)
-    json.dumps(more)  # before anything is written
+    if table.subwords is not None:
+        vectors["subwords"] = table.subwords.rows
+        more["char_orders"] = list(table.subwords.orders)
+    for name, pack in table.packed.items():
+        vectors[name] = None
+        vectors |= {f"{name}.{part}": getattr(pack, part) for part in ("codes", "scales", "centroids")}
+    training = _present({"own": table.own, "output": table.output})
     with fresh_folder(path, {HEADER, TRAINING, *FILES}, "word vectors") as fresh:
         (fresh / WORDS).write_bytes("".join(f"{word}\n" for word in table.words).encode())
         save_file(_present(vectors), fresh / VECTORS)
-        names = [*FILES]
-        if _present(training):
-            save_file(_present(training), fresh / TRAINING)
-            names.append(TRAINING)
+        if training:
+            save_file(training, fresh / TRAINING)
+        names = [*FILES, TRAINING] if training else FILES
         write_header(fresh / HEADER, FORMAT_VERSION, __version__, names, more)
+
+
+def _packed(tensors: dict[str, NDArray[Any]], name: str, dim: int) -> Packed:
+    centroids = tensors.get(f"{name}.centroids")
+    return Packed(tensors[f"{name}.codes"], tensors[f"{name}.scales"], centroids, dim)
 
 
 def _present(tensors: dict[str, Any]) -> dict[str, NDArray[Any]]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder.errors import Problem
+from textladder.vectors.packing import Packed
 from textladder.vectors.subwords import Subwords
 
 COPY_AGAIN = "Copy the file again; nothing of it was used."
@@ -29,6 +30,7 @@ class Table:
     output: NDArray[np.float32] | None = None  # [V, D] for continued training
     config: Mapping[str, Any] = field(default_factory=dict)  # how they were learned, as far as it is known
     notes: tuple[str, ...] = ()  # what was left out
+    packed: Mapping[str, Packed] = field(default_factory=dict)  # of "vectors" and "subwords", if quantised
 
     @property
     def dim(self) -> int:
