@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from textladder.compare import compare_rungs, duration
+from textladder.compare import compare_rungs, duration, how_it_ended, run_folder
 from textladder.errors import Problem
 from textladder.model import Model
 
@@ -47,6 +47,34 @@ def test_a_compare_names_a_pick_keeps_its_runs_and_refuses_to_be_mixed_with_anot
         compared(tmp_path / "typo", rungs=["ngram"])
     with pytest.raises(Problem, match="no task 'sort'"):
         compared(tmp_path / "task", task="sort")
+
+
+def test_overwriting_with_what_cannot_be_compared_loses_nothing(tmp_path: Path) -> None:
+    out, other = tmp_path / "out", tmp_path / "other.csv"
+    compared(out, rungs=["bow"])
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    other.write_text("review,sentiment\nthe film,unheard of\n", encoding="utf-8")
+    for wrong in ({"dev": other}, {"test": tmp_path / "none.csv"}, {"settings": ["data.label=nothing"]}):
+        with pytest.raises(Problem):
+            compared(out, overwrite=True, **wrong)
+        assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_a_rung_that_cannot_be_trained_leaves_room_to_the_others(tmp_path: Path) -> None:
+    recipe = tmp_path / "short.toml"
+    told = 'name = "attention"\npositions = "learned"\nmax_length = 8\n'
+    recipe.write_text(f'[encoder]\n{told}[task]\nname = "classify"\n', encoding="utf-8")
+    found = compared(tmp_path / "out", rungs=[str(recipe), "bow"])
+    assert found["pick"]["rung"] == "bow"
+    (why,) = found["stopped"].values()
+    assert "8 positions" in why
+    assert not (run_folder(tmp_path / "out", str(recipe), 1) / "work").exists()
+
+
+def test_how_a_process_ended_that_could_not_say_it() -> None:
+    assert "code 1; what it said stands above" in how_it_ended(1)
+    assert how_it_ended(-signal.SIGKILL).endswith("SIGKILL; is there too little memory?")
+    assert how_it_ended(-signal.SIGSEGV).endswith("SIGSEGV")
 
 
 def test_seeds_shares_and_a_budget(tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ class Crew:
             raise Interrupted(signals[0])
         if kind == "done":
             return said
-        what = said or f"its process ended with code {process.exitcode} (out of memory?)"
+        what = said or how_it_ended(process.exitcode or 0)
         self.failures[training.recipe.rung] = what
         self.terminal.note(f"{training.out.name}: {what}")
         return None
@@ -231,6 +231,14 @@ def _last_word(process: ForkServerProcess, reader: Connection, signals: list[int
     except EOFError:  # it ended without a word
         return "lost", ""
     return kind, what
+
+
+def how_it_ended(code: int) -> str:
+    """For a process that could not say it itself."""
+    if code >= 0:
+        return f"its process ended with code {code}; what it said stands above"
+    killed = f"its process was ended by {signal.Signals(-code).name}"
+    return f"{killed}; is there too little memory?" if -code == signal.SIGKILL else killed
 
 
 def _child(writer: Any, training: Training, request: Request, out: Path, notes: list[str]) -> None:
@@ -265,6 +273,7 @@ def _child(writer: Any, training: Training, request: Request, out: Path, notes: 
         )
         writer.send(("done", scores))
     except Problem as problem:
+        shutil.rmtree(training.out / "work", ignore_errors=True)  # the disk may be full, and others go on
         writer.send(("problem", str(problem).replace("\n", " ")))
     except (Interrupted, KeyboardInterrupt):
         writer.send(("interrupted", "it was stopped"))

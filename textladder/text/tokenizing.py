@@ -194,7 +194,8 @@ class Tokenizer:
 
     def save(self, path: Path) -> None:
         """Writes tokenizer.json, as every user of the `tokenizers` library can read it."""
-        self._library.save(str(path))
+        # Not with its own `save`, which reports a full disk as an exception of no type.
+        path.write_text(self._library.to_str(pretty=True), encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path, config: TokenizerConfig) -> Tokenizer:
