@@ -108,7 +108,7 @@ def recipe_of(name: str, rung: str, seed: int) -> Any:
 
 def train(name: str, rungs: list[str], seeds: int, overwrite: bool) -> None:
     """Every run that is not there yet, rung by rung; each in a process of its own."""
-    from textladder.compare import Crew, Request, Training, run_folder
+    from textladder.comparing.crew import Crew, Request, Training, run_folder
     from textladder.files import locked
     from textladder.preparing import read_data
     from textladder.terminal import Terminal

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from textladder.compare import compare_rungs, duration, how_it_ended, run_folder
+from textladder.compare import compare_rungs, duration
+from textladder.comparing.crew import how_it_ended, run_folder
 from textladder.errors import Problem
 from textladder.model import Model
 
