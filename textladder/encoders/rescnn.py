@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -15,6 +16,7 @@ from textladder.layers.convolution import Convolution
 from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.pooling import PoolingName, make_pooling
+from textladder.layers.strip import Strip
 
 
 class ResidualBlock(nn.Module):
@@ -67,10 +69,12 @@ class ResidualCnn(Encoder):
         self.embedding = UnitEmbedding(
             len(vocabulary), self.dim, config.embedding_dropout, config.word_dropout
         )
-        self.blocks = nn.ModuleList(
+        blocks = [
             ResidualBlock(self.dim, config.window, 2**number, config.dropout, config.causal)
             for number in range(config.num_layers)
-        )
+        ]
+        self.blocks = nn.ModuleList(blocks)
+        self.gap = max(max(b.convolution.before, b.convolution.after) for b in blocks)
         self.norm = nn.LayerNorm(self.dim)
         self.dropout = Dropout(config.dropout)
         self.pool = make_pooling(config.pooling, self.dim)
@@ -85,8 +89,19 @@ class ResidualCnn(Encoder):
 
     def forward(self, tokens: Tokens) -> Encoded:
         assert self.embedding is not None
-        x, mask = self.embedding(tokens.ids), tokens.mask[..., None]  # [B, T, D], [B, T, 1]
+        if self.gap * len(tokens) > len(tokens.flat):  # texts are short for what would be between them
+            states = self._states(tokens.ids, tokens.mask)
+        else:
+            strip = Strip(tokens, self.gap)
+            real = torch.ones_like(tokens.flat, dtype=torch.bool)
+            states = strip.pad(self._states(strip.spread(tokens.flat), strip.spread(real)))
+        return Encoded(self.dropout(self.pool(states, tokens.mask)), tokens.mask, states)
+
+    def _states(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """[R, W] -> [R, W, D], zeros where mask is False."""
+        assert self.embedding is not None
+        x, mask = self.embedding(ids), mask[..., None]
         for block in self.blocks:
             x = block(x, mask)
-        states = self.norm(x) * mask
-        return Encoded(self.dropout(self.pool(states, tokens.mask)), tokens.mask, states)
+        states: Tensor = self.norm(x) * mask
+        return states

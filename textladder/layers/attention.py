@@ -12,14 +12,9 @@ from torch.nn import functional as F
 from textladder.batch import Tokens
 from textladder.layers.dropout import Dropout
 from textladder.layers.short_attention import LONGEST, ShortAttention
+from textladder.layers.strip import counted_up
 
 NormPlace = Literal["pre", "post"]
-
-
-# Flat units are counted up to a multiple of this with rows of zeros: the libraries under torch make and keep
-# a kernel for every shape, and a batch of another size each step had them make one each step (1 GB and half
-# of the time, on texts of 20 words).
-ROUND = 256
 
 
 def _spread(rows: Tensor, places: Tensor, size: int) -> Tensor:
@@ -76,7 +71,7 @@ class Layout:
         numbers = torch.arange(units, device=tokens.flat.device)
         starts = tokens.offsets[:-1].repeat_interleave(tokens.lengths, output_size=units)
         self.positions = numbers - starts  # [N] place of each unit in its text
-        self.rows = units if self.full else -(-units // ROUND) * ROUND  # M: N, counted up
+        self.rows = units if self.full else counted_up(units)  # M: N, counted up
         text = torch.arange(self.texts, device=numbers.device)
         text = text.repeat_interleave(tokens.lengths, output_size=units)
         self.places = text * self.width + self.positions  # [N] place of each unit in the padded view

@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from textladder.layers.halves import entry, exponential, kernel, number, plain
+from textladder.layers.strip import counted_up
 
 F32 = NDArray[np.float32]
 I64 = NDArray[np.int64]
@@ -142,7 +143,7 @@ class ShortAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, joint: Tensor, offsets: Tensor, width: int, heads: int, causal: bool) -> Tensor:
         bounds, dim = offsets.numpy(), joint.shape[1] // 3
-        flat, width = plain(joint), -(-width // ROUND) * ROUND
+        flat, width = plain(joint), counted_up(width, ROUND)
         query, key, value = joint.new_empty(3, len(offsets) - 1, heads, width, dim // heads)
         for number_, part in enumerate((query, key, value)):
             to_heads(flat, bounds, number_ * dim, plain(part))

@@ -26,11 +26,10 @@ from torch.autograd.function import once_differentiable
 from textladder.batch import Tokens
 from textladder.layers.convolution import Convolution
 from textladder.layers.halves import kernel, number, plain
+from textladder.layers.strip import counted_up
 
-# Rows of one product, so that its unfolded windows stay in the cache. Rows are counted up to a multiple of
-# ROUND, since the libraries under torch make and keep a kernel for every shape, and filters to one of TILE:
-# 300 took a quarter more time than 320.
-CHUNK, ROUND, TILE = 1024, 256, 32
+CHUNK = 1024  # rows of one product, so that its unfolded windows stay in the cache
+TILE = 32  # filters are counted up to a multiple: 300 took a quarter more time than 320
 
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
@@ -126,7 +125,7 @@ class Windows:
         which texts start and stop: row i is the window of which id i is the first."""
         offsets, gap = tokens.offsets.numpy(), max(self.before, self.after)
         shift = gap * np.arange(len(tokens))
-        rows = _up(int(offsets[-1]) + gap * len(tokens), ROUND)
+        rows = counted_up(int(offsets[-1]) + gap * len(tokens))
         ids = np.zeros(rows + self.width - 1, np.int64)
         starts, stops = offsets[:-1] + shift, offsets[1:] + shift
         ids[np.arange(offsets[-1]) + np.repeat(shift + self.before, stops - starts)] = tokens.flat.numpy()
@@ -134,7 +133,7 @@ class Windows:
 
     def joined(self, weights: Sequence[Tensor]) -> Tensor:
         """[K counted up, R * D] filters of all widths, zero where one is narrower."""
-        joint = torch.zeros(_up(self.filters[-1], TILE), self.width * self.dim)
+        joint = torch.zeros(counted_up(self.filters[-1], TILE), self.width * self.dim)
         for weight, first, column in zip(weights, self.filters, self.columns, strict=False):
             lay_in(weight.detach().numpy(), joint.numpy(), first, column)
         return joint
@@ -147,10 +146,6 @@ class Windows:
             parts.append(torch.empty(stop - first, self.dim, width))
             take_out(joint.numpy(), parts[-1].numpy(), first, column)
         return parts
-
-
-def _up(size: int, unit: int) -> int:
-    return -(-max(size, 1) // unit) * unit
 
 
 class WindowMaxima(torch.autograd.Function):
