@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from textladder.vectors.progress import processors
 
 CENTROIDS = 256
 SAMPLE = 1 << 15  # rows that centroids are learned from
@@ -65,13 +69,16 @@ def to_products(matrix: NDArray[np.float32], group: int = 4, seed: int = 0) -> P
     rng = np.random.default_rng(seed)
     sample = matrix if count <= SAMPLE else matrix[np.sort(rng.choice(count, SAMPLE, replace=False))]
     learned = _grouped(sample, groups, group)[0]
-    centroids = np.stack([_kmeans(learned[:, p], rng) for p in range(groups)])  # [P, 256, D / P]
+    seeds = rng.spawn(groups)
+    with ThreadPoolExecutor(processors(0)) as pool:
+        learn = pool.map(_kmeans, [np.ascontiguousarray(learned[:, p]) for p in range(groups)], seeds)
+        centroids = np.stack(list(learn))  # [P, 256, D / P]
     codes, scales = np.empty((count, groups), np.uint8), np.empty(count, np.float32)
     for first in range(0, count, BLOCK_ROWS):
         part = slice(first, first + BLOCK_ROWS)
         rows, scales[part] = _grouped(matrix[part], groups, group)
         for p in range(groups):
-            codes[part, p] = _closest(rows[:, p], centroids[p])
+            codes[part, p] = _closest(np.ascontiguousarray(rows[:, p]), centroids[p])
     return Packed(codes, scales, centroids, dim)
 
 
@@ -101,7 +108,26 @@ def _kmeans(points: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
 
 
 def _closest(points: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The nearest centroid of each point."""
-    distances = points @ (-2 * centroids.T)  # the points' own squares change no order
-    distances += np.einsum("cd,cd->c", centroids, centroids)
-    return np.argmin(distances, axis=1)
+    """The nearest of the centroids [256, d] to each point [n, d]."""
+    return _closest_rows(points, np.ascontiguousarray(centroids.T))
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+def _closest_rows(points: NDArray[np.float32], columns: NDArray[np.float32]) -> NDArray[np.int64]:
+    count, nearest = np.uint64(columns.shape[1]), np.empty(len(points), np.int64)
+    squares = np.empty(count, np.float32)
+    for i in range(len(points)):
+        squares[:] = 0
+        for d in range(np.uint64(points.shape[1])):
+            value = points[i, d]
+            for c in range(count):
+                gap = value - columns[d, c]
+                squares[c] += gap * gap
+        least = np.float32(np.inf)
+        for c in range(count):  # a minimum and then its place: the compiler does many at once
+            least = min(least, squares[c])
+        place = np.int64(0)
+        while squares[place] > least:
+            place += 1
+        nearest[i] = place
+    return nearest

@@ -75,7 +75,8 @@ class WordVectors:
         folder: Path | str | None = None,
         data: DataConfig | None = None,
     ) -> WordVectors:
-        """Learn from texts: a path, several paths, or an iterable of strings. Returns itself.
+        """Learn from texts: the path of a file, several (as pathlib's Path), or an iterable of texts (str).
+        Returns itself.
 
         update: go on from the vectors that are there; words new to them are added, all others are kept.
         report: called with each `Progress`. folder: for working files, which are gone afterwards (default:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from textladder.errors import Problem
 from textladder.text.opening import open_bytes
-from textladder.vectors.formats.table import COPY_AGAIN, at_byte
+from textladder.vectors.formats.table import COPY_AGAIN, Growing, at_byte
 
 WINDOW = 1 << 20
-READ_BYTES = 64 << 20  # of one call: a damaged size must not take all memory at once
+READ_BYTES = 16 << 20  # of one call: a damaged size must not take all memory at once
 
 
 class Binary:
@@ -72,15 +72,13 @@ class Binary:
     def rows(self, rows: int, columns: int, keep: int | None = None) -> NDArray[np.float32]:
         """A matrix of float32; the first `keep` rows of it, the others are passed over."""
         kept = rows if keep is None else min(keep, rows)
-        parts, step = [], max(READ_BYTES // (4 * columns), 1)
+        matrix, step = Growing(columns, kept), max(READ_BYTES // (4 * columns), 1)
         for first in range(0, rows, step):
             count = min(step, rows - first)
             data = self.take(4 * columns * count)
             if first < kept:
-                part = np.frombuffer(data, "<f4").reshape(count, columns)
-                parts.append(part[: kept - first])
-        joined = np.empty((kept, columns), np.float32)
-        return np.concatenate(parts, out=joined) if parts else joined
+                matrix.add(np.frombuffer(data, "<f4").reshape(count, columns)[: kept - first])
+        return matrix.done()
 
     def peek(self, size: int) -> bytes:
         """The next bytes, fewer at the end of the file; they are not taken."""

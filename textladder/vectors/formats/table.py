@@ -111,6 +111,31 @@ class Keeper:
         return tuple(f"{self.path}: {count:,} left out: {kind}" for kind, count in self.left_out.items())
 
 
+class Growing:
+    """A matrix that rows are put behind, [n, width]; at most a quarter of its memory is spare. The system
+    moves pages, not numbers, when it grows. A wrong count in a header therefore costs nothing."""
+
+    def __init__(self, width: int, most: int | None = None) -> None:
+        self.most = most  # rows that are expected at most, if that is known
+        self.used = 0
+        self._matrix = np.empty((0, width), np.float32)
+
+    def add(self, rows: NDArray[np.float32]) -> None:
+        stop = self.used + len(rows)
+        if stop > len(self._matrix):
+            size = stop + stop // 4
+            if self.most is not None and self.most >= stop:
+                size = min(size, self.most)
+            self._matrix.resize((size, self._matrix.shape[1]), refcheck=False)
+        self._matrix[self.used : stop] = rows
+        self.used = stop
+
+    def done(self) -> NDArray[np.float32]:
+        """The matrix, without the spare rows."""
+        self._matrix.resize((self.used, self._matrix.shape[1]), refcheck=False)
+        return self._matrix
+
+
 def at_byte(path: Path, offset: int) -> str:
     """The place of a byte, as messages name it: from 0, in the decompressed file."""
     return f"{path}, byte {offset:,}"

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from textladder.errors import Problem
 from textladder.text.opening import UTF8_MARK, at, open_bytes
 from textladder.vectors.formats import parsing
-from textladder.vectors.formats.table import COPY_AGAIN, Asked, Keeper, Table
+from textladder.vectors.formats.table import COPY_AGAIN, Asked, Growing, Keeper, Table
 
 BLOCK_BYTES = 8 << 20
 
@@ -30,7 +30,7 @@ def read_lines(path: Path, asked: Asked, threads: int | None = None) -> Table:
     wrong header, what is not a number or not finite, and broken words unless they are to be left out."""
     threads = threads or os.cpu_count() or 1
     keeper = Keeper(path, asked)
-    matrix, width, header, line = np.empty((0, 0), np.float32), 0, None, 1
+    matrix, width, header, line = Growing(0), 0, None, 1
     pending: deque[Future[_Part]] = deque()
     blocks = _blocks(path)
     with ThreadPoolExecutor(threads) as pool:
@@ -41,8 +41,9 @@ def read_lines(path: Path, asked: Asked, threads: int | None = None) -> Table:
                 if block is None:
                     ended = True
                     break
-                if width == 0:
+                if not width:
                     header, width, skip = _first_line(path, block)
+                    matrix = Growing(width, header)
                     block, line = block[skip:], 1 + (header is not None)
                 if block:  # the first may have been a header alone
                     pending.append(pool.submit(_parse, path, block, line, width, asked))
@@ -50,7 +51,7 @@ def read_lines(path: Path, asked: Asked, threads: int | None = None) -> Table:
             if not pending:
                 break
             part = pending.popleft().result()
-            matrix = _take(part, keeper, matrix, width, path)
+            _take(part, keeper, matrix, path)
             if keeper.full:
                 ended = True
                 pending.clear()
@@ -61,8 +62,7 @@ def read_lines(path: Path, asked: Asked, threads: int | None = None) -> Table:
             f"the header promises {header:,} words, the file has {keeper.seen:,}.",
             "It was cut off or changed: copy it again, or mend the header.",
         )
-    matrix.resize((len(words), width), refcheck=False)
-    return Table(words, matrix, notes=keeper.notes())
+    return Table(words, matrix.done(), notes=keeper.notes())
 
 
 def is_header(line: bytes) -> tuple[int, int] | None:
@@ -129,23 +129,13 @@ def _words(block: bytes, starts: NDArray[np.int64], stops: NDArray[np.int64]):  
     return words, broken
 
 
-def _take(
-    part: _Part, keeper: Keeper, matrix: NDArray[np.float32], width: int, path: Path
-) -> NDArray[np.float32]:
+def _take(part: _Part, keeper: Keeper, matrix: Growing, path: Path) -> None:
     """Put the rows that are kept behind those that are there."""
     for position, kind, what in part.broken:
         keeper.broken(kind, at(path, part.line + position), what)
-    before = len(keeper.index)
     kept = keeper.offer(part.words, lambda position: at(path, part.line + position))
-    after = before + len(kept)
-    if matrix.shape[1] != width:
-        matrix = np.empty((0, width), np.float32)
-    if after > len(matrix):
-        # The system moves pages, not numbers, when a large array grows; what is never touched costs nothing.
-        matrix.resize((max(after, int(1.5 * len(matrix))), width), refcheck=False)
-    rows = part.rows if len(kept) == len(part.read) else part.rows[np.searchsorted(part.read, kept)]
-    matrix[before:after] = rows
-    return matrix
+    whole = len(kept) == len(part.read)
+    matrix.add(part.rows if whole else part.rows[np.searchsorted(part.read, kept)])
 
 
 def _first_line(path: Path, block: bytes) -> tuple[int | None, int, int]:

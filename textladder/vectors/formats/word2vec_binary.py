@@ -9,7 +9,7 @@ import numpy as np
 
 from textladder.errors import Problem
 from textladder.vectors.formats.binary import Binary, decoded
-from textladder.vectors.formats.table import COPY_AGAIN, Asked, Keeper, Table, at_byte, check_finite
+from textladder.vectors.formats.table import COPY_AGAIN, Asked, Growing, Keeper, Table, at_byte, check_finite
 from textladder.vectors.formats.text import is_header
 from textladder.vectors.formats.writing import check_words, fresh_file
 
@@ -27,7 +27,6 @@ def read(path: Path, asked: Asked) -> Table:
     """Raises Problem that names the byte: a file that is cut off or goes on, numbers that are not finite,
     broken words (unless they are to be left out)."""
     keeper = Keeper(path, asked)
-    parts = []
     with Binary(path) as file:
         header = is_header(file.until(b"\n", 64))
         assert header is not None, "detect has seen it"
@@ -36,6 +35,7 @@ def read(path: Path, asked: Asked) -> Table:
             raise Problem(
                 at_byte(path, 0), f"the header promises {count} words of {width} numbers.", COPY_AGAIN
             )
+        matrix = Growing(width, count)
         for first in range(0, count, BLOCK_WORDS):
             words: list[str | None] = []
             places, data = [], []
@@ -48,13 +48,13 @@ def read(path: Path, asked: Asked) -> Table:
             rows = np.frombuffer(b"".join(data), "<f4").reshape(-1, width)
             check_finite(rows, lambda row, places=places: at_byte(path, places[row]))
             kept = keeper.offer(words, lambda position, places=places: at_byte(path, places[position]))
-            parts.append(rows[kept])
+            matrix.add(rows[kept])
             if keeper.full:
                 break
         if not keeper.full and file.peek(2).strip(b"\n"):
             what = f"the file goes on after the {count:,} words that the header promises."
             raise Problem(at_byte(path, file.offset), what, COPY_AGAIN)
-    return Table(keeper.words(), np.concatenate(parts).astype(np.float32, copy=False), notes=keeper.notes())
+    return Table(keeper.words(), matrix.done(), notes=keeper.notes())
 
 
 def _checked(raw: bytes, keeper: Keeper, offset: int) -> str | None:
