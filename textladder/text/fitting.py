@@ -82,15 +82,16 @@ def count(
 
 
 def _sum(slow: Counter[str], fast: Any) -> dict[str, int]:
-    total = Counter(fast.result()) if fast is not None else Counter[str]()
+    total: dict[str, int] = fast.result() if fast is not None else {}
     for unit in SPECIAL:
         # The library cuts these after the "<", see `pipeline`.
         if unit in total and unit != SPECIAL[UNKNOWN]:
             times = total.pop(unit)
-            total["<"] += times
-            total[unit[1:]] += times
-    total.update(slow)
-    return dict(total)
+            for part in ("<", unit[1:]):
+                total[part] = total.get(part, 0) + times
+    for unit, times in slow.items():
+        total[unit] = total.get(unit, 0) + times
+    return total
 
 
 def _counter(config: TokenizerConfig) -> Any:

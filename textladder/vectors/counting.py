@@ -48,8 +48,8 @@ def count(
                     report(Progress("count", shared.bytes / 1e6, None, seconds, unit="MB"))
         finally:
             shared.stopped = True
-    for part in parts:
-        counts.update(part.result())
+    while parts:
+        counts.update(parts.pop().result())
     for unit in SPECIAL:
         counts.pop(unit, None)
     notes = []

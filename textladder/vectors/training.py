@@ -27,6 +27,7 @@ METHODS = {
 }
 # Words of one call of a kernel: some 50 ms. Between two calls progress is told and Ctrl-C is heard.
 BLOCK_WORDS = 1 << 15
+RELEASE_WORDS = 1 << 21  # after so many, the pages of the file that were read are given back
 REPORT_SECONDS = 0.25
 LOSS, TERMS, STOP = range(3)  # entries of a kernel's counter
 
@@ -97,7 +98,7 @@ def over_corpus(corpus: VectorCorpus, config: VectorsConfig, kernel: Kernel, rep
     counters = np.zeros((threads, 8))  # 64 bytes each, so that no two threads write to one cache line
     free = list(range(threads))
     began = told = time.perf_counter()
-    words, before = 0, np.zeros(2)
+    words, unreleased, before = 0, 0, np.zeros(2)
 
     def work(slot: int, block: Block) -> tuple[int, int]:
         part = corpus.read(block.first, block.last)
@@ -118,6 +119,10 @@ def over_corpus(corpus: VectorCorpus, config: VectorsConfig, kernel: Kernel, rep
                     slot, number = future.result()
                     free.append(slot)
                     words += number
+                unreleased += sum(future.result()[1] for future in done)
+                if unreleased >= RELEASE_WORDS:
+                    corpus.store.release()
+                    unreleased = 0
                 now = time.perf_counter()
                 if report and (now - told >= REPORT_SECONDS or not running):
                     sums = counters[:, [LOSS, TERMS]].sum(0)
