@@ -26,6 +26,7 @@ from textladder.ragged import Ragged
 from textladder.text.reading import DataConfig
 from textladder.text.store import Store, StoreWriter
 from textladder.text.tokenizing import SPECIAL, Tokenizer
+from textladder.vectors import phrases
 from textladder.vectors.config import VectorsConfig
 from textladder.vectors.counting import REPORT_SECONDS, count, tokenizing
 from textladder.vectors.progress import Progress, Report
@@ -99,10 +100,13 @@ def build(
             texts = Texts(sources, data or DataConfig(), folder / "texts")
             counts, bytes_read, notes = count(texts.chunks(), config, report)
             words, left_out = _vocabulary(counts, config, keep, texts.name)
+            occurrences = np.array([counts.get(word, 0) for word in words], np.int64)
+            del counts
             _encode(texts, words, config, folder / "ids", bytes_read, report)
+            if config.phrases:
+                words, occurrences, joined = phrases.join(folder / "ids", words, config, keep)
+                left_out += joined
         store = Store(folder / "ids")
-        occurrences = np.array([counts.get(word, 0) for word in words], np.int64)
-        del counts
         _give_back()
     except BaseException:
         shutil.rmtree(folder / "ids", ignore_errors=True)
@@ -128,7 +132,8 @@ def _vocabulary(
         )
     wanted = set(keep)
     kept.extend(word for word in wanted if counts.get(word, 0) < config.min_count)
-    size = len(kept) if config.max_vocabulary is None else config.max_vocabulary
+    # Phrases are made of all words, and the vocabulary is cut down after that.
+    size = len(kept) if config.max_vocabulary is None or config.phrases else config.max_vocabulary
     words = nsmallest(size, kept, key=lambda word: (word not in wanted, -counts.get(word, 0), word))
     words.sort(key=lambda word: (-counts.get(word, 0), word))
     all_words = counts.total()
@@ -151,7 +156,8 @@ def _encode(  # noqa: PLR0917
     size: int,
     report: Report | None,
 ) -> None:
-    """Writes the store of ids. size: bytes of all texts."""
+    """Writes the store of ids; words that are not kept go, unless phrases are to be found, for which they
+    count as gaps. size: bytes of all texts."""
     tokenizer = Tokenizer.of_vocabulary(words, tokenizing(config))
     began = told = time.perf_counter()
     done = read = 0
@@ -159,6 +165,8 @@ def _encode(  # noqa: PLR0917
         writer.append({"ids": Ragged.of([], np.int32)})
         for chunk in _ahead(texts.chunks()):
             ids = _known(tokenizer.encode(chunk))
+            if not config.phrases:
+                ids = phrases.dropped(ids)
             writer.append({"ids": ids})
             done, read = done + len(ids.flat), read + len(chunk.flat)
             now = time.perf_counter()
@@ -174,11 +182,8 @@ def _give_back() -> None:
 
 
 def _known(ids: Ragged) -> Ragged:
-    """Ids of the tokenizer to ids of the words: the special units do not count, and unknown ones go."""
-    known = ids.flat >= len(SPECIAL)
-    before = np.zeros(len(known) + 1, np.int64)
-    np.cumsum(known, out=before[1:])
-    return Ragged(ids.flat[known] - np.int32(len(SPECIAL)), before[ids.offsets])
+    """Ids of the tokenizer to ids of the words, which have no special units; OUTSIDE for unknown words."""
+    return Ragged(np.maximum(ids.flat - np.int32(len(SPECIAL)), np.int32(phrases.OUTSIDE)), ids.offsets)
 
 
 def _ahead(chunks: Iterator[Ragged]) -> Iterator[Ragged]:
