@@ -28,7 +28,8 @@ CHUNK = 1024  # texts counted at a time: bounds the memory of their n-grams
 
 def weighted_sum(table: Tensor, rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
     """sum_i weights[i] * table[rows[i]] over the entries i of each bag: [B, D]; zeros for an empty bag."""
-    weights = weights.to(table.dtype)
+    if weights.dtype != table.dtype:
+        weights = weights.to(table.dtype)
     return F.embedding_bag(
         rows, table, offsets, mode="sum", sparse=True, include_last_offset=True, per_sample_weights=weights
     )

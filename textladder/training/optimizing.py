@@ -15,14 +15,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from textladder.errors import Problem, suggest
-from textladder.layers.embedding import UnitEmbedding
+
+if TYPE_CHECKING:
+    from textladder.layers.embedding import UnitEmbedding
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "adagrad")
 STATES: dict[str, tuple[str, ...]] = {  # of a table, by optimizer, named as in torch.optim
@@ -195,9 +197,13 @@ class Optimizer:
         rows = [p for p in self.names.values() if id(p) in tables]
         dense = [p for p in self.names.values() if id(p) not in apart]
         # One dimension: a bias or the gain of a norm, which decay would only pull from where they belong.
+        spared = [p for p in dense if p.ndim <= 1 and config.weight_decay]  # one group is faster than two
         groups = [
-            {"params": [p for p in dense if p.ndim > 1], "weight_decay": config.weight_decay},
-            {"params": [p for p in dense if p.ndim <= 1], "weight_decay": 0.0},
+            {
+                "params": [p for p in dense if not any(p is q for q in spared)],
+                "weight_decay": config.weight_decay,
+            },
+            {"params": spared, "weight_decay": 0.0},
         ]
         groups = [group for group in groups if group["params"]]
         row_groups = [{"params": rows, "weight_decay": config.weight_decay}] if rows else []
@@ -277,6 +283,8 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
 
 def _deferred(model: nn.Module, config: OptimizerConfig) -> list[tuple[UnitEmbedding, Any]]:
     """Embeddings whose rows are updated when they are read, each with its optimizer."""
+    from textladder.layers.embedding import UnitEmbedding  # with what compiles: not for reading a recipe
+
     owners = Counter(id(p) for module in model.modules() for p in module.parameters(recurse=False))
     found = [
         module
