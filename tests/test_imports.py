@@ -23,6 +23,7 @@ LEVELS = {
     "files": 0,
     "replacing": 0,
     "checking": 0,
+    "ranges": 0,
     "ragged": 1,
     "batch": 1,
     "text": 2,

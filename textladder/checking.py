@@ -15,7 +15,7 @@ from textladder.errors import Problem, suggest
 
 def checked(config: type, values: dict[str, Any], where: str, table: str) -> Any:
     """values -> config(**values), with unknown keys and wrong types refused by name."""
-    hints = typing.get_type_hints(config)
+    hints = typing.get_type_hints(config, include_extras=True)
     names = [field.name for field in fields(config)]
     ready = {}
     for key, value in values.items():
@@ -26,9 +26,11 @@ def checked(config: type, values: dict[str, Any], where: str, table: str) -> Any
             ready[key] = TypeAdapter(hints[key]).validate_json(json.dumps(value), strict=True)
         except (ValidationError, TypeError) as error:
             said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            # Choices and ranges are told in the next step.
+            why = "" if _choices(hints[key]) or _range(hints[key]) else f": {said[0].lower()}{said[1:]}"
             raise Problem(
                 f"{where}, {table}.{key}",
-                f"{value!r} will not do: {said[0].lower()}{said[1:]}.",
+                f"{value!r} will not do{why}.",
                 f"It must be {_type_in_words(hints[key])}.{_near(value, hints[key])}",
             ) from error
     missing = [
@@ -55,7 +57,14 @@ def plain(config: Any, every: bool) -> dict[str, Any]:
     return table
 
 
+def _range(hint: Any) -> str:
+    """What a type of `ranges.py` says of itself."""
+    return next((said for said in getattr(hint, "__metadata__", ()) if isinstance(said, str)), "")
+
+
 def _type_in_words(hint: Any) -> str:
+    if said := _range(hint):
+        return said
     if typing.get_origin(hint) is typing.Literal:
         return "one of " + ", ".join(map(str, typing.get_args(hint)))
     words = {
@@ -67,7 +76,8 @@ def _type_in_words(hint: Any) -> str:
     }
     parts = typing.get_args(hint)
     if parts and typing.get_origin(hint) is tuple:
-        return "a list"
+        said = _range(parts[0])
+        return f"a list, each of it {said}" if said else "a list"
     if parts:
         return " or ".join(dict.fromkeys(_type_in_words(part) for part in parts))
     return words.get(hint, str(hint))

@@ -205,7 +205,7 @@ def compare(
         read.file,
         out,
         task=task or TASK,
-        rungs=[name.strip() for name in rungs.split(",") if name.strip()] if rungs else None,
+        rungs=[name.strip() for name in rungs.split(",") if name.strip()] if rungs is not None else None,
         dev=read.dev,
         test=read.test,
         settings=read.settings,

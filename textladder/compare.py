@@ -57,7 +57,9 @@ def compare_rungs(
     an `out` that holds another compare; Interrupted when stopped (the same call goes on).
     """
     kind = task_class(task)  # a Problem for an unknown task
-    names = [name.strip() for name in rungs] if rungs else recipe.rungs(task)
+    names = recipe.rungs(task) if rungs is None else [name.strip() for name in rungs]
+    if not names:
+        raise Problem("--rungs", "no rung is named.", f"Known: {', '.join(recipe.rungs(task))}.")
     request = Request(
         file,
         str(dev) if dev else None,

@@ -17,6 +17,7 @@ from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.pooling import PoolingName, make_pooling
 from textladder.layers.positions import LearnedPositions, SinusoidalPositions
+from textladder.ranges import Share, Size
 
 
 class SelfAttention(Encoder):
@@ -30,19 +31,19 @@ class SelfAttention(Encoder):
 
     @dataclass(frozen=True)
     class Config(Encoder.Config):
-        embedding_dim: int = 128  # also of every layer
+        embedding_dim: Size = 128  # also of every layer
         num_layers: int = 2
         num_heads: int = 4
-        feedforward_dim: int = 512
+        feedforward_dim: Size = 512
         positions: Literal["sinusoidal", "learned", "none"] = "sinusoidal"
-        max_length: int = 512  # longest text in units, for learned positions
+        max_length: Size = 512  # longest text in units, for learned positions
         norm: NormPlace = "pre"
         causal: bool = False  # a unit sees none after it
         pooling: PoolingName = "mean"
-        embedding_dropout: float = 0.2
-        word_dropout: float = 0.05  # share of units read as <unk> in training
-        dropout: float = 0.1  # in each layer and on the text's vector
-        attention_dropout: float = 0.0  # of the shares; above 0 the fused attention kernel cannot be used
+        embedding_dropout: Share = 0.2
+        word_dropout: Share = 0.05  # share of units read as <unk> in training
+        dropout: Share = 0.1  # in each layer and on the text's vector
+        attention_dropout: Share = 0.0  # of the shares; above 0 the fused attention kernel cannot be used
 
     def __init__(self, config: Config, vocabulary: Sequence[str]) -> None:
         super().__init__(config, vocabulary)

@@ -16,6 +16,7 @@ from textladder.encoders.bags import BagEncoder, Entries
 from textladder.errors import Problem
 from textladder.layers import kernels
 from textladder.layers.bags import Ids, NgramIndex, plain
+from textladder.ranges import Count, Share, Size
 
 WEIGHTINGS = ("counts", "binary", "log", "tfidf", "bayes")
 LABEL_CELLS = 1 << 26  # labels are counted in so many cells at a time: what bounds the memory of a pass
@@ -41,16 +42,16 @@ class Bow(BagEncoder):
 
     @dataclass(frozen=True)
     class Config:
-        dim: int = 64  # width of the linear map
-        hidden_dims: tuple[int, ...] = ()  # layers after it, each after a ReLU; empty: the map alone
-        dropout: float = 0.0  # share of hidden values left out in a training step
-        word_dropout: float = 0.0  # share of a text's units and n-grams left out in a training step
+        dim: Size = 64  # width of the linear map
+        hidden_dims: tuple[Size, ...] = ()  # layers after it, each after a ReLU; empty: the map alone
+        dropout: Share = 0.0  # share of hidden values left out in a training step
+        word_dropout: Share = 0.0  # share of a text's units and n-grams left out in a training step
         weighting: Literal["counts", "binary", "log", "tfidf", "bayes"] = "tfidf"
         normalize: bool = True  # weighted counts of a text have Euclidean length 1 (pooling "sum")
         pooling: Literal["sum", "mean", "max"] = "sum"  # of the weighted rows
         orders: int = 2  # longest n-gram of units; 1: units alone
-        max_ngrams: int = 1 << 18  # most n-grams of units that get a row: what bounds the size of the model
-        min_count: int = 2  # in how many training texts an n-gram must stand to get a row
+        max_ngrams: Count = 1 << 18  # most n-grams of units that get a row: what bounds the size of the model
+        min_count: Count = 2  # in how many training texts an n-gram must stand to get a row
 
     def __init__(self, config: Config, vocabulary: Sequence[str]) -> None:
         if config.weighting not in WEIGHTINGS:

@@ -16,6 +16,7 @@ from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.pooling import PoolingName, make_pooling, maximum
 from textladder.layers.windows import WindowMaxima, Windows
+from textladder.ranges import Share, Size
 
 
 class Cnn(Encoder):
@@ -31,13 +32,13 @@ class Cnn(Encoder):
 
     @dataclass(frozen=True)
     class Config(Encoder.Config):
-        embedding_dim: int = 128
+        embedding_dim: Size = 128
         windows: tuple[int, ...] = (3, 4, 5)
-        num_filters: int = 100  # of each window
+        num_filters: Size = 100  # of each window
         pooling: PoolingName = "max"
-        embedding_dropout: float = 0.2
-        word_dropout: float = 0.0  # share of units read as <unk> in training
-        dropout: float = 0.5  # on the text's vector
+        embedding_dropout: Share = 0.2
+        word_dropout: Share = 0.0  # share of units read as <unk> in training
+        dropout: Share = 0.5  # on the text's vector
 
     def __init__(self, config: Config, vocabulary: Sequence[str]) -> None:
         super().__init__(config, vocabulary)

@@ -10,6 +10,7 @@ import numpy as np
 from textladder.encoders.bags import BagEncoder, Entries
 from textladder.layers import kernels
 from textladder.layers.bags import Ids
+from textladder.ranges import Count, Share, Size
 
 
 class Ngrams(BagEncoder):
@@ -24,12 +25,12 @@ class Ngrams(BagEncoder):
 
     @dataclass(frozen=True)
     class Config:
-        dim: int = 16  # a row of 16 floats is one cache line
+        dim: Size = 16  # a row of 16 floats is one cache line
         orders: int = 2  # longest n-gram of units; 1: units alone
         char_orders: tuple[int, int] = (0, 0)  # shortest and longest character n-gram of a unit; (0, 0): none
-        max_ngrams: int = 1 << 18  # most n-grams of units that get a row: what bounds the size of the model
-        min_count: int = 1  # in how many training texts an n-gram must stand to get a row
-        word_dropout: float = 0.0  # share of a text's units and n-grams left out in a training step
+        max_ngrams: Count = 1 << 18  # most n-grams of units that get a row: what bounds the size of the model
+        min_count: Count = 1  # in how many training texts an n-gram must stand to get a row
+        word_dropout: Share = 0.0  # share of a text's units and n-grams left out in a training step
 
     def __init__(self, config: Config, vocabulary: Sequence[str]) -> None:
         super().__init__(config, vocabulary, char_orders=config.char_orders, scale=1 / config.dim)

@@ -16,6 +16,7 @@ from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.pooling import PoolingName, first, last, make_pooling
 from textladder.layers.recurrent import RecurrentLayer, reversal
+from textladder.ranges import Share, Size
 
 
 class RecurrentEncoder(Encoder):
@@ -32,14 +33,14 @@ class RecurrentEncoder(Encoder):
 
     @dataclass(frozen=True)
     class Config(Encoder.Config):
-        embedding_dim: int = 128
-        hidden_dim: int = 128  # of each direction
+        embedding_dim: Size = 128
+        hidden_dim: Size = 128  # of each direction
         num_layers: int = 1
         bidirectional: bool = False
         pooling: PoolingName = "max"
-        embedding_dropout: float = 0.3
-        word_dropout: float = 0.05  # share of units read as <unk> in training
-        dropout: float = 0.3  # between layers and on the text's vector
+        embedding_dropout: Share = 0.3
+        word_dropout: Share = 0.05  # share of units read as <unk> in training
+        dropout: Share = 0.3  # between layers and on the text's vector
 
     def __init__(self, config: Config, vocabulary: Sequence[str]) -> None:
         super().__init__(config, vocabulary)

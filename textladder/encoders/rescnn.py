@@ -17,6 +17,7 @@ from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.pooling import PoolingName, make_pooling
 from textladder.layers.strip import Strip
+from textladder.ranges import Share, Size
 
 
 class ResidualBlock(nn.Module):
@@ -48,14 +49,14 @@ class ResidualCnn(Encoder):
 
     @dataclass(frozen=True)
     class Config(Encoder.Config):
-        embedding_dim: int = 128  # also of every block
+        embedding_dim: Size = 128  # also of every block
         num_layers: int = 3  # dilation doubles with each
-        window: int = 3
+        window: Size = 3
         causal: bool = False  # a unit sees none after it
         pooling: PoolingName = "max"
-        embedding_dropout: float = 0.3
-        word_dropout: float = 0.05  # share of units read as <unk> in training
-        dropout: float = 0.2  # in each block and on the text's vector
+        embedding_dropout: Share = 0.3
+        word_dropout: Share = 0.05  # share of units read as <unk> in training
+        dropout: Share = 0.2  # in each block and on the text's vector
 
     def __init__(self, config: Config, vocabulary: Sequence[str]) -> None:
         super().__init__(config, vocabulary)

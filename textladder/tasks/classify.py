@@ -21,6 +21,7 @@ from textladder.layers.heads import Head, make_head
 from textladder.metrics import calibration, reports
 from textladder.metrics.scores import Scores
 from textladder.metrics.statistic import Statistic
+from textladder.ranges import Share, Size
 from textladder.tasks.labels import label_ids, labels_of, learn_labels
 from textladder.tasks.losses import multi_label_loss, single_label_loss
 from textladder.tasks.task import Encode, Task
@@ -46,8 +47,8 @@ class Classify(Task):
         label_smoothing: float = 0.0  # share of the truth that is spread over all labels
         class_weights: Literal["none", "balanced"] = "none"
         head: Literal["linear", "mlp", "none"] = "linear"  # none: the pooled vector is the logits
-        head_dropout: float = 0.0
-        head_hidden_dim: int = 128  # mlp only
+        head_dropout: Share = 0.0
+        head_hidden_dim: Size = 128  # mlp only
 
     labels_texts = True
     temperature: Tensor  # [] logits are divided by it

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from textladder.errors import Problem
 from textladder.ragged import Example
+from textladder.ranges import Seed
 from textladder.text.columns import choose_columns
 from textladder.text.formats import Reader, format_of, open_reader
 from textladder.text.opening import SAMPLE_ROWS, check_file
@@ -44,17 +45,17 @@ class DataConfig:
     )
     dev_share: float = 0.1  # of the texts, if no dev file is given
     test_share: float = 0.2  # of the texts, if no test file is given
-    split_seed: int = 0  # of the split; runs with other training seeds share it
+    split_seed: Seed = 0  # of the split; runs with other training seeds share it
 
     def __post_init__(self) -> None:
         if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n\0'):
             raise Problem(
-                "--set data.delimiter", f"{self.delimiter!r} is not one character.", "Give one, such as ';'."
+                "data.delimiter", f"{self.delimiter!r} is not one character.", "Give one, such as ';'."
             )
         shares = (self.dev_share, self.test_share)
         if not all(0 <= share < 1 for share in shares) or sum(shares) >= 1:
             raise Problem(
-                "--set data.dev_share, data.test_share",
+                "data.dev_share, data.test_share",
                 f"{self.dev_share} and {self.test_share} leave nothing to train on.",
                 "Give two shares between 0 and 1 whose sum is under 1.",
             )

@@ -20,6 +20,7 @@ from tokenizers import Regex, decoders, models, pre_tokenizers
 
 from textladder.errors import Problem
 from textladder.ragged import Ragged
+from textladder.ranges import Count, Size
 from textladder.text.normalizing import normalizer, whole_spans, without_surrogates
 
 SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")
@@ -43,14 +44,14 @@ class TokenizerConfig:
     """The [tokenizer] table of a recipe."""
 
     units: Literal["word", "whitespace", "character", "byte", "bpe", "wordpiece", "unigram"] = "word"
-    vocabulary_size: int = 30_000  # at most, the four special units included
-    min_count: int = 2  # rarer units become <unk> (word, whitespace, character)
+    vocabulary_size: Size = 30_000  # at most, the four special units included
+    min_count: Count = 2  # rarer units become <unk> (word, whitespace, character)
     unicode: Literal["none", "NFC", "NFKC"] = "NFKC"
     lowercase: bool = True
     accents: Literal["keep", "strip"] = "keep"
     html: bool = True  # entities such as &amp; are decoded, <br> is a space
     ends: bool = False  # <s> before and </s> after every text, so that n-grams and windows see its ends
-    max_length: int = 512  # units of one text that a model sees
+    max_length: Size = 512  # units of one text that a model sees
     overlong: Literal["error", "head", "tail", "head+tail", "window"] = "head"  # see overlong.py
 
 

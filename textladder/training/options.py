@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from textladder.errors import Problem
+from textladder.ranges import Seed
 from textladder.training.optimizing import OptimizerConfig
 
 
@@ -28,7 +29,7 @@ class TrainingConfig(OptimizerConfig):
     average: Literal["none", "ema", "epochs"] = "none"  # weights that are scored and kept
     ema_decay: float = 0.999
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where it pays (decision 0005)
-    seed: int = 1
+    seed: Seed = 1
     log_every: int = 50  # steps between lines of log.jsonl
     save_seconds: float = 30.0  # training that is repeated after a kill, at most; 0: save after every step
     freeze_embedding: bool = False  # keep the vectors of --vectors as they were read
