@@ -54,6 +54,8 @@ LEVELS = {
     "looking": 8,
     "exits": 9,
     "output": 9,
+    "vectors_options": 9,
+    "vectors_changing": 9,
     "vectors_cli": 9,
     "cli": 9,
     "__main__": 9,
@@ -73,7 +75,8 @@ BESIDE = {
     "compare": ("comparing", "inspection"),
     "inspection": ("comparing",),
     "looking": ("inspection",),
-    "vectors_cli": ("output",),
+    "vectors_changing": ("output", "vectors_options"),
+    "vectors_cli": ("output", "vectors_changing", "vectors_options"),
     "cli": ("exits", "output", "vectors_cli"),
     "__main__": ("cli",),
 }

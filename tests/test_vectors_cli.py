@@ -19,7 +19,7 @@ from tests.program import command, environment, textladder
 from textladder.vectors.evaluating import Judge
 from textladder.vectors.wordvectors import WordVectors
 
-COMMANDS = ("train", "similar", "analogy", "evaluate", "map", "convert", "compare")
+COMMANDS = ("train", "similar", "analogy", "evaluate", "map", "convert", "compare", "quantize", "translate")
 FOOD = ["bread", "cheese", "soup", "apple", "butter", "honey"]
 SHIPS = ["ship", "sail", "harbour", "sea", "captain", "anchor"]
 
@@ -214,3 +214,39 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
         assert said == ""
         assert "Traceback" not in complaint
         assert [path.name for path in tmp_path.iterdir()] == ["corpus.txt"]
+
+
+def test_quantize_writes_a_smaller_folder_and_says_the_loss(trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "small"
+    ended = vectors("quantize", trained, out, "--json")
+    assert ended.code == 0, ended.err
+    said = json.loads(ended.out)
+    assert said["bytes_after"] < said["bytes_before"]
+    assert said["correlation"] > 0.99
+    close = np.abs(WordVectors.load(out).matrix - WordVectors.load(trained).matrix).max()
+    assert 0 < close < 0.05
+    again = vectors("quantize", trained, out)
+    assert again.code == 2
+    assert "--overwrite" in again.err
+    assert vectors("quantize", trained, tmp_path / "other", "--kind", "int4").code == 2
+
+
+def test_translate_finds_the_words_of_a_rotated_copy(trained: Path, tmp_path: Path) -> None:
+    loaded = WordVectors.load(trained)
+    rotation = np.linalg.qr(np.random.default_rng(0).normal(size=(12, 12)))[0].astype(np.float32)
+    rows = loaded.matrix @ rotation
+    lines = [
+        f"{word}-x {' '.join(map(repr, row.tolist()))}\n"
+        for word, row in zip(loaded.words, rows, strict=True)
+    ]
+    other = tmp_path / "other.txt"
+    other.write_text("".join(lines), encoding="utf-8")
+    pairs = tmp_path / "pairs.txt"
+    pairs.write_text("".join(f"{word} {word}-x\n" for word in loaded.words), encoding="utf-8")
+    asked = ("translate", trained, other, "bread", "--dictionary", pairs, "--test", pairs, "--json")
+    ended = vectors(*asked)
+    assert ended.code == 0, ended.err
+    said = json.loads(ended.out)
+    assert said["translations"][0]["found"][0]["word"] == "bread-x"
+    assert said["accuracy"] == 1.0
+    assert vectors("translate", trained, other).code == 2

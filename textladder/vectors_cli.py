@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from textladder.errors import Problem, suggest
+from textladder.errors import Problem
 from textladder.output import print_json
-
-if TYPE_CHECKING:
-    from textladder.vectors.evaluating import Similarity
-    from textladder.vectors.wordvectors import WordVectors
+from textladder.vectors_changing import convert, quantize, translate
+from textladder.vectors_options import (
+    Count,
+    Json,
+    Limit,
+    Overwrite,
+    Vectors,
+    covered,
+    ending,
+    listed,
+    load,
+    say,
+    score,
+    table,
+)
 
 app = typer.Typer(
     help="Word vectors: train, ask, judge, draw, convert and compare them.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-Vectors = Annotated[
-    Path, typer.Argument(help="vectors: our folder, or a file of word2vec, GloVe or fastText (.gz, .zst too)")
-]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="read the first words only: most frequent")]
-Count = Annotated[int, typer.Option("-n", min=1, help="how many words")]
-Json = Annotated[bool, typer.Option("--json", help="one JSON object on stdout, and nothing else there")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace what is there")]
+for command in (convert, quantize, translate):
+    app.command()(command)
 
 
 @app.command()
@@ -79,7 +81,7 @@ def train(
         "lowercase": lowercase, "threads": threads, "seed": seed,
     }  # fmt: skip
     terminal = Terminal()
-    with _ending():
+    with ending():
         made, seconds = make(
             files,
             out,
@@ -109,11 +111,11 @@ def similar(
     as_json: Json = False,
 ) -> None:
     """List the nearest words by cosine."""
-    found = _load(vectors, limit).most_similar(words, n=n)
+    found = load(vectors, limit).most_similar(words, n=n)
     if as_json:
-        print_json({"words": words, "similar": _listed(found)})
+        print_json({"words": words, "similar": listed(found)})
     else:
-        _say(found)
+        say(found)
 
 
 @app.command()
@@ -129,14 +131,14 @@ def analogy(
     as_json: Json = False,
 ) -> None:
     """Answer: a is to b as c is to which word?"""
-    loaded = _load(vectors, limit)
+    loaded = load(vectors, limit)
     ask = loaded.most_similar_cosmul if multiply else loaded.most_similar
     found = ask(positive=[b, c], negative=[a], n=n)
     if as_json:
         method = "3CosMul" if multiply else "3CosAdd"
-        print_json({"question": [a, b, c], "method": method, "answers": _listed(found)})
+        print_json({"question": [a, b, c], "method": method, "answers": listed(found)})
     else:
-        _say(found)
+        say(found)
 
 
 @app.command()
@@ -168,7 +170,7 @@ def evaluate(
         )
     pairs = [read_pairs(path) for path in pair_files(similarity or [])]
     questions = [read_questions(path) for path in analogies or []]
-    loaded = _load(vectors, limit)
+    loaded = load(vectors, limit)
     judge = Judge(loaded.words, loaded.matrix, case_sensitive=case_sensitive, compose=loaded.composed)
     sets = [judge.similarity(one) for one in pairs]
     sections = {one.name: judge.analogies(one) for one in questions}
@@ -183,18 +185,18 @@ def evaluate(
         )
         return
     if sets:
-        _table(
+        table(
             ["similarity", "Spearman", "95 % interval", "pairs covered"],
-            [[one.name, *_score(one.rho), _covered(one)] for one in sets],
+            [[one.name, *score(one.rho), covered(one)] for one in sets],
         )
         mean = mean_similarity(sets)
         if len(sets) > 1 and mean is not None:
             typer.echo(f"mean {mean:.4f}")
     for part in sections.values():
-        _table(
+        table(
             ["analogies", "3CosAdd", "95 % interval", "3CosMul", "95 % interval", "questions covered"],
             [
-                [one.name, *_score(one.cosadd), *_score(one.cosmul), f"{one.found:,} of {one.total:,}"]
+                [one.name, *score(one.cosadd), *score(one.cosmul), f"{one.found:,} of {one.total:,}"]
                 for one in part
             ],
         )
@@ -223,7 +225,7 @@ def map_(
     from textladder.vectors.mapping import chosen, lay_out
 
     wanted = read_words(words) if words else None
-    loaded = _load(vectors, limit)
+    loaded = load(vectors, limit)
     shown, matrix, notes = chosen(loaded.words, loaded.matrix, wanted, most)
     terminal = Terminal()
     for note in notes:
@@ -238,48 +240,6 @@ def map_(
         print_json({"out": str(out), "words": len(shown), "kept": drawn.kept, "notes": notes})
     else:
         typer.echo(f"{len(shown):,} words: {out}")
-
-
-@app.command()
-def convert(
-    *,
-    vectors: Vectors,
-    out: Annotated[Path, typer.Argument(help="file or folder to write")],
-    to: Annotated[
-        str,
-        typer.Option(
-            "--to", help="word2vec-binary, word2vec-text, fasttext, glove or safetensors (our folder)"
-        ),
-    ] = "safetensors",
-    limit: Limit = None,
-    skip_broken_words: Annotated[
-        bool,
-        typer.Option(
-            "--skip-broken-words", help="leave out words that come again, have blanks, are not UTF-8"
-        ),
-    ] = False,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
-) -> None:
-    """Write vectors in another format."""
-    from textladder.terminal import Terminal
-    from textladder.vectors.formats import FORMATS
-    from textladder.vectors.making import claim
-    from textladder.vectors.wordvectors import WordVectors
-
-    if to not in FORMATS:
-        raise Problem(f"--to {to}", "there is no such format.", suggest(to, FORMATS))
-    claim(out, overwrite)
-    with _ending():
-        loaded = WordVectors.load(vectors, limit, skip_broken_words=skip_broken_words)
-        loaded.save(out, to)
-    for note in loaded.notes:
-        Terminal().note(note)
-    words, dim = loaded.matrix.shape
-    if as_json:
-        print_json({"out": str(out), "format": to, "words": words, "dim": dim, "notes": loaded.notes})
-    else:
-        typer.echo(f"{words:,} words of {dim} numbers: {out} ({to})")
 
 
 @app.command()
@@ -302,7 +262,7 @@ def compare(
     """
     from textladder.vectors.comparing import compare as compare_sets
 
-    a, b = _load(first, limit), _load(second, limit)
+    a, b = load(first, limit), load(second, limit)
     found = compare_sets((a.words, a.matrix), (b.words, b.matrix), neighbours=neighbours, most=most)
     if as_json:
         print_json(found.to_dict(n))
@@ -314,60 +274,10 @@ def compare(
         f"{found.overlap:.1%}, mean cosine after alignment {found.cosine:.3f}"
     )
     for title, shifts in (("differ most", found.shifts[:n]), ("differ least", found.shifts[::-1][:n])):
-        _table(
+        table(
             [title, "overlap", "cosine", first.name, second.name],
             [
                 [s.word, f"{s.overlap:.0%}", f"{s.cosine:.3f}", " ".join(s.first[:4]), " ".join(s.second[:4])]
                 for s in shifts
             ],
         )
-
-
-@contextmanager
-def _ending() -> Iterator[None]:
-    """SIGTERM ends what is done here as Ctrl-C does, with its own code: working files are removed."""
-
-    def stop(number: int, frame: Any) -> None:
-        typer.echo("textladder: stopped.", err=True)
-        raise typer.Exit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _load(path: Path, limit: int | None) -> WordVectors:
-    from textladder.vectors.wordvectors import WordVectors
-
-    return WordVectors.load(path, limit=limit)
-
-
-def _listed(found: list[tuple[str, float]]) -> list[dict[str, Any]]:
-    return [{"word": word, "score": float(score)} for word, score in found]
-
-
-def _say(found: list[tuple[str, float]]) -> None:
-    for word, score in found:
-        typer.echo(f"{word}\t{score:.4f}")
-
-
-def _score(interval: Any) -> list[str]:
-    return (
-        ["-", "-"]
-        if interval is None
-        else [f"{interval.value:.4f}", f"{interval.low:.4f} to {interval.high:.4f}"]
-    )
-
-
-def _covered(one: Similarity) -> str:
-    composed = f" ({one.composed:,} words composed)" if one.composed else ""
-    return f"{one.found:,} of {one.total:,}{composed}"
-
-
-def _table(header: list[str], rows: list[list[str]]) -> None:
-    """Columns as wide as their longest cell: as plain in a pipe as on a terminal."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    for row in (header, *rows):
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -20,9 +20,9 @@ Pairs = Sequence[tuple[str, str]]
 
 
 def procrustes(source: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The orthogonal W [D, D] for which source @ W is nearest to target, both [N, D]: of the singular value
+    """The orthogonal W [D, E] for which source [N, D] @ W is nearest to target [N, E]: of the singular value
     decomposition U S V^T of source^T target, U V^T (Schoenemann 1966)."""
-    left, _, right = np.linalg.svd(source.T.astype(np.float64) @ target)
+    left, _, right = np.linalg.svd(source.T.astype(np.float64) @ target, full_matrices=False)
     return (left @ right).astype(np.float32)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder.errors import Problem
+from textladder.vectors.aligning import procrustes
 from textladder.vectors.evaluating import unit_rows
 from textladder.vectors.mapping import nearest
 
@@ -82,7 +83,7 @@ def compare(
     a, b = unit_rows(first[1][chosen[:, 1]]), unit_rows(second[1][chosen[:, 2]])
     near_a, near_b = nearest(a, neighbours)[0], nearest(b, neighbours)[0]
     overlap = (near_a[:, :, None] == near_b[:, None, :]).any(axis=2).mean(axis=1)  # [N]
-    cosine = np.einsum("nd,nd->n", rotated(a, b), b)
+    cosine = np.einsum("nd,nd->n", unit_rows(a @ procrustes(a, b)), b)
     shifts = [
         Shift(
             words[i],
@@ -101,10 +102,3 @@ def compare(
         len(first[0]) - len(common),
         len(second[0]) - len(common),
     )
-
-
-def rotated(source: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows of source [N, D] brought as near to those of target [N, E] as an orthogonal map can (Schoenemann
-    1966), with length 1. Widths may differ."""
-    left, _, right = np.linalg.svd(source.T @ target, full_matrices=False)
-    return unit_rows(source @ (left @ right))
