@@ -11,7 +11,6 @@ from textladder.errors import Problem
 from textladder.vectors.aligning import procrustes
 from textladder.vectors.comparing import compare
 from textladder.vectors.evaluating import unit_rows
-from textladder.vectors.evaluating import unit_rows
 from textladder.vectors.mapping import ROWS, nearest
 
 WORDS = [f"w{i}" for i in range(60)]
