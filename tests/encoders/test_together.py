@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from textladder.batch import Tokens
+from textladder.encoders.recurrent import Gru, Lstm, RecurrentEncoder, Rnn
 from textladder.layers.together import branched, limit, one_thread_each, together
 
 
@@ -80,9 +83,35 @@ def test_values_and_gradients_are_those_of_one_thread(reduced: bool, frozen: boo
             torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
 
 
-def test_without_gradients_there_is_no_graph() -> None:
-    x, weight = torch.randn(2, 4), torch.randn(4, 3, requires_grad=True)
-    with one_thread_each(), torch.inference_mode():
+@pytest.mark.parametrize("setting", [torch.inference_mode, torch.no_grad])
+@pytest.mark.parametrize("reduced", [False, True])
+def test_without_gradients_there_is_no_graph(setting: Callable[[], Any], reduced: bool) -> None:
+    weight = torch.randn(4, 3, requires_grad=True)
+    with one_thread_each(), setting(), torch.autocast("cpu", torch.bfloat16, enabled=reduced):
+        x = torch.randn(2, 4)
         one, other = branched(x, [(product, [weight]), (product, [weight])])
-    assert not one.requires_grad
-    assert torch.equal(one, other)
+        assert not one.requires_grad
+        assert one.is_inference() == other.is_inference() == (setting is torch.inference_mode)
+        assert one.dtype == other.dtype == (torch.bfloat16 if reduced else torch.float32)
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("kind", [Rnn, Lstm, Gru])
+@pytest.mark.parametrize("rows", [[[2, 3, 4], [5], [6, 7]], [[2, 3], [4, 5]], [[6, 7]], [[]]])
+def test_encoders_say_the_same_beside_each_other(kind: type[RecurrentEncoder], rows: list[list[int]]) -> None:
+    torch.manual_seed(0)
+    config = kind.Config(embedding_dim=5, hidden_dim=4, num_layers=2, bidirectional=True)
+    encoder = kind(config, list("abcdefgh")).eval()
+    tokens = Tokens.of_rows(rows)
+
+    def results() -> list[Tensor]:
+        encoder.zero_grad()
+        encoder(tokens).states.square().sum().backward()
+        with torch.inference_mode():
+            pooled = encoder(tokens).pooled
+        return [pooled, *(p.grad.clone() for p in encoder.parameters() if p.grad is not None)]
+
+    alone = results()
+    with one_thread_each():
+        beside = results()
+    torch.testing.assert_close(beside, alone)

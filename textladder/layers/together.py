@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -63,7 +64,22 @@ def branched(x: Tensor, branches: Sequence[tuple[Callable[..., Tensor], Sequence
     pass, which autograd alone would do one after the other."""
     if limit() == 1 or x.device.type != "cpu":
         return [function(x, *weights) for function, weights in branches]
-    return list(_Branches.apply(x, branches, *(weight for _, weights in branches for weight in weights)))
+    if torch.is_grad_enabled():
+        return list(_Branches.apply(x, branches, *(weight for _, weights in branches for weight in weights)))
+    return together([_as_here(partial(function, x, *weights)) for function, weights in branches])
+
+
+def _as_here(function: Callable[[], T], grad: bool = False) -> Callable[[], T]:
+    """The function with this thread's settings of torch, of which each thread has its own; with gradients
+    only if `grad` says so."""
+    autocast = "cpu", torch.get_autocast_dtype("cpu"), torch.is_autocast_enabled("cpu")
+    inference = torch.is_inference_mode_enabled()
+
+    def run() -> T:
+        with torch.inference_mode(inference), torch.set_grad_enabled(grad), torch.autocast(*autocast):
+            return function()
+
+    return run
 
 
 class _Branches(torch.autograd.Function):
@@ -71,19 +87,9 @@ class _Branches(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, branches: Any, *weights: Tensor) -> tuple[Tensor, ...]:
-        # Autocast is a setting of each thread.
-        autocast = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
-        graded = any(ctx.needs_input_grad)
-        leaves = [
-            [t.detach().requires_grad_(graded and t.requires_grad) for t in (x, *own)] for _, own in branches
-        ]
-
-        def run(function: Callable[..., Tensor], inputs: list[Tensor]) -> Tensor:
-            with torch.set_grad_enabled(graded), torch.autocast("cpu", autocast[1], autocast[0]):
-                return function(*inputs)
-
+        leaves = [[t.detach().requires_grad_(t.requires_grad) for t in (x, *own)] for _, own in branches]
         outputs = together(
-            [functools.partial(run, f, own) for (f, _), own in zip(branches, leaves, strict=True)]
+            [_as_here(partial(f, *own), grad=True) for (f, _), own in zip(branches, leaves, strict=True)]
         )
         ctx.leaves, ctx.outputs = leaves, outputs
         return tuple(output.detach() for output in outputs)
@@ -91,10 +97,7 @@ class _Branches(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        jobs = [
-            functools.partial(_gradients, *parts)
-            for parts in zip(ctx.outputs, ctx.leaves, gradients, strict=True)
-        ]
+        jobs = [partial(_gradients, *parts) for parts in zip(ctx.outputs, ctx.leaves, gradients, strict=True)]
         found = together(jobs)
         of_x = None if found[0][0] is None else functools.reduce(operator.add, (own[0] for own in found))
         return of_x, None, *(gradient for own in found for gradient in own[1:])
