@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -193,3 +194,19 @@ def test_figures_are_valid_plotly_and_keep_a_rungs_colour(made: tuple[Path, dict
     assert colours == {rung: look["colour"] for rung, look in figures.style(rungs).items()}
     confusion = figures.confusion(["a", "b"], [[3, 1], [0, 4]]).to_dict()["data"][0]
     assert [list(r) for r in confusion["z"]] == [[0.75, 0.25], [0.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([0.1, 1.6], ["0.1", "0.2", "0.5", "1", "2"]),
+        ([3.0, 3.1], ["2", "5", "10"]),
+        ([0.01, 5000.0], ["0.01", "0.1", "1", "10", "100", "1,000", "10,000"]),
+    ],
+)
+def test_ticks_of_a_log_axis_are_whole_numbers(values: list[float], ticks: list[str]) -> None:
+    points = [{"epoch": 1, "seconds": value, "dev_score": 0.5, "best": True} for value in values]
+    axis = figures.learning({"bow": points}, "accuracy", "seconds").layout.xaxis
+    assert list(axis.ticktext) == ticks
+    assert axis.range[0] < math.log10(values[0])
+    assert axis.range[1] > math.log10(values[-1])

@@ -31,6 +31,7 @@ SYMBOLS = (
     "hexagon",
 )
 DASHES = ("solid", "dash", "dot", "dashdot")
+MOST_MARKS = 40  # checks of one training that get a mark each; more would hide the line
 COST_TITLES = {
     "latency_p50_ms": "latency of one text, p50 (ms, log scale)",
     "training_seconds": "training time (s, log scale)",
@@ -93,7 +94,7 @@ def trade_off(comparison: Mapping[str, Any], cost: str) -> Figure:
             }
         )
     figure = _figure(traces, COST_TITLES[cost], _title(comparison), showlegend=False)
-    figure.update_xaxes(type="log", range=_log_range([row[cost] for row in rows]), dtick="D2")
+    figure.update_xaxes(**_log_axis([row[cost] for row in rows]))
     return figure
 
 
@@ -114,7 +115,9 @@ def learning(checks: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, x: 
                 "line": {"color": look[rung]["colour"], "dash": look[rung]["dash"], "width": 2},
                 "marker": {
                     "symbol": look[rung]["symbol"],
-                    "size": [13 if i == kept else 6 for i in range(len(points))],
+                    "size": [
+                        13 if i == kept else 6 * (len(points) <= MOST_MARKS) for i in range(len(points))
+                    ],
                 },
                 "name": _plain(rung),
                 "hovertemplate": f"{_plain(rung)}: %{{y:.3f}} at %{{x:.3g}}<extra></extra>",
@@ -128,7 +131,7 @@ def learning(checks: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, x: 
         figure.update_yaxes(range=[min(scores) - spare, max(scores) + spare])
     if x != "epoch":
         seconds = [point[x] for points in checks.values() for point in points if point[x] > 0]
-        figure.update_xaxes(type="log", range=_log_range(seconds), dtick="D2")
+        figure.update_xaxes(**_log_axis(seconds))
     return figure
 
 
@@ -158,7 +161,9 @@ def data_curve(curves: Mapping[str, Mapping[str, Any]], metric: str, rungs: Sequ
             }
         )
     figure = _figure(traces, "training texts (log scale)", f"test {_words(metric)}")
-    figure.update_xaxes(type="log", dtick="D2")
+    counts = sorted({point["texts"] for curve in curves.values() for point in curve["points"]})
+    named = {"tickvals": counts, "ticktext": [f"{count:,}" for count in counts]}
+    figure.update_xaxes(**_log_axis(counts) | named)
     return figure
 
 
@@ -189,7 +194,7 @@ def confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> Figure:
         "gold",
     )
     ticks = {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": named, "showgrid": False}
-    figure.update_xaxes(**ticks, tickangle=-45)
+    figure.update_xaxes(**ticks, tickangle=-45 if sum(map(len, named)) > 40 else 0)
     figure.update_yaxes(**ticks, autorange="reversed")
     figure.update_layout(height=max(360, 140 + 24 * len(labels)))
     return figure
@@ -296,12 +301,24 @@ def _plain(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("%{", "% {")
 
 
-def _log_range(values: Sequence[float]) -> list[float] | None:
-    """Log10 bounds with room for the names to the right of the marks."""
+def _log_axis(values: Sequence[float]) -> dict[str, Any]:
+    """A log axis with room for the names to the right of the marks, and with whole numbers at its ticks:
+    plotly writes 0.2 between 0.1 and 1 as a small 2."""
     if not values:
-        return None
+        return {"type": "log"}
     low, high = math.log10(min(values)), math.log10(max(values))
     # Rungs that cost nearly the same should look so, and a tick must be in sight.
     spare = max(0.0, 0.8 - (high - low)) / 2
     room = high - low + 2 * spare
-    return [low - spare - 0.08 * room, high + spare + 0.2 * room]
+    low, high = low - spare - 0.08 * room, high + spare + 0.2 * room
+    digits = (1, 2, 5) if high - low < 3 else (1,)
+    powers = range(math.floor(low), math.floor(high) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in digits]
+    seen = [tick for tick in ticks if low <= math.log10(tick) <= high]
+    return {
+        "type": "log",
+        "range": [low, high],
+        "tickmode": "array",
+        "tickvals": seen,
+        "ticktext": [f"{tick:,.6g}" for tick in seen],
+    }
