@@ -90,7 +90,7 @@ def prefetch(typing: Any, array: Any, at: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         byte, number = ir.IntType(8), ir.IntType(32)
         address = _address(context, builder, signature.args[0], arguments, byte)
-        flags = [ir.Constant(number, n) for n in (0, 3, 1)]  # read, keep in all caches, data
+        flags = [ir.Constant(number, n) for n in (1, 3, 1)]  # write, keep in all caches, data
         _call(builder, "llvm.prefetch.p0i8", ir.VoidType(), [address, *flags], fast=False)
         return context.get_dummy_value()
 
