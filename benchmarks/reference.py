@@ -19,7 +19,7 @@ import textwrap
 import tokenize
 from pathlib import Path
 
-from textladder import recipe
+from textladder import ranges, recipe
 from textladder.encoders import ENCODERS, encoder_class
 from textladder.tasks import TASKS, task_class
 from textladder.text.reading import DataConfig
@@ -91,6 +91,10 @@ def _kind(annotation: ast.expr) -> str:
     if text.startswith("Literal["):
         return " or ".join(ast.literal_eval("[" + text.removeprefix("Literal[")))
     words = {"int": "whole number", "float": "number", "bool": "true or false", "str": "text"}
+    # The types of textladder/ranges.py: "a whole number from 1 on" without its article.
+    for name, kind in vars(ranges).items():
+        if hasattr(kind, "__metadata__"):
+            words[name] = kind.__metadata__[-1].partition(" ")[2]
     parts = [words.get(part.strip(), part.strip()) for part in text.split("|") if part.strip() != "None"]
     return " or ".join("list" if part.startswith("tuple") else part for part in parts)
 
