@@ -29,16 +29,31 @@ def test_the_commands_of_readme_print_what_it_shows(tmp_path: Path) -> None:
         assert MEASURED.sub(r"N \2", printed) == MEASURED.sub(r"N \2", wanted), f"{command}: run `make docs`"
 
 
-def test_the_python_of_readme_runs() -> None:
-    (code,) = re.findall(r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), re.M | re.S)
+def python_blocks() -> list[str]:
+    """Python as README shows it, in its order: the classifier, then the word vectors."""
+    blocks: list[str] = re.findall(r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), re.M | re.S)
+    assert len(blocks) == 2
+    return blocks
+
+
+def test_the_classifier_of_readme_runs() -> None:
     with (reference.ROOT / "docs" / "reviews.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     names: dict[str, Any] = {
         "texts": [row["review"] for row in rows],
         "labels": [row["sentiment"] for row in rows],
     }
-    exec(code, names)
+    exec(python_blocks()[0], names)
     assert set(names["model"].predict(["A tender and moving film."])) <= {"positive", "negative"}
+
+
+def test_the_word_vectors_of_readme_run() -> None:
+    court = "the king and the queen of the old land saw a man and a woman by the gate at the end of day"
+    names: dict[str, Any] = {"texts": [court] * 50}
+    exec(python_blocks()[1], names)
+    neighbours = names["v"].most_similar("king", n=10)
+    assert len(neighbours) == 10
+    assert {word for word, _ in neighbours} <= set(court.split()) - {"king"}
 
 
 def test_readme_begins_with_its_two_commands() -> None:
