@@ -22,7 +22,18 @@ from torch import Tensor
 
 from textladder.ragged import Example, Ragged
 
-__all__ = ["Batch", "Encoded", "Example", "Loss", "Ragged", "Tokens", "move"]
+__all__ = ["Batch", "Carry", "Encoded", "Example", "Loss", "Ragged", "Tokens", "move"]
+
+
+@dataclass(frozen=True)
+class Carry:
+    """Which rows of a batch go on where rows of an earlier one ended (training on a stream): row i reads the
+    state of lane `lanes[i]`, unless `fresh[i]`, and leaves its own there. `number` counts the batches of
+    lanes in an epoch: a batch that is tried again reads the states that its first attempt read."""
+
+    lanes: Tensor  # [B] int64, all different
+    fresh: Tensor  # [B] bool
+    number: int
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,7 @@ class Tokens:
     width: int  # T of the padded view, at least 1
     segments: Tensor | None = None  # [N]
     tree: Any = None
+    carry: Carry | None = None
     ahead: Any = None  # what `Encoder.ahead` made of these texts, if it was asked
 
     @classmethod
@@ -127,7 +139,7 @@ def move(value: Any, device: torch.device | str) -> Any:
         return value.to(device, non_blocking=True)
     if isinstance(value, tuple):
         return tuple(move(item, device) for item in value)
-    if isinstance(value, (Tokens, Batch)):
+    if isinstance(value, (Tokens, Batch, Carry)):
         changed = {f.name: move(getattr(value, f.name), device) for f in fields(value)}
         return replace(value, **changed)
     return value

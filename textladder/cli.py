@@ -143,6 +143,7 @@ def train(
     from textladder import distributed, recipe, run
     from textladder.files import locked
     from textladder.preparing import read_data, suited_to
+    from textladder.tasks import task_class
     from textladder.terminal import Terminal
     from textladder.trainer import pick_device
 
@@ -155,7 +156,8 @@ def train(
     terminal = Terminal()
     with locked(out), run.claimed(out, chosen, resume, overwrite):
         work = out / "work" / f"data{distributed.rank()}"
-        data = read_data(chosen.data, work, read.file, read.dev, read.test)
+        streams = task_class(chosen.task_name).streams
+        data = read_data(chosen.data, work, read.file, read.dev, read.test, streams=streams)
         for note in data.notes:
             terminal.note(note)
         scores = run.train(

@@ -26,7 +26,7 @@ from textladder.comparing.summary import summarise
 from textladder.errors import Problem
 from textladder.files import locked, write_text
 from textladder.inspection.page import write_page
-from textladder.preparing import learned, read_data, suited_to
+from textladder.preparing import learn_labels, read_data, suited_to
 from textladder.recipe import Recipe
 from textladder.replacing import let_go, put_aside, put_back
 from textladder.tasks import task_class
@@ -78,8 +78,8 @@ def compare_rungs(
     terminal = Terminal()
     with locked(out), _claimed(out, request, overwrite):
         first = next(iter(recipes.values()))
-        data = read_data(first.data, out / "work" / "data", file, dev, test)
-        learned(first, data)  # a Problem here is one of all rungs
+        data = read_data(first.data, out / "work" / "data", file, dev, test, streams=kind.streams)
+        learn_labels(first, data)  # a Problem here is one of all rungs
         let_go(out)
         for note in data.notes:
             terminal.note(note)

@@ -38,6 +38,12 @@ def measure(model: Model, part: Part) -> dict[str, Any]:
     return {"latency_ms": {"p50": round(p50, 4), "p95": round(p95, 4)}, "throughput": round(throughput, 1)}
 
 
+def measure_stream(model: Model, part: Part) -> dict[str, Any]:
+    """The same of a language model: latency is of one more unit of one text, throughput in units/s of texts
+    that are judged."""
+    return {"latency_ms": {"p50": 0.0, "p95": 0.0}, "throughput": 0.0}  # to be measured: issue 3
+
+
 def peak_memory_mb() -> float:
     """The most memory that this process has held so far, in MB (10^6 bytes)."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

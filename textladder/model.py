@@ -9,7 +9,8 @@ come from safetensors, everything else from TOML and JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,11 @@ class Model(nn.Module):
         ):  # the pooled vector is the logits: one entry per label
             config = replace(config, dim=len(labels["labels"]))
         self.recipe, self.tokenizer, self.labels = recipe, tokenizer, labels
-        self.encoder = encoder_class(recipe.encoder_name)(config, tokenizer.vocabulary)
-        self.task = task_class(recipe.task_name)(recipe.task, self.encoder.dim, labels)
+        kind = task_class(recipe.task_name)
+        units = kind.units(tokenizer.vocabulary, labels)
+        self.encoder = encoder_class(recipe.encoder_name)(config, units)
+        self.task = kind(recipe.task, self.encoder.dim, labels)
+        self.task.tie(self.encoder.embedding)
         if self.task.needs_causal and not self.encoder.causal:
             raise Problem(
                 recipe.rung,
@@ -98,8 +102,7 @@ class Model(nn.Module):
         length."""
         outcomes: list[Any] = []
         order: list[Numbers] = []
-        self.eval()
-        with torch.inference_mode(), self._autocast(precision), threads_for(self.encoder):
+        with self.predicting(precision):
             lengths = store.columns["text"].lengths
             rows = np.arange(len(lengths)) if rows is None else rows
             for places in evaluation_plan(lengths[rows], PREDICT_UNITS, PREDICT_TEXTS):
@@ -135,8 +138,13 @@ class Model(nn.Module):
         windows = np.bincount(owner, minlength=count).reshape(-1, *[1] * (outcomes.ndim - 1))
         return (sums / windows).astype(outcomes.dtype)
 
-    def _autocast(self, precision: str) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bfloat16")
+    @contextmanager
+    def predicting(self, precision: str = "float32") -> Iterator[None]:
+        """In here the model is asked, not trained."""
+        self.eval()
+        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bfloat16")
+        with torch.inference_mode(), autocast, threads_for(self.encoder):
+            yield
 
     def save(self, folder: Path, card: str = "") -> None:
         """Write the folder in one step: it is made beside its place and moved there when it is whole. Problem

@@ -20,10 +20,11 @@ from textladder.files import write_text, writing
 from textladder.ragged import Example, Numbers, Ragged, narrow
 from textladder.tasks import task_class
 from textladder.text.corpus import Corpus
+from textladder.text.documents import open_documents
 from textladder.text.leakage import find_leakage
 from textladder.text.overlong import CutReport, shorten
 from textladder.text.reading import DataConfig, open_source
-from textladder.text.splitting import split
+from textladder.text.splitting import split, split_documents
 from textladder.text.store import Store, StoreWriter
 from textladder.text.tokenizing import Tokenizer
 
@@ -126,10 +127,14 @@ def read_data(
     test: Path | None = None,
     *,
     look_for_leakage: bool = True,
+    streams: bool = False,
 ) -> Data:
     """Read and split. Parts that are not given as files are split off the training file (stratified, by
-    `config.split_seed`). Rows are kept under `work`, not in memory. `train` may name a built-in data set."""
-    data = split_data(config, read_corpora(config, work, train, dev, test))
+    `config.split_seed`). Rows are kept under `work`, not in memory. `train` may name a built-in data set.
+
+    streams: texts run on (`text.documents`), and are split by `split_documents`."""
+    corpora = read_corpora(config, work, train, dev, test, streams=streams)
+    data = split_data(config, corpora, streams=streams)
     return with_leakage_notes(data) if look_for_leakage else data
 
 
@@ -141,6 +146,7 @@ def read_corpora(
     test: Path | None,
     *,
     need_label: bool = True,
+    streams: bool = False,
 ) -> dict[str, Corpus]:
     """Each file that is given as a corpus, by the name of its part."""
     corpora: dict[str, Corpus] = {}
@@ -149,7 +155,7 @@ def read_corpora(
     for name, path in (("train", Path(train)), ("dev", dev), ("test", test)):
         if path is None or (name == "train" and corpora):
             continue
-        source = open_source(path, config, need_label=need_label)
+        source = open_documents(path, config) if streams else open_source(path, config, need_label=need_label)
         corpora[name] = Corpus.read(source, work / name)
         config = source.resolved  # dev and test files have the columns of the training file
     return corpora
@@ -168,18 +174,15 @@ def builtin_corpora(name: str) -> dict[str, Corpus]:
     }
 
 
-def split_data(config: DataConfig, corpora: dict[str, Corpus]) -> Data:
+def split_data(config: DataConfig, corpora: dict[str, Corpus], *, streams: bool = False) -> Data:
     """Parts from corpora named train, and perhaps dev and test."""
     notes = list(dict.fromkeys(note for corpus in corpora.values() for note in corpus.notes))
     shares = {name: 0.0 if name in corpora else getattr(config, f"{name}_share") for name in ("dev", "test")}
-    made = split(
-        corpora["train"],
-        shares["dev"],
-        shares["test"],
-        config.split_seed,
-        rare=config.rare,
-        duplicates=config.duplicates,
-    )
+    whole, sizes = corpora["train"], (shares["dev"], shares["test"])
+    if streams:
+        made = split_documents(whole, *sizes, config.split_seed)
+    else:
+        made = split(whole, *sizes, config.split_seed, rare=config.rare, duplicates=config.duplicates)
     notes += made.notes
     parts = {name: Part(corpora["train"], narrow(getattr(made, name))) for name in ("train", "dev", "test")}
     for name in ("dev", "test"):
@@ -223,7 +226,8 @@ class Prepared:
         digest = hashlib.sha256(json.dumps([self.tokenizer.vocabulary, self.labels]).encode())
         for store in self.stores.values():
             digest.update(np.asarray(store.columns["text"].offsets).data)
-            digest.update(np.asarray(store.columns["label"].flat).data)
+            for name in {"label", "start"} & store.columns.keys():
+                digest.update(np.asarray(store.columns[name].flat).data)
             store.release()
         return digest.hexdigest()
 
@@ -231,6 +235,8 @@ class Prepared:
 def prepare(recipe: Recipe, data: Data, work: Path, kept: Path | None = None) -> Prepared:
     """Learn labels and tokenizer from the training texts; tokenise each part once, into a store under
     `work`. kept: the folder that holds the tokenizer of a run that goes on (default: `work`)."""
+    if task_class(recipe.task_name).streams:
+        return _prepare_streams(recipe, data, work, kept or work)
     labels, task = learned(recipe, data)
     tokenizer = _tokenizer(recipe, data, kept or work)
     stores, cuts = {}, {}
@@ -239,6 +245,28 @@ def prepare(recipe: Recipe, data: Data, work: Path, kept: Path | None = None) ->
             cuts[name] = _store_part(part, recipe, tokenizer, task, work / "ids" / name)
         stores[name] = Store(work / "ids" / name)
     return Prepared(tokenizer, labels, stores, cuts)
+
+
+def _prepare_streams(recipe: Recipe, data: Data, work: Path, kept: Path) -> Prepared:
+    from textladder.streams import store_stream
+    from textladder.text.spelling import Spelling
+
+    labels = learn_labels(recipe, data)
+    tokenizer = _tokenizer(recipe, data, kept)
+    labels["units"] = len(tokenizer)
+    labels["spelling"] = Spelling.learn(data.train.texts(), tokenizer).to_dict()
+    stores = {
+        name: store_stream(part, tokenizer, labels, work / "ids" / name, judged=name != "train")
+        for name, part in data.parts().items()
+    }
+    return Prepared(tokenizer, labels, stores, {})
+
+
+def learn_labels(recipe: Recipe, data: Data) -> Any:
+    """The labels of the training texts. Raises Problem where there is nothing to learn, and where dev or test
+    has labels that the training texts have not."""
+    kind = task_class(recipe.task_name)
+    return kind.learn(data.train.golds.kinds, recipe.task) if kind.streams else learned(recipe, data)[0]
 
 
 def learned(recipe: Recipe, data: Data) -> tuple[Any, Task]:

@@ -19,7 +19,7 @@ from textladder import distributed
 from textladder.card import model_card
 from textladder.errors import Problem
 from textladder.files import locked, write_text, writing
-from textladder.measuring import measure, peak_memory_mb
+from textladder.measuring import measure, measure_stream, peak_memory_mb
 from textladder.metrics.intervals import bootstrap
 from textladder.model import Model
 from textladder.preparing import Data, Part, Prepared, prepare
@@ -193,7 +193,7 @@ def _finish(trainer: Trainer, out: Path) -> dict[str, Any]:
     }
     if distributed.is_main():
         summary["peak_memory_mb"] = round(peak_memory_mb(), 1)
-        summary |= measure(model, data.test)
+        summary |= (measure_stream if model.task.streams else measure)(model, data.test)
         model.save(out / "model", model_card(model.recipe, summary, model.labels))
         summary["size_mb"] = round(sum(file.stat().st_size for file in (out / "model").iterdir()) / 1e6, 4)
         write_predictions(out / "predictions.jsonl", model, outcomes["test"], data.test)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from textladder import distributed
+from textladder import distributed, streams
 from textladder.batch import Ragged
 from textladder.errors import Problem
 from textladder.files import writing
@@ -31,6 +31,7 @@ from textladder.training.optimizing import Optimizer, build_optimizer
 from textladder.training.options import TrainingConfig
 from textladder.training.precision import resolve_precision
 from textladder.training.resuming import load_state, save_state
+from textladder.training.streaming import StreamFeed
 from textladder.training.threads import threads_for
 
 if TYPE_CHECKING:
@@ -124,8 +125,7 @@ class Trainer:
         precision = resolve_precision(recipe.training.precision, encoder, self.model.device)
         self.options = replace(recipe.training, precision=precision)
         self.optimizer: Optimizer = build_optimizer(self.model, self.options)
-        collate = self.model.task.collate
-        self.feed = Feed(prepared.stores["train"], collate, self.options, encoder.pads, encoder.ahead)
+        self.feed = self._feed(known)
         self.options = stretched(self.feed, self.options)
         self.progress = Progress()
         self.keeper = Keeper(self.model.task.higher_is_better)
@@ -134,6 +134,13 @@ class Trainer:
         self.history: list[dict[str, Any]] = []
         self.stopped = "epochs"
         self._saved_at = 0.0
+
+    def _feed(self, store: Store) -> Feed:
+        task, encoder = self.model.task, self.model.encoder
+        if not task.streams:
+            return Feed(store, task.collate, self.options, encoder.pads, encoder.ahead)
+        width = self.model.recipe.tokenizer.max_length
+        return StreamFeed(store, task.collate, self.options, width=width, carried=encoder.carries)
 
     @property
     def epochs(self) -> float:
@@ -225,6 +232,8 @@ class Trainer:
     def outcomes(self, name: str, precision: str = "float32") -> Any:
         """Predictions for a part, one per text, each process doing its share."""
         store, rank, size = self.prepared.stores[name], distributed.rank(), distributed.size()
+        if self.model.task.streams:
+            return streams.outcomes(self.model, store, precision)
         parts = distributed.gather(
             self.model.predict_columns(store, np.arange(rank, len(store), size), precision)
         )

@@ -17,6 +17,7 @@ from textladder.errors import Problem
 from textladder.preparing import read_data
 from textladder.recipe import Recipe
 from textladder.signals import Interrupted, noted
+from textladder.tasks import task_class
 from textladder.terminal import Terminal
 
 # Imported once, by the server that every training is forked from, and not once per rung.
@@ -160,6 +161,7 @@ def _child(writer: Any, training: Training, request: Request, out: Path, notes: 
             path["dev"],
             path["test"],
             look_for_leakage=False,  # the parent has done so
+            streams=task_class(request.task).streams,
         )
         data = replace(data, notes=notes)
         if training.share < 1:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from textladder.batch import Encoded, Ragged, Tokens
 
@@ -32,6 +32,8 @@ class Encoder(nn.Module):
     causal: bool = False
     dim: int  # D of states and pooled
     max_length: int | None = None  # longest text in units that positions allow; None: any
+    reach: int | None = None  # units before a unit that its state depends on; None: all of them
+    carries: bool = False  # True: a state after each unit stands for all before it (`start`, `Tokens.carry`)
     pads: bool = True  # False: works on flat units, so that a batch costs its units and not B * T
     bfloat16_pays: bool = False  # True: wide enough to train faster in bfloat16, where the hardware has it
     threads_pay: bool = True  # False: its operations are too small to be shared between threads
@@ -55,6 +57,16 @@ class Encoder(nn.Module):
         are trained on: one value per batch, which has the texts bounds[k]..bounds[k + 1]; `forward` finds it
         in `tokens.ahead`. It must not depend on weights that are trained, nor on chance."""
         return None
+
+    def start(self, texts: int) -> Any:
+        """The state before the first unit of each of B texts, of causal encoders: nested tuples of tensors,
+        each [B, ...], so that texts can be chosen, repeated and put in another order."""
+        raise NotImplementedError(f"{type(self).__name__}.start")
+
+    def step(self, last: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """One more unit of each text: ids [B] -> its vectors [B, D], and the state after it. Unit by unit it
+        gives what `forward` gives of the whole text."""
+        raise NotImplementedError(f"{type(self).__name__}.step")
 
     def forward(self, tokens: Tokens) -> Encoded:
         raise NotImplementedError(f"{type(self).__name__}.forward")

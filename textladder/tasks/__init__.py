@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from textladder.tasks.task import Task
 
-TASKS: dict[str, str] = {"classify": "textladder.tasks.classify:Classify"}
+TASKS: dict[str, str] = {
+    "classify": "textladder.tasks.classify:Classify",
+    "language": "textladder.tasks.language:Language",
+}
 
 
 def task_class(name: str) -> type[Task]:

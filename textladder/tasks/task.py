@@ -33,6 +33,7 @@ class Task(nn.Module):
     headline: str  # the metric that choices are made by; it may depend on config and labels
     higher_is_better: bool = True
     needs_causal: ClassVar[bool] = False
+    streams: ClassVar[bool] = False  # True: trained on text that runs on (`text.windowing`), not on texts
     labels_texts: ClassVar[bool] = False  # True: the column "label" holds label ids of whole texts
 
     def __init__(self, config: Any, dim: int, labels: Any) -> None:
@@ -43,6 +44,14 @@ class Task(nn.Module):
     def learn(examples: Iterable[Example], config: Any) -> Any:
         """What a model is built with (the labels), from training examples only; JSON-able."""
         raise NotImplementedError
+
+    @staticmethod
+    def units(vocabulary: Sequence[str], labels: Any) -> Sequence[str]:
+        """The units that an encoder has vectors for: the tokenizer's, and after them the task's own."""
+        return vocabulary
+
+    def tie(self, embedding: nn.Embedding | None) -> None:
+        """Called once with the encoder's table of units, by a task's wish shared with its head."""
 
     def columns(self, examples: Sequence[Example], tokenizer: Tokenizer) -> dict[str, Ragged]:
         """Examples to ragged integer columns: what is kept in the store. The key "text" is what batches are

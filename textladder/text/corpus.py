@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from textladder.ragged import Example, Numbers, Ragged
 from textladder.text.normalizing import SURROGATE
 from textladder.text.reading import BATCH_ROWS, LABEL_JOINER, Rows, Source
 from textladder.text.store import Store, StoreWriter
+
+if TYPE_CHECKING:
+    from textladder.text.documents import DocumentSource
 
 Target = tuple[str, ...]
 FORMAT_VERSION = 1
@@ -91,7 +94,7 @@ class Corpus:
         return cls(Store.of(columns), codes.all(), list(codes.known), name=name)
 
     @classmethod
-    def read(cls, source: Source, folder: Path) -> Corpus:
+    def read(cls, source: Source | DocumentSource, folder: Path) -> Corpus:
         """Spools a file into `folder`, or takes what is there if file and config are the same.
 
         The folder appears only when it is whole. Raises a Problem for a wrong row, or if the disk fails.
@@ -199,12 +202,13 @@ def _half(name: str, texts: Sequence[str], labels: Sequence[Target]) -> Problem:
 
 
 def _columns(rows: Rows) -> dict[str, Ragged]:
-    number = len(rows.texts)
-    return {
+    each = np.arange(len(rows.texts) + 1)
+    columns = {
         "text": _bytes([text.encode("utf-8") for text in rows.texts]),
         "target": _bytes([LABEL_JOINER.join(target).encode("utf-8") for target in rows.targets]),
-        "line": Ragged(np.array(rows.lines, np.int64), np.arange(number + 1)),
+        "line": Ragged(np.array(rows.lines, np.int64), each),
     }
+    return columns if rows.starts is None else columns | {"start": Ragged(np.array(rows.starts), each)}
 
 
 def _bytes(parts: list[bytes]) -> Ragged:
@@ -213,7 +217,7 @@ def _bytes(parts: list[bytes]) -> Ragged:
     return Ragged(np.frombuffer(b"".join(parts), np.uint8), offsets)
 
 
-def _fingerprint(source: Source) -> dict[str, Any]:
+def _fingerprint(source: Source | DocumentSource) -> dict[str, Any]:
     """What tells that a spooled corpus is still that of its file."""
     try:
         stat = source.path.stat()

@@ -43,6 +43,8 @@ class DataConfig:
     duplicates: Literal["keep", "drop"] = (
         "keep"  # a text that was there before: kept in the same part, or left out
     )
+    # Language models, plain text: what one document is. file: the text runs on to the end of the file.
+    documents: Literal["file", "blank-line", "line"] = "file"
     dev_share: float = 0.1  # of the texts, if no dev file is given
     test_share: float = 0.2  # of the texts, if no test file is given
     split_seed: Seed = 0  # of the split; runs with other training seeds share it
@@ -67,6 +69,7 @@ class Rows(NamedTuple):
     texts: list[str]
     targets: list[tuple[str, ...]]
     lines: list[int]
+    starts: list[bool] | None = None  # of blocks (`documents`): whether a document begins with this one
 
 
 class Source:
@@ -124,7 +127,7 @@ class Source:
     def __iter__(self) -> Iterator[Example]:
         place = f"{self.path.name}:{self.unit}"
         for rows in self.batches():
-            for text, target, line in zip(*rows, strict=True):
+            for text, target, line in zip(rows.texts, rows.targets, rows.lines, strict=True):
                 yield Example((text,), target, f"{place}{line}")
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Rows]:

@@ -75,6 +75,22 @@ def split(
     return Split(rows[part == 0], rows[part == 1], rows[part == 2], notes)
 
 
+def split_documents(corpus: Corpus, dev_share: float, test_share: float, seed: int) -> Split:
+    """Splits texts that run on. Of a corpus of blocks (`text.documents`) test is the end, dev what stands
+    before it: a language model is judged on what comes after the text that it has seen. Rows that are whole
+    documents are drawn at random, copies of one together."""
+    count = len(corpus)
+    if "start" in corpus.store.columns:
+        test = count - round(count * test_share)
+        dev = test - round(count * dev_share)
+        rows = np.arange(count)
+        return Split(rows[:dev], rows[dev:test], rows[test:])
+    kinds, group_of = np.unique(text_keys(corpus, np.arange(count)), return_inverse=True)
+    place = np.random.default_rng(seed).permutation(len(kinds))[group_of] / max(len(kinds), 1)
+    part = np.where(place < test_share, 2, np.where(place < test_share + dev_share, 1, 0))
+    return Split(np.flatnonzero(part == 0), np.flatnonzero(part == 1), np.flatnonzero(part == 2))
+
+
 def check_classes(where: str, counts: dict[str, int], rare: str = "error") -> None:
     """Raises a Problem for labels that nothing can be learned from. counts: texts per label."""
     if not counts:

@@ -103,11 +103,18 @@ class Store:
         column = self.columns[name]
         if name not in self._files or not hasattr(os, "pread"):
             return column.take(rows)
-        # Read, not mapped: a page that is touched brings its neighbours (64 KiB on Linux) with it.
-        starts, ends = np.asarray(column.offsets[rows]), np.asarray(column.offsets[rows + 1])
-        offsets = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(ends - starts, out=offsets[1:])
         self._count(2 * len(rows) * TOUCHED_BYTES)
+        return self.spans(name, np.asarray(column.offsets[rows]), np.asarray(column.offsets[rows + 1]))
+
+    def spans(self, name: str, starts: Numbers, ends: Numbers) -> Ragged:
+        """What lies between given places of a column's flat array, copied; spans may overlap."""
+        column = self.columns[name]
+        offsets = np.zeros(len(starts) + 1, np.int64)
+        np.cumsum(ends - starts, out=offsets[1:])
+        if name not in self._files or not hasattr(os, "pread"):
+            parts = [column.flat[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+            return Ragged(np.concatenate(parts) if parts else column.flat[:0], offsets)
+        # Read, not mapped: a page that is touched brings its neighbours (64 KiB on Linux) with it.
         file, size = self._files[name].fileno(), column.flat.itemsize
         spans = zip(((ends - starts) * size).tolist(), (starts * size).tolist(), strict=True)
         flat = b"".join([os.pread(file, length, start) for length, start in spans])

@@ -62,6 +62,10 @@ class Feed:
         """The rows of one batch, over all processes."""
         return self.plan(epoch).rows(number)
 
+    def units(self, rows: Numbers) -> int:
+        """Units of these rows together."""
+        return int(self.lengths[rows].sum())
+
     def batch(self, rows: Numbers) -> Batch:
         """A batch of any rows."""
         return self.collate(self._take(rows))

@@ -105,7 +105,7 @@ def _steps(
                 epoch=progress.epoch + progress.batch / in_epoch,
                 loss=loss,
                 texts=sum(map(len, rows)),
-                units=int(sum(feed.lengths[part].sum() for part in rows)),
+                units=sum(map(feed.units, rows)),
                 seconds=progress.seconds,
                 learning_rate=options.learning_rate * factor,
                 gradient_norm=norm,
