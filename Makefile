@@ -18,7 +18,7 @@ $(READY): constraints.txt pyproject.toml
 	&& touch $(READY) && echo "Set up in $$(( $$(date +%s) - begin )) s"
 
 demo: $(READY)
-	@echo "The whole ladder on the built-in languages data (which language is this short string?): about 3 minutes"
+	@echo "The whole ladder on the built-in languages data (which language is this short string?): about 2 minutes"
 	@time $(BIN)/textladder compare languages --out runs/demo --overwrite
 	@echo "Open runs/demo/index.html in a browser. Use the model: echo 'Quelle heure est-il' | $(BIN)/textladder predict runs/demo"
 
