@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from textladder.layers.kernels import kernel
-from textladder.ngrams.estimating import Counted, Estimated, silence
+from textladder.ngrams.estimating import Counted, Estimated
 
 
 def estimate(counted: Counted) -> Estimated:
@@ -21,7 +21,7 @@ def estimate(counted: Counted) -> Estimated:
     size, everywhere = int(trie.starts[1]), config.k * counted.vocabulary
     units = np.asarray(trie.counts[:size])
     counted.probability[:size] = (units + config.k) / (units.sum(dtype=np.int64) + everywhere)
-    silence(counted.probability)
+    counted.silence()
     for level in range(2, trie.order + 1):
         least = config.threshold(level)
 

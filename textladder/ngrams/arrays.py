@@ -62,11 +62,16 @@ def blocks(start: int, stop: int, size: int = NODES_AT_ONCE) -> Iterator[tuple[i
         yield begin, min(begin + size, stop)
 
 
-def in_threads(
-    task: Callable[[int, int], Any], start: int, stop: int, threads: int, arrays: Iterable[NDArray[Any]] = ()
+def in_threads(  # noqa: PLR0917
+    task: Callable[[int, int], Any],
+    start: int,
+    stop: int,
+    threads: int,
+    arrays: Iterable[NDArray[Any]] = (),
+    size: int = NODES_AT_ONCE,
 ) -> list[Any]:
     """`task(begin, end)` over blocks of start..stop, in order; then the pages of `arrays` are given back."""
-    parts = list(blocks(start, stop))
+    parts = list(blocks(start, stop, size))
     threads = threads or os.cpu_count() or 1
     held = list(arrays)
 

@@ -23,14 +23,14 @@ from textladder.text.tokenizing import SPECIAL
 
 
 def build(
-    texts: Iterable[Ragged],
+    texts: Iterable[Ragged | NDArray[np.int32]],
     vocabulary: list[str],
     config: NgramConfig,
     folder: Path,
-    held_out: Iterable[Ragged] | None,
+    held_out: Iterable[Ragged | NDArray[np.int32]] | None,
+    begins: int,
 ) -> About:
     """The arrays and the header of a model in `folder`; see `NgramModel.fit`."""
-    config.check()
     estimate = estimator(config.estimator)
     if tuple(vocabulary[: len(SPECIAL)]) != SPECIAL or len(set(vocabulary)) != len(vocabulary):
         raise Problem(
@@ -41,13 +41,13 @@ def build(
     make_room(folder)
     work = folder / "work"
     try:
-        trie, corpus = count(texts, len(vocabulary), config, work)
+        trie, corpus = count(texts, len(vocabulary), config, work, begins)
         total, parents = int(trie.starts[-1]), int(trie.starts[-2])
         suffix = create(folder / "suffix", "<i4", total)
         link_all(trie.starts, trie.ids, trie.first, suffix, config.threads)
         probability = create(folder / "log_probability", "<f4", total)
         backoff = create(folder / "log_backoff", "<f4", parents)
-        counted = Counted(trie, suffix, probability, backoff, config, held_out)
+        counted = Counted(trie, suffix, probability, backoff, config, held_out, corpus.given)
         estimated = estimate(counted)
         starts = trie.starts
         if any(config.prune):
@@ -71,6 +71,7 @@ def build(
         estimated.unseen,
         estimated.straight,
         normalised=config.estimator != "stupid-backoff",
+        begins=begins,
     )
     write_header(folder, vocabulary, about)
     return about

@@ -32,7 +32,7 @@ class NgramConfig:
     run_units: int = 1 << 22  # units counted in memory at a time; 24 bytes each
     threads: int = 0  # 0: one per core
 
-    def check(self) -> None:
+    def __post_init__(self) -> None:
         """Raises Problem for values that no model can have."""
         if not 1 <= self.order <= HIGHEST_ORDER:
             raise Problem("order", f"{self.order} is not between 1 and {HIGHEST_ORDER}.", "Choose another.")

@@ -4,6 +4,8 @@ Inside a run every position has a rank: the number of the n-gram of the current 
 among all of them in sorted order. One counting sort by (rank, next unit) gives the ranks of n-grams one
 unit longer, as in the suffix sorting of Larsson and Sadakane (2007), so that a level costs time linear in
 the run, whatever the vocabulary. Texts are framed by <s> and </s>; no n-gram crosses the end of a text.
+Texts come in rows, or as a *stream* that is framed already (`text.windowing`), in stretches of any length: a
+text that is longer than memory goes on from one to the next.
 """
 
 # ruff: noqa: PLR0917  (compiled functions take positional arguments only)
@@ -28,26 +30,39 @@ from textladder.text.tokenizing import BEGIN, END, SPECIAL, UNKNOWN
 
 UNIT_BITS = np.int64(32)
 POSITION = np.int64((1 << 32) - 1)
+OUTSIDE = -1  # between two texts of a stream
 
 
 class Counter:
     """Takes texts as ids, chunk by chunk, and makes the tree of their n-grams in a folder."""
 
-    def __init__(self, size: int, config: NgramConfig, folder: Path) -> None:
-        self.size, self.config, self.folder = size, config, folder
+    def __init__(self, size: int, config: NgramConfig, folder: Path, begins: int = 0) -> None:
+        """size: of the vocabulary. begins: how many units at its end begin texts, as <s> does."""
+        self.size, self.config, self.folder, self.given = size, config, folder, size - begins
         self.texts = self.units = self.unknown = self.longest = 0
+        self._inside = OUTSIDE
         # The last order - 1 places only continue n-grams that begin before them.
         self._stream = np.empty(config.run_units + config.order - 1, np.int32)
         self._fill = self._made = 0
         self._runs: list[Trie] = []
 
-    def add(self, texts: Ragged) -> None:
-        """Counts rows of ids 0..V-1 without <pad>, <s> and </s>. Raises Problem for other ids."""
-        stream = framed(texts, self.size, f"text {self.texts + 1:,} and after")
-        self.texts += len(texts)
-        self.units += len(stream) - 2 * len(texts)
+    def add(self, texts: Ragged | NDArray[np.int32]) -> None:
+        """Counts rows of ids 0..V-1 without <pad>, <s> and </s>; or the next stretch of a stream, with them.
+        Raises Problem for other ids, and where a text begins or ends out of turn."""
+        stream = framed(texts, self.given, f"text {self.texts + 1:,} and after")
+        wrong, texts_begun, units, longest, self._inside = go_through(
+            stream, self.given, self.size, self._inside
+        )
+        if wrong >= 0:
+            raise Problem(
+                f"text {self.texts + texts_begun:,}",
+                f"the id {int(stream[wrong])} cannot stand there.",
+                "Each text of a stream is <s> or a unit that begins texts, its units, and </s>.",
+            )
+        self.texts += texts_begun
+        self.units += units
         self.unknown += int(np.count_nonzero(stream == UNKNOWN))
-        self.longest = max(self.longest, int(texts.lengths.max(initial=0)))
+        self.longest = max(self.longest, longest)
         if self.units + 2 * self.texts > MOST:
             raise Problem("corpus", f"it has more than {MOST:,} units.", "Count a part of it.")
         while len(stream):
@@ -59,7 +74,9 @@ class Counter:
                 self._count(self.config.run_units)
 
     def finish(self) -> Trie:
-        """The tree of all texts."""
+        """The tree of all texts. Raises Problem if the last one has no end."""
+        if self._inside != OUTSIDE:
+            raise Problem("corpus", "its last text has no end.", "Give the rest of the stream.")
         if self._fill or not self._runs:
             self._count(self._fill)
         self._stream = np.empty(0, np.int32)
@@ -70,7 +87,7 @@ class Counter:
     def _count(self, begins: int) -> None:
         """Make a run of the n-grams that begin at the first `begins` units; the rest waits for the next."""
         stream = self._stream[: self._fill]
-        self._runs.append(count_run(stream, begins, self.size, self.config.order, self._next_folder()))
+        self._runs.append(count_run(stream, begins, self.size, self.given, self.config.order, self._next_folder()))
         rest = self._fill - begins
         self._stream[:rest] = stream[begins:].copy()
         self._fill = rest
@@ -90,10 +107,12 @@ class Counter:
         return self.folder / f"run-{self._made}"
 
 
-def count(texts: Iterable[Ragged], size: int, config: NgramConfig, folder: Path) -> tuple[Trie, Counter]:
+def count(
+    texts: Iterable[Ragged | NDArray[np.int32]], size: int, config: NgramConfig, folder: Path, begins: int = 0
+) -> tuple[Trie, Counter]:
     """The tree of all texts, and the counter that knows how many there were. Raises Problem if no text is as
     long as the order."""
-    counter = Counter(size, config, folder)
+    counter = Counter(size, config, folder, begins)
     for chunk in texts:
         counter.add(chunk)
     if not counter.texts:
@@ -108,8 +127,11 @@ def count(texts: Iterable[Ragged], size: int, config: NgramConfig, folder: Path)
     return counter.finish(), counter
 
 
-def framed(texts: Ragged, size: int, where: str) -> NDArray[np.int32]:
-    """Rows end to end as int32, each between <s> and </s>. Raises Problem for ids that no text can have."""
+def framed(texts: Ragged | NDArray[np.int32], size: int, where: str) -> NDArray[np.int32]:
+    """Rows end to end as int32, each between <s> and </s>; a stream as it is. Raises Problem for ids that no
+    row can have."""
+    if not isinstance(texts, Ragged):
+        return np.ascontiguousarray(texts, np.int32)
     flat = np.ascontiguousarray(texts.flat, np.int32)
     offsets = np.ascontiguousarray(texts.offsets, np.int64)
     stream = np.empty(offsets[-1] - offsets[0] + 2 * len(texts), np.int32)
@@ -146,7 +168,32 @@ def frame(flat: Any, offsets: Any, size: int, stream: Any) -> int:
     return -1
 
 
-def count_run(stream: NDArray[np.int32], begins: int, size: int, order: int, folder: Path) -> Trie:
+@kernel
+def go_through(stream: Any, given: int, size: int, inside: int) -> tuple[int, int, int, int, int]:
+    """(place of the first id that is out of place or -1; texts begun, their units, units of the longest;
+    units of the text that goes on behind the stretch, or OUTSIDE). `inside`: the last of them before it."""
+    texts, units, longest = 0, 0, 0
+    for i in range(len(stream)):
+        unit = stream[i]
+        if unit == BEGIN or given <= unit < size:
+            if inside != OUTSIDE:
+                return i, texts, units, longest, inside
+            inside = 0
+            texts += 1
+        elif inside == OUTSIDE or unit <= 0 or unit >= size:
+            return i, texts, units, longest, inside
+        elif unit == END:
+            inside = OUTSIDE
+        else:
+            inside += 1
+            units += 1
+            longest = max(longest, inside)
+    return -1, texts, units, longest, inside
+
+
+def count_run(
+    stream: NDArray[np.int32], begins: int, size: int, given: int, order: int, folder: Path
+) -> Trie:
     """The tree of the n-grams that begin at the first `begins` places of `stream`."""
     ids = create(folder / "ids", "<i4", min(size + (order - 1) * begins, MOST))
     first = create(folder / "first", "<i4", min(size + max(order - 2, 0) * begins, MOST) + 1)
@@ -163,6 +210,7 @@ def count_run(stream: NDArray[np.int32], begins: int, size: int, order: int, fol
         place_next(stream, places, rank, length, counts[low:high], ends, sorted_by)
         starts.append(number(sorted_by, ends, counts, low, high, ids, first, rank))
     counts[BEGIN] = 0
+    counts[given:size] = 0
     total, parents = starts[-1], starts[-2]
     ids, counts = (shorten(folder / name, "<i4", total) for name in ("ids", "counts"))
     first = shorten(folder / "first", "<i4", parents + 1)

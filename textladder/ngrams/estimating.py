@@ -28,7 +28,7 @@ ESTIMATORS: dict[str, str] = {
     "stupid-backoff": "textladder.ngrams.stupid_backoff:estimate",
     "add-k": "textladder.ngrams.add_k:estimate",
 }
-SILENT = 2  # units of a vocabulary that are never predicted: <pad> and <s>
+SILENT = 2  # units of every vocabulary that are never predicted: <pad> and <s>
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,19 @@ class Counted:
     probability: NDArray[np.float32]
     backoff: NDArray[np.float32]
     config: NgramConfig
-    held_out: Iterable[Ragged] | None
+    held_out: Iterable[Ragged | NDArray[np.int32]] | None
+    given: int  # units from this one on begin texts, as <s> does
 
     @property
     def vocabulary(self) -> int:
-        """Units that can be predicted: all but <pad> and <s>."""
-        return int(self.trie.starts[1]) - SILENT
+        """Units that can be predicted: all but <pad> and those that begin texts."""
+        return self.given - SILENT
+
+    def silence(self) -> None:
+        """What is never predicted has a probability of 0."""
+        size = int(self.trie.starts[1])
+        self.probability[0] = self.probability[BEGIN] = 0
+        self.probability[self.given : size] = 0
 
     def each_context(self, level: int, task: Callable[[int, int], Any], *more: NDArray[Any]) -> None:
         """`task(begin, end)` over the nodes of a level, which are the contexts of the next."""
@@ -80,11 +87,6 @@ def estimator(name: str) -> Callable[[Counted], Estimated]:
 def unit_shares(counts: NDArray[Any]) -> NDArray[np.float64]:
     """Level 1, maximum likelihood [V]: counts over their sum."""
     return counts / max(int(counts.sum(dtype=np.int64)), 1)
-
-
-def silence(probability: NDArray[np.float32]) -> None:
-    """<pad> and <s> are never predicted."""
-    probability[0] = probability[BEGIN] = 0
 
 
 @kernel

@@ -23,7 +23,7 @@ from textladder.errors import Problem
 from textladder.layers.kernels import kernel
 from textladder.ngrams.arrays import create
 from textladder.ngrams.counting import framed
-from textladder.ngrams.estimating import Counted, Estimated, mix_down, silence, unit_shares
+from textladder.ngrams.estimating import Counted, Estimated, mix_down, unit_shares
 from textladder.ngrams.trie import child
 from textladder.text.tokenizing import BEGIN, END
 
@@ -39,7 +39,7 @@ def estimate(counted: Counted) -> Estimated:
     passed = np.divide(below[:-1], below[1:], out=np.ones(trie.order), where=below[1:] > 0)
     units = unit_shares(np.asarray(trie.counts[: trie.starts[1]]))
     counted.probability[: trie.starts[1]] = (1 - passed[0]) * units + passed[0] / counted.vocabulary
-    silence(counted.probability)
+    counted.silence()
     for level in range(2, trie.order + 1):
         least, shorter = config.threshold(level), float(passed[level - 1])
 
@@ -69,10 +69,11 @@ def learn(counted: Counted) -> tuple[NDArray[np.float64], dict[str, Any]]:
     parts: list[tuple[NDArray[np.float32], NDArray[np.int8]]] = []
     for number, texts in enumerate(counted.held_out, 1):
         stream = framed(texts, size, f"held-out text, chunk {number}")
-        count = int(np.count_nonzero(stream != BEGIN))
+        count = int(np.count_nonzero((stream != BEGIN) & (stream < counted.given)))
         shares, depths = np.zeros((count, trie.order + 1), np.float32), np.empty(count, np.int8)
         arrays = (trie.ids, trie.first, trie.counts, counted.suffix, totals)
-        components(stream, trie.starts, *arrays, sum_of_units, 1 / counted.vocabulary, shares, depths)
+        uniform = 1 / counted.vocabulary
+        components(stream, counted.given, trie.starts, *arrays, sum_of_units, uniform, shares, depths)
         parts.append((shares, depths))
     if not parts or not sum(len(depths) for _, depths in parts):
         raise Problem("held-out text", "there is no text in it.", "Give at least one text.")
@@ -103,6 +104,7 @@ def add_up(begin: int, end: int, first: Any, counts: Any, totals: Any) -> None:
 @kernel
 def components(
     stream: Any,
+    given: int,
     starts: Any,
     ids: Any,
     first: Any,
@@ -114,13 +116,13 @@ def components(
     shares: Any,
     depths: Any,
 ) -> None:
-    """For each unit of a framed stream but <s>: its relative frequency by each order, the uniform one first
+    """For each unit of a framed stream but those that begin texts: its relative frequency by each order, the uniform one first
     [U, order + 1]; and the highest order whose context was seen [U]."""
     order = len(starts) - 1
     n, state, level = 0, -1, 0
     for unit in stream:
-        if unit == BEGIN:
-            state, level = (BEGIN, 1) if order > 1 else (-1, 0)
+        if unit == BEGIN or unit >= given:
+            state, level = (unit, 1) if order > 1 else (-1, 0)
             continue
         shares[n, 0], shares[n, 1] = uniform, counts[unit] / sum_of_units
         depths[n] = 1

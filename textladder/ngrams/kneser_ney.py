@@ -2,7 +2,7 @@
 (Heafield, Pouzyrevsky, Clark and Koehn 2013).
 
 The highest order has its counts; a lower order counts in how many different units' wake an n-gram was seen,
-but for n-grams that begin with <s>, before which nothing can stand. Three discounts per order, for counts
+but for n-grams that begin a text, before which nothing can stand. Three discounts per order, for counts
 1, 2 and 3 or more, come from how many n-grams have counts 1 to 4 (equation 26). Units are interpolated with
 the uniform distribution over the vocabulary without <pad> and <s>, which is all that a unit never seen has.
 """
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from textladder.layers.kernels import kernel
 from textladder.ngrams.arrays import blocks, create, release
-from textladder.ngrams.estimating import Counted, Estimated, silence
+from textladder.ngrams.estimating import Counted, Estimated
 from textladder.text.tokenizing import BEGIN
 
 
@@ -37,7 +37,7 @@ def estimate(counted: Counted) -> Estimated:
         discounts.append(found)
     units = adjusted[: starts[1]] if order > 1 else trie.counts
     counted.probability[: starts[1]] = unit_probabilities(np.asarray(units), discounts[0], counted.vocabulary)
-    silence(counted.probability)
+    counted.silence()
     for level in range(2, order + 1):
         values = trie.counts if level == order else adjusted
         least, by = config.threshold(level), discounts[level - 1]
@@ -58,10 +58,11 @@ def adjusted_counts(counted: Counted) -> NDArray[np.int32]:
     for begin, end in blocks(int(starts[1]), int(starts[-1])):
         count_before(np.asarray(counted.suffix[begin:end]), adjusted)
         release((counted.suffix, adjusted))
-    low, high = BEGIN, BEGIN + 1  # the n-grams that begin with <s> lie side by side on every level
-    for _ in range(2, trie.order):
-        low, high = int(trie.first[low]), int(trie.first[high])
-        adjusted[low:high] = trie.counts[low:high]
+    # N-grams that begin with units of one range lie side by side on every level.
+    for low, high in ((BEGIN, BEGIN + 1), (counted.given, int(starts[1]))):
+        for _ in range(2, trie.order):
+            low, high = int(trie.first[low]), int(trie.first[high])
+            adjusted[low:high] = trie.counts[low:high]
     return adjusted
 
 

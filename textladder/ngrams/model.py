@@ -25,9 +25,17 @@ from numpy.typing import NDArray
 from textladder import __version__
 from textladder.errors import Problem
 from textladder.files import write_text, writing
-from textladder.ngrams.arrays import attach, checksums, damaged, release
+from textladder.ngrams.arrays import attach, blocks, checksums, damaged, in_threads, release
 from textladder.ngrams.config import NgramConfig
-from textladder.ngrams.scoring import Arrays, advance, begin_text, distribution, score_texts, sound
+from textladder.ngrams.scoring import (
+    Arrays,
+    advance,
+    begin_text,
+    distribution,
+    score_stream,
+    score_texts,
+    sound,
+)
 from textladder.ngrams.trie import ROOT
 from textladder.ragged import Ragged
 from textladder.text.tokenizing import SPECIAL
@@ -36,6 +44,7 @@ FORMAT_VERSION = 1
 HEADER = "ngrams.json"
 TYPES = {"ids": "<i4", "first": "<i4", "suffix": "<i4", "log_probability": "<f4", "log_backoff": "<f4"}
 FILES = (*TYPES, "vocabulary.json")
+STREAM_UNITS = 1 << 16  # of a stream, scored by one thread at a time
 
 
 class State(NamedTuple):
@@ -59,6 +68,7 @@ class About:
     unseen: float = 1.0
     straight: bool = False
     normalised: bool = True  # whether its scores are probabilities
+    begins: int = 0  # units at the end of the vocabulary that begin texts in place of <s>
 
 
 class NgramModel:
@@ -73,31 +83,39 @@ class NgramModel:
         arrays = {name: np.asarray(array) for name, array in self._mapped.items()}
         for array in arrays.values():  # one type for all models: compiled once
             array.flags.writeable = False
-        uniform = -math.log(max(len(vocabulary) - 2, 1))
+        given = len(vocabulary) - about.begins
         self._arrays = Arrays(
-            starts=starts, **arrays, unseen=math.log(about.unseen), uniform=uniform, straight=about.straight
+            starts=starts,
+            **arrays,
+            unseen=math.log(about.unseen),
+            uniform=-math.log(max(given - 2, 1)),
+            straight=about.straight,
+            given=given,
         )
 
     @classmethod
     def fit(
         cls,
-        texts: Iterable[Ragged],
+        texts: Iterable[Ragged | NDArray[np.int32]],
         vocabulary: Sequence[str],
         config: NgramConfig,
         folder: Path | str,
-        held_out: Iterable[Ragged] | None = None,
+        held_out: Iterable[Ragged | NDArray[np.int32]] | None = None,
+        begins: int = 0,
     ) -> NgramModel:
-        """Counts texts (chunks of rows of ids, read once) and estimates probabilities; the model is in
-        `folder`, which must be new, empty or a model.
+        """Counts texts (chunks, read once) and estimates probabilities; the model is in `folder`, which must
+        be new, empty or a model.
 
-        Each row is a text of its own, between <s> and </s>, which are added here. `held_out` is read once,
-        by interpolation alone. Raises Problem for a corpus too short for the order, ids outside the
+        A chunk is rows of ids, each a text of its own, between <s> and </s>, which are added here; or a
+        stretch of a stream that has them, and whose texts go on in the next stretch. There a text may begin
+        with one of the last `begins` units of the vocabulary in place of <s>: its label, on which it is
+        conditioned and which is never predicted. `held_out` is read once, by interpolation alone. Raises Problem for a corpus too short for the order, ids outside the
         vocabulary, and a configuration that cannot be met.
         """
         from textladder.ngrams.building import build
 
         place, units = Path(folder), list(vocabulary)
-        return cls(place, units, build(texts, units, config, place, held_out))
+        return cls(place, units, build(texts, units, config, place, held_out, begins))
 
     @classmethod
     def from_arpa(cls, path: Path | str, folder: Path | str) -> NgramModel:
@@ -153,6 +171,23 @@ class NgramModel:
                 list(pool.map(part, range(len(cuts) - 1)))
         return Ragged(scores, offsets - offsets[0] + np.arange(len(offsets)))
 
+    def log_probs_of_stream(
+        self, flat: NDArray[np.int32], begin: int = 0, end: int | None = None
+    ) -> NDArray[np.float64]:
+        """Natural logarithms of the probabilities of the units begin..end of a stream, 0 for those that begin
+        texts; the units before them are context. Raises Problem for ids outside the vocabulary."""
+        end = len(flat) if end is None else end
+        units = np.asarray(flat[max(begin - self.order + 1, 0) : end])
+        self._check(units)
+        scores = np.empty(end - begin, np.float64)
+        shift = end - len(units)
+
+        def part(a: int, b: int) -> None:
+            score_stream(self._arrays, units, a - shift, b - shift, scores[a - begin : b - begin])
+
+        in_threads(part, begin, end, self.about.config.threads, size=STREAM_UNITS)
+        return scores
+
     def start(self, inside: bool = False) -> State:
         """The state at the beginning of a text; `inside`: where nothing is known of what came before."""
         return State(ROOT, 0) if inside else State(*begin_text(self._arrays))
@@ -189,9 +224,12 @@ class NgramModel:
             return
         make_room(folder)
         with writing(folder):
-            for name in FILES:
-                shutil.copyfile(self.folder / name, folder / name)
-            shutil.copyfile(self.folder / HEADER, folder / HEADER)
+            for name, array in self._mapped.items():  # as mapped: it may have been removed from its folder
+                with (folder / name).open("wb") as file:
+                    for begin, end in blocks(0, len(array)):
+                        file.write(np.asarray(array[begin:end]).tobytes())
+                        release([array])
+        write_header(folder, self.vocabulary, self.about)
 
     @classmethod
     def load(cls, folder: Path | str) -> NgramModel:
@@ -261,7 +299,7 @@ def read_header(folder: Path) -> tuple[list[str], About]:
             if file.stat().st_size != listed[file.name]["bytes"] or sha != listed[file.name]["sha256"]:
                 raise damaged(file, "this file was cut short or changed since the model was saved")
         vocabulary = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
-        known = {name: header[name] for name in About.__dataclass_fields__}
+        known = {name: header[name] for name in About.__dataclass_fields__ if name in header}
         given = known.pop("config").items()
         settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given}
         config = NgramConfig(**settings)
@@ -271,6 +309,8 @@ def read_header(folder: Path) -> tuple[list[str], About]:
         fits = all(listed[name]["bytes"] == size for name, size in sizes.items())
         if not fits or len(about.starts) < 2 or about.starts[1] != len(vocabulary):
             raise damaged(path, "it does not describe the files beside it")
+        if not 0 <= about.begins <= len(vocabulary) - len(SPECIAL):
+            raise damaged(path, f"{about.begins} units cannot begin texts")
         if tuple(vocabulary[: len(SPECIAL)]) != SPECIAL:
             raise damaged(path, f"the vocabulary does not begin with {' '.join(SPECIAL)}")
     except FileNotFoundError as error:

@@ -32,6 +32,7 @@ class Arrays(NamedTuple):
     unseen: float  # log factor of each step from a context that is not in the tree
     uniform: float  # log probability of a unit when nothing is known
     straight: bool  # back off to `uniform` at once
+    given: int  # units from this one on begin texts, as <s> does, and are never predicted
 
 
 @kernel
@@ -46,7 +47,7 @@ def level_of(starts: Any, node: int) -> int:
 @kernel
 def advance(arrays: Any, node: int, length: int, unit: int) -> tuple[float, int, int]:
     """(log probability of `unit`, new node, new length)."""
-    starts, ids, first, suffix, log_probability, log_backoff, unseen, uniform, straight = arrays
+    starts, ids, first, suffix, log_probability, log_backoff, unseen, uniform, straight, _ = arrays
     order = len(starts) - 1
     score, missing = 0.0, 0
     if unseen != 0 or straight:
@@ -87,14 +88,50 @@ def score_texts(arrays: Any, flat: Any, offsets: Any, first_text: int, last_text
 
 
 @kernel
+def score_stream(arrays: Any, flat: Any, begin: int, end: int, scores: Any) -> None:
+    """Log probabilities [end - begin] of the units begin..end of a stream (texts end to end, each from the
+    unit that begins it to </s>); 0 for those that begin texts. What stands before `begin` is context."""
+    order, given = len(arrays[0]) - 1, arrays[9]
+    start = begin  # order - 1 units are all that is remembered
+    while start > max(begin - order + 1, 0) and not begins_text(flat[start], given):
+        start -= 1
+    node, length = np.int64(ROOT), 0
+    for i in range(start, end):
+        unit = flat[i]
+        if begins_text(unit, given):
+            node, length = np.int64(ROOT), 0
+            _, node, length = advance(arrays, node, length, unit)
+            score = 0.0
+        else:
+            score, node, length = advance(arrays, node, length, unit)
+        if i >= begin:
+            scores[i - begin] = score
+
+
+@kernel
+def begins_text(unit: int, given: int) -> bool:
+    return unit == BEGIN or unit >= given
+
+
+@kernel
+def step_all(arrays: Any, last: Any, nodes: Any, lengths: Any, scores: Any) -> None:
+    """One more unit of each of B texts: their states (`nodes`, `lengths` [B]) are changed to those after the
+    units `last` [B], and scores [B, V] set to the log probabilities of all units there."""
+    for b in range(len(last)):
+        _, nodes[b], lengths[b] = advance(arrays, nodes[b], lengths[b], last[b])
+        distribution(arrays, nodes[b], lengths[b], scores[b])
+
+
+@kernel
 def distribution(arrays: Any, node: int, length: int, scores: Any) -> None:
     """Log probabilities of all units [V] after a context."""
-    starts, ids, first, suffix, log_probability, log_backoff, unseen, uniform, straight = arrays
+    starts, ids, first, suffix, log_probability, log_backoff, unseen, uniform, straight, given = arrays
     chain, levels = np.empty(len(starts), np.int64), 0
     missing = length - level_of(starts, node)
     if straight:
         scores[:] = uniform
         scores[0] = scores[BEGIN] = -np.inf
+        scores[given:] = -np.inf
         if missing > 0 or node < 0:
             if length == 0:
                 scores[:] = log_probability[: len(scores)]

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from textladder.layers.kernels import kernel
-from textladder.ngrams.estimating import Counted, Estimated, silence, unit_shares
+from textladder.ngrams.estimating import Counted, Estimated, unit_shares
 
 
 def estimate(counted: Counted) -> Estimated:
     trie, factor = counted.trie, counted.config.backoff
     units = unit_shares(np.asarray(trie.counts[: trie.starts[1]]))
     counted.probability[: trie.starts[1]] = np.where(units > 0, units, factor / counted.vocabulary)
-    silence(counted.probability)
+    counted.silence()
 
     def task(begin: int, end: int) -> None:
         relative(begin, end, trie.first, trie.counts, counted.probability)
