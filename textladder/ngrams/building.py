@@ -22,7 +22,7 @@ from textladder.ragged import Ragged
 from textladder.text.tokenizing import SPECIAL
 
 
-def build(
+def build(  # noqa: PLR0917
     texts: Iterable[Ragged | NDArray[np.int32]],
     vocabulary: list[str],
     config: NgramConfig,

@@ -87,7 +87,9 @@ class Counter:
     def _count(self, begins: int) -> None:
         """Make a run of the n-grams that begin at the first `begins` units; the rest waits for the next."""
         stream = self._stream[: self._fill]
-        self._runs.append(count_run(stream, begins, self.size, self.given, self.config.order, self._next_folder()))
+        self._runs.append(
+            count_run(stream, begins, self.size, self.given, self.config.order, self._next_folder())
+        )
         rest = self._fill - begins
         self._stream[:rest] = stream[begins:].copy()
         self._fill = rest

@@ -116,8 +116,8 @@ def components(
     shares: Any,
     depths: Any,
 ) -> None:
-    """For each unit of a framed stream but those that begin texts: its relative frequency by each order, the uniform one first
-    [U, order + 1]; and the highest order whose context was seen [U]."""
+    """For each unit of a framed stream but those that begin texts: its relative frequency by each order, the
+    uniform one first [U, order + 1]; and the highest order whose context was seen [U]."""
     order = len(starts) - 1
     n, state, level = 0, -1, 0
     for unit in stream:

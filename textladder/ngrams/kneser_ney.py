@@ -59,7 +59,8 @@ def adjusted_counts(counted: Counted) -> NDArray[np.int32]:
         count_before(np.asarray(counted.suffix[begin:end]), adjusted)
         release((counted.suffix, adjusted))
     # N-grams that begin with units of one range lie side by side on every level.
-    for low, high in ((BEGIN, BEGIN + 1), (counted.given, int(starts[1]))):
+    for units in ((BEGIN, BEGIN + 1), (counted.given, int(starts[1]))):
+        low, high = units
         for _ in range(2, trie.order):
             low, high = int(trie.first[low]), int(trie.first[high])
             adjusted[low:high] = trie.counts[low:high]

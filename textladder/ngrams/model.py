@@ -94,7 +94,7 @@ class NgramModel:
         )
 
     @classmethod
-    def fit(
+    def fit(  # noqa: PLR0917
         cls,
         texts: Iterable[Ragged | NDArray[np.int32]],
         vocabulary: Sequence[str],
@@ -109,8 +109,9 @@ class NgramModel:
         A chunk is rows of ids, each a text of its own, between <s> and </s>, which are added here; or a
         stretch of a stream that has them, and whose texts go on in the next stretch. There a text may begin
         with one of the last `begins` units of the vocabulary in place of <s>: its label, on which it is
-        conditioned and which is never predicted. `held_out` is read once, by interpolation alone. Raises Problem for a corpus too short for the order, ids outside the
-        vocabulary, and a configuration that cannot be met.
+        conditioned and which is never predicted. `held_out` is read once, by interpolation alone. Raises
+        Problem for a corpus too short for the order, ids outside the vocabulary, and a configuration that
+        cannot be met.
         """
         from textladder.ngrams.building import build
 

@@ -1,15 +1,9 @@
-"""Language models: predict the next unit of a text.
-
-An outcome is a row of numbers per block of text (`text.documents`): see `Block`. Blocks are the same for
-every rung and every tokenizer, so that intervals and paired tests can be drawn over them.
-"""
+"""Language models: predict the next unit of a text. What is said of them afterwards: `judging`."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any, cast
 
 import numpy as np
@@ -19,24 +13,14 @@ from torch import Tensor, nn
 
 from textladder.batch import Batch, Carry, Example, Loss, Ragged, Tokens
 from textladder.layers.softmax import IGNORED, UnitSoftmax
-from textladder.metrics.scores import Scores, sign
-from textladder.metrics.statistic import Floats, Statistic
+from textladder.tasks.judging import Block, Judging, bits_per_character, per_character
 from textladder.tasks.task import Encode, Task
 from textladder.text.tokenizing import BEGIN
 
-
-class Block(IntEnum):
-    """The columns of an outcome [R, 6]. What is counted of a block of text:"""
-
-    NATS = 0  # -log p of its units, and of </s> if its document ends with it
-    UNITS = 1  # how many these are
-    CHARACTERS = 2  # of the text itself
-    WORDS = 3  # stretches between white space
-    UNKNOWN = 4  # units that are <unk>
-    SPELLING = 5  # nats to write what the units leave open (`text.spelling`): unknown units, white space
+__all__ = ["Block", "Language", "bits_per_character", "per_character"]
 
 
-class Language(Task):
+class Language(Judging, Task):
     """The output layer over units, the loss, and what a text costs.
 
     labels: {"units": size of the tokenizer's vocabulary, "labels": those that documents carry, "spelling":
@@ -50,16 +34,11 @@ class Language(Task):
         activation_regularization: float = 0.0  # times the mean square of the states (Merity et al. 2018)
         temporal_regularization: float = 0.0  # times the mean square of their change from unit to unit
 
-    headline = "bits_per_character"
-    higher_is_better = False
     needs_causal = True
     streams = True
 
     def __init__(self, config: Config, dim: int, labels: dict[str, Any]) -> None:
         super().__init__(config, dim, labels)
-        self.tokens: int = labels["units"]
-        self.names: list[str] = labels["labels"]
-        self.index = {name: self.tokens + number for number, name in enumerate(self.names)}
         self.output = UnitSoftmax(dim, self.tokens + len(self.names))
 
     @staticmethod
@@ -118,74 +97,6 @@ class Language(Task):
         (tokens,) = batch.inputs
         with torch.no_grad():
             return self.output.losses(_flat(encode(tokens).states, tokens), batch.target).cpu().numpy()
-
-    # After predicting.
-
-    def score(self, outcomes: NDArray[np.float64], examples: Sequence[Example]) -> Scores:
-        """From blocks: bits per character of the text itself, whatever the units, and perplexities."""
-        sums = outcomes.sum(axis=0)
-        nats, units = sums[Block.NATS], max(sums[Block.UNITS], 1)
-        whole = nats + sums[Block.SPELLING]
-        values = {
-            "bits_per_character": bits_per_character(sums),
-            "perplexity": _exponential(nats / units),
-            "perplexity_per_word": _exponential(whole / max(sums[Block.WORDS], 1)),
-            "bits_per_unit": nats / units / math.log(2),
-            "unknown_share": sums[Block.UNKNOWN] / units,
-            "spelling_bits": sums[Block.SPELLING] / math.log(2) / max(sums[Block.CHARACTERS], 1),
-        }
-        signature = sign(
-            self.headline,
-            characters=int(sums[Block.CHARACTERS]),
-            units=int(units),
-            words=int(sums[Block.WORDS]),
-            ends="predicted",
-            unknown=f"{int(sums[Block.UNKNOWN])} predicted as <unk> and spelled",
-            white_space="counted",
-        )
-        details = {name.lower(): float(sums[column]) for name, column in Block.__members__.items()}
-        return Scores(self.headline, values, signature, len(outcomes), self.higher_is_better, details)
-
-    def present(self, outcomes: NDArray[np.float64]) -> list[dict[str, Any]]:
-        """{"bits", "characters", "bits_per_character", "units"} per block."""
-        return [
-            {
-                "bits": round(float(row[Block.NATS] + row[Block.SPELLING]) / math.log(2), 4),
-                "characters": int(row[Block.CHARACTERS]),
-                "units": int(row[Block.UNITS]),
-                "bits_per_character": round(bits_per_character(row), 4),
-            }
-            for row in outcomes
-        ]
-
-    def judged(self, outcomes: NDArray[np.float64], examples: Sequence[Example]) -> list[dict[str, Any]]:
-        return self.present(outcomes)
-
-    def statistic(self, outcomes: NDArray[np.float64], examples: Sequence[Example]) -> Statistic:
-        bits = (outcomes[:, Block.NATS] + outcomes[:, Block.SPELLING]) / math.log(2)
-        return per_character(bits, outcomes[:, Block.CHARACTERS])
-
-    def item_losses(self, outcomes: NDArray[np.float64], examples: Sequence[Example]) -> NDArray[np.float64]:
-        return np.array([bits_per_character(row) for row in outcomes])
-
-
-def per_character(bits: Floats, characters: Floats) -> Statistic:
-    """Bits per character of blocks [R] as a Statistic of them."""
-    return Statistic.rows(np.stack([bits, characters], axis=1).astype(np.float64), _ratio)
-
-
-def bits_per_character(sums: Floats) -> float:
-    """From the columns of a `Block`, or from their sums."""
-    whole = float(sums[Block.NATS] + sums[Block.SPELLING])
-    return whole / math.log(2) / max(float(sums[Block.CHARACTERS]), 1.0)
-
-
-def _ratio(sums: Floats) -> Floats:
-    return sums[..., 0] / np.maximum(sums[..., 1], 1)
-
-
-def _exponential(nats: float) -> float:
-    return math.exp(nats) if nats < 700 else math.inf
 
 
 def _flat(states: Tensor, tokens: Tokens) -> Tensor:
