@@ -55,6 +55,8 @@ class Model(nn.Module):
             config = replace(config, dim=len(labels["labels"]))
         self.recipe, self.tokenizer, self.labels = recipe, tokenizer, labels
         kind = task_class(recipe.task_name)
+        if kind.streams and hasattr(config, "max_length"):  # positions beyond the windows would not be trained
+            config = replace(config, max_length=recipe.tokenizer.max_length)
         units = kind.units(tokenizer.vocabulary, labels)
         self.encoder = encoder_class(recipe.encoder_name)(config, units)
         self.task = kind(recipe.task, self.encoder.dim, labels)

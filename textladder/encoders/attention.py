@@ -7,17 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from textladder.batch import Encoded, Tokens
 from textladder.encoders.encoder import Encoder
 from textladder.errors import Problem
-from textladder.layers.attention import Layout, NormPlace, TransformerLayer
+from textladder.layers.attention import ActivationName, Layout, NormPlace, TransformerLayer
 from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
+from textladder.layers.known import Known, gone_on, nothing_known, units_known, with_room
 from textladder.layers.pooling import PoolingName, make_pooling
 from textladder.layers.positions import LearnedPositions, SinusoidalPositions
 from textladder.ranges import Share, Size
+
+DEVIATION = 0.02  # of GPT-2's initial weights
 
 
 class SelfAttention(Encoder):
@@ -36,12 +40,17 @@ class SelfAttention(Encoder):
         num_heads: int = 4
         feedforward_dim: Size = 512
         positions: Literal["sinusoidal", "learned", "none"] = "sinusoidal"
-        max_length: Size = 512  # longest text in units, for learned positions
+        max_length: Size = 512  # longest text in units, for learned positions and for `step`
         norm: NormPlace = "pre"
         causal: bool = False  # a unit sees none after it
+        activation: ActivationName = "gelu"  # of the feed-forward nets; gelu_tanh: its approximation by tanh
+        bias: bool = True  # of linear maps and norms
+        scale_embedding: bool = True  # units' vectors times sqrt(D) (Vaswani et al. 2017, section 3.4)
+        initialization: Literal["xavier", "gpt2"] = "xavier"  # gpt2: normal, 0.02 (Radford et al. 2019)
         pooling: PoolingName = "mean"
         embedding_dropout: Share = 0.2
         word_dropout: Share = 0.05  # share of units read as <unk> in training
+        input_dropout: Share = 0.0  # of vector plus position
         dropout: Share = 0.1  # in each layer and on the text's vector
         attention_dropout: Share = 0.0  # of the shares; above 0 the fused attention kernel cannot be used
 
@@ -54,9 +63,14 @@ class SelfAttention(Encoder):
                 f"a width of {self.dim} cannot be shared by {config.num_heads} heads.",
                 "Set a number of heads that divides encoder.embedding_dim.",
             )
-        # Rows are as long as a sinusoid's once multiplied by sqrt(D) in `forward` (Vaswani et al. 2017, 3.4).
+        # Rows are as long as a sinusoid's once they are multiplied.
+        self.scale = math.sqrt(self.dim) if config.scale_embedding else 1.0
         self.embedding = UnitEmbedding(
-            len(vocabulary), self.dim, config.embedding_dropout, config.word_dropout, std=self.dim**-0.5
+            len(vocabulary),
+            self.dim,
+            config.embedding_dropout,
+            config.word_dropout,
+            std=1 / math.sqrt(self.dim),
         )
         self.positions: nn.Module | None = None
         if config.positions == "learned":
@@ -72,24 +86,42 @@ class SelfAttention(Encoder):
                 attention_dropout=config.attention_dropout,
                 norm=config.norm,
                 causal=config.causal,
+                activation=config.activation,
+                bias=config.bias,
             )
             for _ in range(config.num_layers)
         )
-        self.norm = nn.LayerNorm(self.dim) if config.norm == "pre" else nn.Identity()
-        self.dropout = Dropout(config.dropout)
+        self.norm = nn.LayerNorm(self.dim, bias=config.bias) if config.norm == "pre" else nn.Identity()
+        self.input_dropout, self.dropout = Dropout(config.input_dropout), Dropout(config.dropout)
         self.pool = make_pooling(config.pooling, self.dim)
         self.bfloat16_pays = self.dim >= 128  # 1.8 times float32 at 128; below, casts take what products gain
         self.keep_maps = False
+        if config.initialization == "gpt2":
+            self._initialize_as_gpt2()
+
+    def _initialize_as_gpt2(self) -> None:
+        """Normal with deviation 0.02, and what is added to the residual stream by all layers together of that
+        size too: Radford et al. 2019, section 2.3,
+        https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf"""
+        assert self.embedding is not None
+        nn.init.normal_(self.embedding.weight, std=DEVIATION)
+        self.embedding._fill_padding_idx_with_zero()
+        shrunk = DEVIATION / math.sqrt(2 * max(len(self.layers), 1))
+        for layer in self.layers:
+            assert isinstance(layer, TransformerLayer)
+            for linear, std in (
+                (layer.attention.projection, DEVIATION),
+                (layer.attention.output, shrunk),
+                (layer.widen, DEVIATION),
+                (layer.narrow, shrunk),
+            ):
+                nn.init.normal_(linear.weight, std=std)
 
     def forward(self, tokens: Tokens) -> Encoded:
         """Raises Problem for a text longer than learned positions."""
         layout = Layout(tokens)
-        assert self.embedding is not None
-        x = self.embedding(tokens.flat) * math.sqrt(self.dim)  # [N, D]
-        if self.positions is not None:
-            self._check_length(tokens)
-            x = x + self.positions(layout.positions, tokens.width).to(x.dtype)
-        x = layout.count_up(x)  # [M, D]
+        self._check_length(tokens)
+        x = layout.count_up(self._vectors(tokens.flat, layout.positions, tokens.width))  # [M, D]
         maps: list[Tensor] = []
         for layer in self.layers:
             x, kept = layer(x, layout, self.keep_maps)
@@ -98,6 +130,57 @@ class SelfAttention(Encoder):
         states = layout.pad(self.norm(x))  # [B, T, D]
         pooled = self.dropout(self.pool(states, tokens.mask))
         return Encoded(pooled, tokens.mask, states, {"attention": maps} if self.keep_maps else {})
+
+    def start(self, texts: int) -> Known:
+        assert self.embedding is not None
+        room = self.config.max_length
+        return nothing_known(texts, len(self.layers), self.dim, self.embedding.weight, room)
+
+    def step(self, last: Tensor, state: Known) -> tuple[Tensor, Known]:
+        vectors, state = self.read(last[:, None], state)
+        return vectors[:, 0], state
+
+    @torch.no_grad()
+    def read(self, ids: Tensor, state: Known) -> tuple[Tensor, Known]:
+        """`step` for n units at a time: ids [B, n] -> [B, n, D], and the state after them.
+
+        Where `max_length` units are known, the later half of them is read anew from position 0: a unit sees
+        at least half of `max_length` units before it, as when a model is judged (`streams.context`).
+        """
+        most, found = self.config.max_length, []
+        while True:
+            if units_known(state) == most:
+                kept, state = state[0][:, most - most // 2 : most], self.start(len(ids))
+                _, state = self._read(kept, state)
+            free = most - units_known(state)
+            vectors, state = self._read(ids[:, :free], state)
+            ids = ids[:, free:]
+            found.append(vectors)
+            if not ids.shape[1]:
+                return found[0] if len(found) == 1 else torch.cat(found, 1), state
+
+    def _read(self, ids: Tensor, state: Known) -> tuple[Tensor, Known]:
+        """`read` of as many units as there are positions for."""
+        units, at = ids.shape[1], units_known(state)
+        state = with_room(state, units, self.config.max_length)
+        state[0][:, at : at + units] = ids
+        places = torch.arange(at, at + units, device=ids.device)
+        x = self._vectors(ids, places, at + units)  # [B, n, D]
+        for layer, known in zip(self.layers, state[1].unbind(1), strict=True):
+            assert isinstance(layer, TransformerLayer)
+            x = layer.extend(x, known, at)
+        return self.norm(x), gone_on(state, units)
+
+    def _vectors(self, ids: Tensor, places: Tensor, width: int) -> Tensor:
+        """Ids [...] at places [...], all below `width` -> [..., D], what the first layer reads."""
+        assert self.embedding is not None
+        x = self.embedding(ids)
+        if self.scale != 1:
+            x = x * self.scale
+        if self.positions is not None:
+            x = x + self.positions(places, width).to(x.dtype)
+        dropped: Tensor = self.input_dropout(x)
+        return dropped
 
     def _check_length(self, tokens: Tokens) -> None:
         if self.max_length is None or tokens.width <= self.max_length:

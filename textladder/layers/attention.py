@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -15,6 +17,12 @@ from textladder.layers.short_attention import LONGEST, ShortAttention
 from textladder.layers.strip import counted_up
 
 NormPlace = Literal["pre", "post"]
+ActivationName = Literal["gelu", "gelu_tanh", "relu"]
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "gelu_tanh": partial(F.gelu, approximate="tanh"),  # GPT-2's (Hendrycks and Gimpel 2016, section 2)
+    "relu": F.relu,
+}
 
 
 def _spread(rows: Tensor, places: Tensor, size: int) -> Tensor:
@@ -111,16 +119,17 @@ class MultiHeadAttention(nn.Module):
     `F.scaled_dot_product_attention`.
     """
 
-    def __init__(self, dim: int, num_heads: int, dropout: float, causal: bool) -> None:
+    def __init__(self, dim: int, num_heads: int, dropout: float, causal: bool, bias: bool = True) -> None:
         super().__init__()
         self.num_heads, self.dropout, self.causal = num_heads, dropout, causal
-        self.projection = nn.Linear(dim, 3 * dim)  # Q, K, V in one product
-        self.output = nn.Linear(dim, dim)
+        self.projection = nn.Linear(dim, 3 * dim, bias)  # Q, K, V in one product
+        self.output = nn.Linear(dim, dim, bias)
         for block in self.projection.weight.data.split(dim):
             nn.init.xavier_uniform_(block)
         nn.init.xavier_uniform_(self.output.weight)
-        nn.init.zeros_(self.projection.bias)
-        nn.init.zeros_(self.output.bias)
+        for linear in (self.projection, self.output):
+            if linear.bias is not None:
+                nn.init.zeros_(linear.bias)
 
     def forward(self, x: Tensor, layout: Layout, keep_map: bool = False) -> tuple[Tensor, Tensor | None]:
         """-> [M, D], and the map [B, H, T, T] if it is to be kept (rows at padding mean nothing)."""
@@ -143,6 +152,24 @@ class MultiHeadAttention(nn.Module):
         mixed = layout.unpad(mixed.transpose(1, 2).flatten(2))  # [M, D]
         return self.output(mixed), kept
 
+    def extend(self, x: Tensor, known: Tensor, at: int) -> Tensor:
+        """Units at..at + n of each text, x [B, n, D] -> [B, n, D], with what is known of those before them:
+        `known` [B, C, 2D], keys and values, into which theirs are written."""
+        units, dim = x.shape[1:]
+        joint = self.projection(x)  # [B, n, 3D]
+        known[:, at : at + units].copy_(joint[..., dim:])
+        query = joint[..., :dim].to(known.dtype)
+        query = query.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)  # [B, H, n, d]
+        pairs = known[:, : at + units].unflatten(-1, (2, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        key, value = pairs.unbind(0)  # [B, H, at + n, d]
+        mask = None
+        if at and units > 1:
+            mask = torch.ones(units, at + units, dtype=torch.bool, device=x.device).tril(at)
+        mixed = F.scaled_dot_product_attention(query, key, value, mask, is_causal=units > 1 and not at)
+        mixed = mixed.transpose(1, 2).flatten(2)
+        extended: Tensor = self.output(mixed)
+        return extended
+
     def short(self, joint: Tensor, layout: Layout) -> bool:
         """Whether `ShortAttention` is the faster: in float32 its products are not (benchmarks/NOTES.md)."""
         return (
@@ -163,9 +190,8 @@ def _attention_map(query: Tensor, key: Tensor, mask: Tensor | None, causal: bool
 
 
 class TransformerLayer(nn.Module):
-    """Attention, then a feed-forward net with GELU, each with a residual connection and a layer norm:
-    before the branch ("pre", Xiong et al. 2020: trains without warm-up) or after the sum ("post",
-    Vaswani et al. 2017)."""
+    """Attention, then a feed-forward net, each with a residual connection and a layer norm: before the branch
+    ("pre", Xiong et al. 2020: trains without warm-up) or after the sum ("post", Vaswani et al. 2017)."""
 
     def __init__(
         self,
@@ -177,22 +203,37 @@ class TransformerLayer(nn.Module):
         attention_dropout: float = 0.0,
         norm: NormPlace,
         causal: bool,
+        activation: ActivationName = "gelu",
+        bias: bool = True,
     ) -> None:
         super().__init__()
-        self.attention = MultiHeadAttention(dim, num_heads, attention_dropout, causal)
-        self.widen, self.narrow = nn.Linear(dim, feedforward_dim), nn.Linear(feedforward_dim, dim)
-        self.attention_norm, self.feedforward_norm = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.attention = MultiHeadAttention(dim, num_heads, attention_dropout, causal, bias)
+        self.widen, self.narrow = nn.Linear(dim, feedforward_dim, bias), nn.Linear(feedforward_dim, dim, bias)
+        self.attention_norm, self.feedforward_norm = (
+            nn.LayerNorm(dim, bias=bias),
+            nn.LayerNorm(dim, bias=bias),
+        )
+        self.activation = ACTIVATIONS[activation]
         self.dropout = Dropout(dropout)
         self.pre = norm == "pre"
         for linear in (self.widen, self.narrow):
             nn.init.xavier_uniform_(linear.weight)
-            nn.init.zeros_(linear.bias)
+            if bias:
+                nn.init.zeros_(linear.bias)
 
     def forward(self, x: Tensor, layout: Layout, keep_map: bool = False) -> tuple[Tensor, Tensor | None]:
         """[M, D] -> [M, D], and the attention map if it is to be kept."""
         branch, kept = self.attention(self.attention_norm(x) if self.pre else x, layout, keep_map)
+        return self._after_attention(x, branch), kept
+
+    def extend(self, x: Tensor, known: Tensor, at: int) -> Tensor:
+        """[B, n, D] -> [B, n, D], see `MultiHeadAttention.extend`."""
+        branch = self.attention.extend(self.attention_norm(x) if self.pre else x, known, at)
+        return self._after_attention(x, branch)
+
+    def _after_attention(self, x: Tensor, branch: Tensor) -> Tensor:
         x = x + self.dropout(branch)
         x = x if self.pre else self.attention_norm(x)
-        branch = self.narrow(F.gelu(self.widen(self.feedforward_norm(x) if self.pre else x)))
+        branch = self.narrow(self.activation(self.widen(self.feedforward_norm(x) if self.pre else x)))
         x = x + self.dropout(branch)
-        return x if self.pre else self.feedforward_norm(x), kept
+        return x if self.pre else self.feedforward_norm(x)
