@@ -1,0 +1,11 @@
+"""From a model that says how probable each next unit is, to units: greedy, drawn by chance, or by beam.
+
+It knows only tensors, so that language models and decoders of any kind share it.
+"""
+
+from textladder.search.beam_search import Hypothesis, beam
+from textladder.search.config import SearchConfig
+from textladder.search.sampling import sample
+from textladder.search.state import State, Stepper, select
+
+__all__ = ["Hypothesis", "SearchConfig", "State", "Stepper", "beam", "sample", "select"]
