@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ import tomlkit
 from tomlkit.exceptions import ParseError
 
 from textladder.checking import checked, plain
-from textladder.encoders import encoder_class
+from textladder.encoders import ENCODERS, encoder_class
 from textladder.errors import Problem, suggest
+from textladder.ngrams import COUNTED
 from textladder.tasks import task_class
 from textladder.text.reading import DataConfig
 from textladder.text.tokenizing import TokenizerConfig
@@ -30,8 +32,7 @@ TABLES = ("data", "tokenizer", "encoder", "task", "training")
 
 @dataclass(frozen=True)
 class Recipe:
-    """`encoder` and `task` are the frozen Config of the class that `encoder_name` and `task_name` stand
-    for."""
+    """`encoder` and `task` are the frozen Config of what `encoder_name` and `task_name` stand for."""
 
     rung: str
     about: str
@@ -62,7 +63,13 @@ class Recipe:
                     where, f"[{name}] has no name.", f'Add a line such as name = "{_DEFAULTS[name]}".'
                 )
         encoder_name, task_name = str(tables["encoder"].pop("name")), str(tables["task"].pop("name"))
-        encoder, task = _named(encoder_class, encoder_name, where), _named(task_class, task_name, where)
+        encoder, task = _named(encoder_config, encoder_name, where), _named(task_class, task_name, where)
+        if encoder_name in COUNTED and not task.streams:
+            raise Problem(
+                where,
+                f"{encoder_name} counts units: it has no vectors for the task {task_name}.",
+                "Choose another rung, or the task language.",
+            )
         return cls(
             rung=str(document.get("rung", encoder_name)),
             about=str(document.get("about", "")),
@@ -70,12 +77,17 @@ class Recipe:
             data=checked(DataConfig, tables["data"], where, "data"),
             tokenizer=checked(TokenizerConfig, tables["tokenizer"], where, "tokenizer"),
             encoder_name=encoder_name,
-            encoder=checked(encoder.Config, tables["encoder"], where, "encoder"),
+            encoder=checked(encoder, tables["encoder"], where, "encoder"),
             task_name=task_name,
             task=checked(task.Config, tables["task"], where, "task"),
             training=checked(TrainingConfig, tables["training"], where, "training"),
             small_units=dict(document.get("small_units", {})),
         )
+
+    @property
+    def counted(self) -> bool:
+        """Whether the model is counted in one pass, and not trained by gradient."""
+        return self.encoder_name in COUNTED
 
     def tables(self, every: bool = False) -> dict[str, Any]:
         """Plain tables again; without `every`, only what differs from the defaults."""
@@ -111,6 +123,16 @@ class Recipe:
 
 
 _DEFAULTS = {"encoder": "lstm", "task": "classify"}
+
+
+def encoder_config(name: str) -> Any:
+    """The Config of an encoder, or of what is counted in its place; Problem for an unknown name."""
+    if name in COUNTED:
+        module, _, attribute = COUNTED[name].partition(":")
+        return getattr(import_module(module), attribute)
+    if name not in ENCODERS:
+        raise Problem("encoder.name", f"there is no encoder {name!r}.", suggest(name, [*ENCODERS, *COUNTED]))
+    return encoder_class(name).Config
 
 
 def rungs(task: str) -> list[str]:

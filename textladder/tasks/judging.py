@@ -53,6 +53,10 @@ class Judging:
         """Labels to their units."""
         return {name: self.tokens + number for number, name in enumerate(self.names)}
 
+    @staticmethod
+    def units(vocabulary: Sequence[str], labels: dict[str, Any]) -> Sequence[str]:
+        return [*vocabulary, *(f"<label:{name}>" for name in labels["labels"])]
+
     def score(self, outcomes: NDArray[np.float64], examples: Sequence[Example]) -> Scores:
         """From blocks: bits per character of the text itself, whatever the units, and perplexities."""
         sums = outcomes.sum(axis=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -45,10 +45,6 @@ class Language(Judging, Task):
     def learn(examples: Iterable[Example], config: Config) -> dict[str, Any]:
         """The labels of the documents, if they carry any; `units` and `spelling` come with the tokenizer."""
         return {"labels": sorted({label for example in examples for label in example.target or ()})}
-
-    @staticmethod
-    def units(vocabulary: Sequence[str], labels: dict[str, Any]) -> Sequence[str]:
-        return [*vocabulary, *(f"<label:{name}>" for name in labels["labels"])]
 
     def tie(self, embedding: nn.Embedding | None) -> None:
         if self.config.tied and embedding is not None:
