@@ -336,7 +336,7 @@ def test_different_test_texts_are_a_problem(folder: Path, tmp_path: Path) -> Non
     short = tmp_path / "short.jsonl"
     short.write_text("".join(file.read_text("utf-8").splitlines(keepends=True)[:-1]), "utf-8")
     with pytest.raises(Problem, match="same texts"):
-        list(side_by_side({"a": file, "b": short}))
+        list(side_by_side({"a": file, "b": short}, read_answers))
     short.write_text("{}\n")
     with pytest.raises(Problem, match="line 1"):
         list(read_answers(short))

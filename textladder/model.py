@@ -9,7 +9,7 @@ come from safetensors, everything else from TOML and JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +20,9 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
-from textladder import __version__
+from textladder import __version__, streams
 from textladder.batch import Batch, Loss, Ragged, Tokens
 from textladder.encoders import encoder_class
 from textladder.errors import Problem
@@ -30,6 +30,7 @@ from textladder.files import damaged, fresh_folder, read_json, verify_folder, wr
 from textladder.ragged import Numbers
 from textladder.recipe import Recipe
 from textladder.tasks import task_class
+from textladder.tasks.language import Language
 from textladder.text.batching import evaluation_plan
 from textladder.text.overlong import Shortened, shorten
 from textladder.text.store import Store
@@ -55,7 +56,9 @@ class Model(nn.Module):
             config = replace(config, dim=len(labels["labels"]))
         self.recipe, self.tokenizer, self.labels = recipe, tokenizer, labels
         kind = task_class(recipe.task_name)
-        if kind.streams and hasattr(config, "max_length"):  # positions beyond the windows would not be trained
+        if kind.streams and hasattr(
+            config, "max_length"
+        ):  # positions beyond the windows would not be trained
             config = replace(config, max_length=recipe.tokenizer.max_length)
         units = kind.units(tokenizer.vocabulary, labels)
         self.encoder = encoder_class(recipe.encoder_name)(config, units)
@@ -139,6 +142,29 @@ class Model(nn.Module):
         np.add.at(sums, owner, outcomes)
         windows = np.bincount(owner, minlength=count).reshape(-1, *[1] * (outcomes.ndim - 1))
         return (sums / windows).astype(outcomes.dtype)
+
+    def stepper(self) -> tuple[Callable[[Tensor, Any], tuple[Tensor, Any]], Callable[[int], Any]]:
+        """Of a language model: step(last ids [B], state) -> (log-probabilities of the next unit [B, V],
+        state), and start(B) -> the state before the first unit, which is <s> or that of a label."""
+        assert isinstance(self.task, Language), "only language models write"
+        self.eval()
+        encoder, output = self.encoder, self.task.output
+
+        def step(last: Tensor, state: Any) -> tuple[Tensor, Any]:
+            vectors, state = encoder.step(last.to(self.device), state)
+            return output.log_probs(vectors), state
+
+        return step, encoder.start
+
+    @property
+    def context_policy(self) -> str:
+        """Of a language model, for signatures: the windows that it is judged with."""
+        width, stride = streams.context(self)
+        return f"context|window={width}|stride={stride}"
+
+    def block_outcomes(self, store: Store) -> NDArray[np.float64]:
+        """Of a language model: [R, 6] what each block of a judged store costs, see `streams.outcomes`."""
+        return streams.outcomes(self, store)
 
     @contextmanager
     def predicting(self, precision: str = "float32") -> Iterator[None]:

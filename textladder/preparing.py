@@ -63,7 +63,10 @@ class Part:
         return Golds(self)
 
     def first(self, share: float, seed: int) -> Part:
-        """A random share of the rows, the same for the same seed; a larger share holds the smaller one."""
+        """A random share of the rows, the same for the same seed; a larger share holds the smaller one. Of
+        text that runs on: its end, which stands next to what it is judged on."""
+        if "start" in self.corpus.store.columns:
+            return Part(self.corpus, self.rows[-max(1, round(share * len(self.rows))) :])
         order = np.random.default_rng([seed, 0x5EED]).permutation(len(self.rows))
         return Part(self.corpus, np.sort(self.rows[order[: max(1, round(share * len(order)))]]))
 
@@ -188,7 +191,8 @@ def split_data(config: DataConfig, corpora: dict[str, Corpus], *, streams: bool 
     for name in ("dev", "test"):
         if name in corpora:
             parts[name] = Part(corpora[name], narrow(np.arange(len(corpora[name]))))
-    notes.append("texts: " + ", ".join(f"{len(part):,} {name}" for name, part in parts.items()))
+    counted = "blocks" if "start" in whole.store.columns else "texts"
+    notes.append(f"{counted}: " + ", ".join(f"{len(part):,} {name}" for name, part in parts.items()))
     for name in ("dev", "test"):
         if not len(parts[name]):
             raise Problem(

@@ -1,6 +1,13 @@
 """What `compare` decides: which rung is best, which is worth its cost, how a budget is shared."""
 
-from textladder.comparing.answers import Answer, read_answers, side_by_side, statistic_of
+from textladder.comparing.answers import (
+    Answer,
+    BlockAnswer,
+    read_answers,
+    read_blocks,
+    side_by_side,
+    statistic_of,
+)
 from textladder.comparing.deciding import Pick, costs_of, learning_verdict, pareto, pick, significantly_worse
 from textladder.comparing.halving import Halved, Job, Outcome, drive, halving
 from textladder.comparing.rows import Compared, Row, best_on_dev, compare_runs
@@ -9,6 +16,7 @@ from textladder.comparing.telling import fronts, plain, table
 
 __all__ = [
     "Answer",
+    "BlockAnswer",
     "Compared",
     "Halved",
     "Job",
@@ -26,6 +34,7 @@ __all__ = [
     "pick",
     "plain",
     "read_answers",
+    "read_blocks",
     "side_by_side",
     "significantly_worse",
     "statistic_of",

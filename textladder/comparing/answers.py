@@ -1,13 +1,13 @@
-"""What a run folder says of every test text: read from predictions.jsonl, one line at a time."""
+"""What a run folder says of every test text, or block of text: read from predictions.jsonl, line by line."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from textladder.errors import Problem
 from textladder.metrics.reports import F1, statistic_multi, statistic_single
 from textladder.metrics.statistic import Floats, Statistic
+from textladder.tasks.judging import per_character
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,48 @@ class Answer:
         return set(self.gold) == set(self.predicted)
 
 
+@dataclass(frozen=True, slots=True)
+class BlockAnswer:
+    """The same of a language model: what a block of text cost it, and how long the block is."""
+
+    where: str
+    text: str
+    bits: float
+    characters: int
+
+    @property
+    def bits_per_character(self) -> float:
+        return self.bits / max(self.characters, 1)
+
+
+class Placed(Protocol):
+    """What every answer has."""
+
+    @property
+    def where(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+
+Said = TypeVar("Said", bound=Placed)
+
+
 def read_answers(path: Path) -> Iterator[Answer]:
     """Answers in file order, in flat memory. Raises Problem for a missing file or a broken line."""
+    return _read(path, _answer)
+
+
+def read_blocks(path: Path) -> Iterator[BlockAnswer]:
+    """The same of a language model's run."""
+    return _read(path, _block)
+
+
+def _read(path: Path, made: Callable[[dict[str, Any]], Said]) -> Iterator[Said]:
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
                 try:
-                    yield _answer(json.loads(line))
+                    yield made(json.loads(line))
                 except (ValueError, KeyError, TypeError) as error:
                     raise Problem(
                         f"{path}, line {number}",
@@ -50,13 +86,15 @@ def read_answers(path: Path) -> Iterator[Answer]:
         raise Problem(str(path), f"cannot be read ({error.strerror}).", "Train this rung again.") from error
 
 
-def side_by_side(files: Mapping[str, Path]) -> Iterator[dict[str, Answer]]:
-    """Every test text with the answers of all rungs. Raises Problem if they were not tested on the same texts
-    in the same order."""
+def side_by_side(
+    files: Mapping[str, Path], read: Callable[[Path], Iterator[Said]]
+) -> Iterator[dict[str, Said]]:
+    """Every test text with the answers of all rungs, read by `read_answers` or `read_blocks`. Raises Problem
+    if they were not tested on the same texts in the same order."""
     with ExitStack() as stack:
         streams = {}
         for rung, path in files.items():
-            streams[rung] = answers = read_answers(path)
+            streams[rung] = answers = read(path)
             stack.callback(answers.close)  # type: ignore[attr-defined]  # generators close, iterators do not
         while True:
             row = {rung: next(answers, None) for rung, answers in streams.items()}
@@ -72,13 +110,17 @@ def side_by_side(files: Mapping[str, Path]) -> Iterator[dict[str, Answer]]:
 
 
 def statistic_of(files: Sequence[Path], metric: str, labels: Sequence[str]) -> Statistic:
-    """The headline score of one rung, averaged over its seeds (a file each), as a Statistic of the texts.
+    """The headline score of one rung, averaged over its seeds (a file each), as a Statistic of the texts
+    (of a language model: of the blocks of text).
 
     Resampling it varies the test texts and keeps the trained models as they are. `labels` are all that a
     model may answer. Raises Problem for a metric that is no function of sums over texts, or if the files
     differ in length.
     """
-    seeds = [_statistic(read_answers(path), metric, labels) for path in files]
+    if metric == "bits_per_character":
+        seeds = [_per_character(read_blocks(path)) for path in files]
+    else:
+        seeds = [_statistic(read_answers(path), metric, labels) for path in files]
     if len({len(one) for one in seeds}) > 1:
         raise Problem(str(files[0].parent), "its seeds were tested on different texts.", "Compare again.")
     return seeds[0] if len(seeds) == 1 else _mean_of(seeds)
@@ -101,6 +143,11 @@ def _mean_of(seeds: Sequence[Statistic]) -> Statistic:
     joint, flat = np.unique(kinds, axis=0, return_inverse=True)
     table = np.concatenate([one.table[joint[:, k]] for k, one in enumerate(seeds)], axis=1)
     return Statistic(flat.ravel(), table, _MeanOverSeeds(seeds))
+
+
+def _per_character(answers: Iterator[BlockAnswer]) -> Statistic:
+    bits, characters = np.array([(said.bits, said.characters) for said in answers]).reshape(-1, 2).T
+    return per_character(bits, characters)
 
 
 def _statistic(answers: Iterator[Answer], metric: str, labels: Sequence[str]) -> Statistic:
@@ -127,6 +174,10 @@ def _hot(rows: Sequence[Sequence[int]], labels: int) -> NDArray[np.bool_]:
     for i, row in enumerate(rows):
         hot[i, row] = True
     return hot
+
+
+def _block(line: dict[str, Any]) -> BlockAnswer:
+    return BlockAnswer(line.get("where", ""), line["text"], float(line["bits"]), int(line["characters"]))
 
 
 def _answer(line: dict[str, Any]) -> Answer:

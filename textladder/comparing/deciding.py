@@ -87,12 +87,19 @@ def detectable(row: Row) -> float | None:
     return (1.96 + 0.84) * (high - low) / (2 * 1.96)
 
 
-def pick(rows: Sequence[Row], best: str, *, metric: str = "score", higher_is_better: bool = True) -> Pick:
+def pick(
+    rows: Sequence[Row],
+    best: str,
+    *,
+    metric: str = "score",
+    higher_is_better: bool = True,
+    tested: str = "texts",
+) -> Pick:
     """The cheapest rung that is not significantly worse than the best.
 
     rows: all rungs tested, with differences to `best` (the best by dev score). A rung that could not be
-    paired with the best (difference None) is no candidate. Of equally cheap ones the better on dev. Raises
-    Problem without rows.
+    paired with the best (difference None) is no candidate. Of equally cheap ones the better on dev. tested:
+    what `Row.texts` counts. Raises Problem without rows.
     """
     if not rows:
         raise Problem("compare", "there is no rung to pick from.", "Give at least one rung.")
@@ -109,17 +116,18 @@ def pick(rows: Sequence[Row], best: str, *, metric: str = "score", higher_is_bet
     name = metric.replace("_", " ")
     if chosen is top:
         cheaper = [row for row in rows if costs[row.rung] < costs[top.rung]]
-        reason = _why_the_best(top, cheaper, len(rows), name, sign)
+        lone = len(rows) == 1
+        reason = _why_the_best(top, None if lone else cheaper, name, sign, tested)
     else:
-        reason = _why_a_cheaper(chosen, top, costs[top.rung] / costs[chosen.rung], name)
+        reason = _why_a_cheaper(chosen, top, costs[top.rung] / costs[chosen.rung], name, tested)
     return Pick(chosen.rung, reason, best, costs, detectable(chosen))
 
 
-def _why_the_best(top: Row, cheaper: Sequence[Row], rungs: int, name: str, sign: int) -> str:
-    score = (
-        f"{name} {top.score:.3f} [{top.interval[0]:.3f}, {top.interval[1]:.3f}] on {top.texts:,} test texts"
-    )
-    if rungs == 1:
+def _why_the_best(top: Row, cheaper: Sequence[Row] | None, name: str, sign: int, tested: str) -> str:
+    """cheaper: the rungs that cost less; None where no other was tested."""
+    low, high = top.interval
+    score = f"{name} {top.score:.3f} [{low:.3f}, {high:.3f}] on {top.texts:,} test {tested}"
+    if cheaper is None:
         return f"{top.rung} is the only rung tested, so nothing could be weighed against it: {score}."
     if not cheaper:
         return f"{top.rung} is best on dev and no rung is cheaper: {score}."
@@ -131,13 +139,13 @@ def _why_the_best(top: Row, cheaper: Sequence[Row], rungs: int, name: str, sign:
     )
 
 
-def _why_a_cheaper(chosen: Row, top: Row, ratio: float, name: str) -> str:
+def _why_a_cheaper(chosen: Row, top: Row, ratio: float, name: str, tested: str) -> str:
     low, high = chosen.difference_interval or (0.0, 0.0)
     return (
         f"{chosen.rung} costs {_times(ratio)} less than {top.rung}, the best on dev "
         f"({_cost_pairs(chosen, top)}), and is not significantly worse: {name} {chosen.score:.3f} against "
         f"{top.score:.3f}, a difference of {chosen.difference or 0.0:+.3f} [{low:+.3f}, {high:+.3f}], "
-        f"p {told_p(chosen.p)}; with {chosen.texts:,} test texts a true difference under "
+        f"p {told_p(chosen.p)}; with {chosen.texts:,} test {tested} a true difference under "
         f"{detectable(chosen) or 0.0:.3f} would often go unseen."
     )
 
@@ -172,8 +180,10 @@ def learning_verdict(
     *,
     metric: str = "score",
     higher_is_better: bool = True,
+    counted: str = "texts",
 ) -> str:
-    """Would more data help? One sentence, from (training texts, test score, 95 % interval) per size.
+    """Would more data help? One sentence, from (training texts, test score, 95 % interval) per size. counted:
+    what the sizes count, if not texts.
 
     The gain per doubling is taken from the two largest sizes, because learning curves flatten (Hestness 2017,
     https://arxiv.org/abs/1712.00409); its interval treats the two scores as independent. They share their
@@ -189,11 +199,11 @@ def learning_verdict(
     half = math.hypot(i1[1] - i1[0], i2[1] - i2[0]) / 2 / doublings
     name = metric.replace("_", " ")
     measured = (
-        f"from {n1:,} to {n2:,} texts {name} went from {s1:.3f} to {s2:.3f}, that is {gain:+.3f} "
+        f"from {n1:,} to {n2:,} {counted} {name} went from {s1:.3f} to {s2:.3f}, that is {gain:+.3f} "
         f"[{gain - half:+.3f}, {gain + half:+.3f}] better per doubling"
     )
     if gain - half > 0 and gain >= WORTH:
-        return f"More data would probably help: {measured}, and twice the texts should add a little less."
+        return f"More data would probably help: {measured}, and twice the {counted} should add a little less."
     if gain + half < WORTH:
         return f"More data would hardly help: {measured}."
     if gain >= WORTH:

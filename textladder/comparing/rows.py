@@ -92,8 +92,9 @@ def compare_runs(runs: Mapping[str, Sequence[Path]], *, resamples: int = 1000, s
 
 
 def labels_of(scores: Mapping[str, Any]) -> list[str]:
-    """All labels that a run may answer, from its scores.json."""
-    return [entry["label"] for entry in scores["test"]["details"]["per_class"]]
+    """All labels that a run may answer, from its scores.json; none of a language model, which answers in
+    bits."""
+    return [entry["label"] for entry in scores["test"]["details"].get("per_class", ())]
 
 
 def best_on_dev(rows: Sequence[Row], higher_is_better: bool = True) -> str:

@@ -4,7 +4,8 @@
     rows: one per rung tested (`Row`)        best: rung        stopped: rung -> why it was not tested
     pick: {rung, reason, model (a folder), cost, detectable}   costs: rung -> number   fronts: cost -> rungs
     runs: rung -> [{folder, seed}]
-    learning_curve: rung -> {points: [{texts, score, interval}], verdict}
+    learning_curve: rung -> {points: [{texts, score, interval}], verdict} (language models: texts counts
+        characters)
 
 Folders are relative to that of compare.json.
 """
@@ -17,8 +18,9 @@ from typing import Any
 
 from textladder.comparing.answers import statistic_of
 from textladder.comparing.deciding import learning_verdict, pick
-from textladder.comparing.rows import Row, compare_runs, labels_of
+from textladder.comparing.rows import Compared, Row, compare_runs, labels_of
 from textladder.comparing.telling import fronts
+from textladder.comparing.wording import words_of
 from textladder.metrics.intervals import bootstrap
 
 FORMAT_VERSION = 1
@@ -45,9 +47,14 @@ def summarise(
         if share == 1:
             full.setdefault(scores["rung"], []).append((name, scores))
         parts.setdefault(scores["rung"], {}).setdefault(share, []).append((name, scores))
+    words = words_of(runs[0][2])
     compared = compare_runs({rung: [folder / name for name, _ in found] for rung, found in full.items()})
     chosen = pick(
-        compared.rows, compared.best, metric=compared.metric, higher_is_better=compared.higher_is_better
+        compared.rows,
+        compared.best,
+        metric=compared.metric,
+        higher_is_better=compared.higher_is_better,
+        tested=words.tested,
     )
     sign = 1 if compared.higher_is_better else -1
     model, _ = max(full[chosen.rung], key=lambda run: sign * run[1]["dev"]["score"])
@@ -75,7 +82,7 @@ def summarise(
             for rung, found in full.items()
         },
         "learning_curve": {
-            row.rung: _curve(row, parts[row.rung], folder, compared.metric, compared.higher_is_better)
+            row.rung: _curve(row, parts[row.rung], folder, compared, words.trained)
             for row in compared.rows
             if len(parts[row.rung]) > 1
         },
@@ -88,18 +95,20 @@ def _curve(
     row: Row,
     shares: Mapping[float, Sequence[tuple[str, dict[str, Any]]]],
     folder: Path,
-    metric: str,
-    higher_is_better: bool,
+    compared: Compared,
+    counted: str,
 ) -> dict[str, Any]:
-    points = []
+    metric, points = compared.metric, []
     for share, found in sorted(shares.items()):
         score, interval = row.score, row.interval
         if share != 1:
             files = [folder / name / "predictions.jsonl" for name, _ in found]
             drawn = bootstrap(statistic_of(files, metric, labels_of(found[0][1])))
             score, interval = drawn.value, (drawn.low, drawn.high)
-        points.append((int(found[0][1]["training_texts"]), score, interval))
+        points.append((int(found[0][1][f"training_{counted}"]), score, interval))
     return {
         "points": [{"texts": n, "score": score, "interval": list(bounds)} for n, score, bounds in points],
-        "verdict": learning_verdict(points, metric=metric, higher_is_better=higher_is_better),
+        "verdict": learning_verdict(
+            points, metric=metric, higher_is_better=compared.higher_is_better, counted=counted
+        ),
     }

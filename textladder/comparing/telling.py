@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from textladder.comparing.deciding import COSTS, pareto, told_p
 from textladder.comparing.rows import Row
+from textladder.comparing.wording import words_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,7 +40,7 @@ def heads(comparison: Mapping[str, Any]) -> list[str]:
         "training s",
         "p50 ms",
         "p95 ms",
-        "texts/s",
+        words_of(comparison).throughput,
         "size MB",
         "memory MB",
         "parameters",

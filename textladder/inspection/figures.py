@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from textladder.comparing.wording import words_of
+
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
@@ -33,7 +35,7 @@ SYMBOLS = (
 DASHES = ("solid", "dash", "dot", "dashdot")
 MOST_MARKS = 40  # checks of one training that get a mark each; more would hide the line
 COST_TITLES = {
-    "latency_p50_ms": "latency of one text, p50 (ms, log scale)",
+    "latency_p50_ms": "latency of {one}, p50 (ms, log scale)",
     "training_seconds": "training time (s, log scale)",
     "size_mb": "size on disk (MB, log scale)",
 }
@@ -93,7 +95,9 @@ def trade_off(comparison: Mapping[str, Any], cost: str) -> Figure:
                 "hovertemplate": f"{name}: %{{y:.3f}} [{low:.3f}, {high:.3f}] at %{{x:.3g}}<extra></extra>",
             }
         )
-    figure = _figure(traces, COST_TITLES[cost], _title(comparison), showlegend=False)
+    figure = _figure(
+        traces, COST_TITLES[cost].format(one=words_of(comparison).one), _title(comparison), showlegend=False
+    )
     figure.update_xaxes(**_log_axis([row[cost] for row in rows]))
     return figure
 
@@ -135,8 +139,11 @@ def learning(checks: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, x: 
     return figure
 
 
-def data_curve(curves: Mapping[str, Mapping[str, Any]], metric: str, rungs: Sequence[str]) -> Figure:
-    """Test score with interval by the number of training texts. curves: `learning_curve` of compare.json."""
+def data_curve(
+    curves: Mapping[str, Mapping[str, Any]], metric: str, rungs: Sequence[str], counted: str = "texts"
+) -> Figure:
+    """Test score with interval by the number of training texts, or of what is `counted`. curves:
+    `learning_curve` of compare.json."""
     look = style(rungs)
     traces = []
     for rung, curve in curves.items():
@@ -160,7 +167,7 @@ def data_curve(curves: Mapping[str, Mapping[str, Any]], metric: str, rungs: Sequ
                 "name": _plain(rung),
             }
         )
-    figure = _figure(traces, "training texts (log scale)", f"test {_words(metric)}")
+    figure = _figure(traces, f"training {counted} (log scale)", f"test {_words(metric)}")
     counts = sorted({point["texts"] for curve in curves.values() for point in curve["points"]})
     named = {"tickvals": counts, "ticktext": [f"{count:,}" for count in counts]}
     figure.update_xaxes(**_log_axis(counts) | named)
@@ -237,6 +244,15 @@ def reliability(table: Sequence[Mapping[str, float]], rung: str, rungs: Sequence
 
 def disagreement(rungs: Sequence[str], counts: Sequence[Sequence[int]], texts: int) -> Figure:
     """Share of test texts on which two rungs answer differently, [R, R]."""
+    return _shares(rungs, counts, texts, "%{y} and %{x} differ on %{z:.1%} of the texts")
+
+
+def wins(rungs: Sequence[str], counts: Sequence[Sequence[int]], blocks: int) -> Figure:
+    """Share of test blocks on which the rung of the row is better than that of the column, [R, R]."""
+    return _shares(rungs, counts, blocks, "%{y} is better than %{x} on %{z:.1%} of the blocks")
+
+
+def _shares(rungs: Sequence[str], counts: Sequence[Sequence[int]], texts: int, told: str) -> Figure:
     shares = [[count / max(texts, 1) for count in row] for row in counts]
     named = [_plain(rung) for rung in rungs]
     figure = _figure(
@@ -252,7 +268,7 @@ def disagreement(rungs: Sequence[str], counts: Sequence[Sequence[int]], texts: i
                 "xgap": 1,
                 "ygap": 1,
                 "texttemplate": "%{z:.0%}",
-                "hovertemplate": "%{y} and %{x} differ on %{z:.1%} of the texts<extra></extra>",
+                "hovertemplate": f"{told}<extra></extra>",
             }
         ],
         "",

@@ -44,7 +44,7 @@ class Findings:
     pair_counts: tuple[int, int, int] = (0, 0, 0)
 
 
-class _Top:
+class Top:
     """The k largest by key; of equal keys the earlier."""
 
     def __init__(self, size: int) -> None:
@@ -79,7 +79,7 @@ def find(
         found.pair = pair
     names = found.rungs
     found.differing = [[0] * len(names) for _ in names]
-    hardest, between = _Top(examples), _Top(examples)
+    hardest, between = Top(examples), Top(examples)
     only_first = only_second = both_wrong = 0
     for position, row in enumerate(rows):
         found.texts += 1

@@ -14,9 +14,11 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from textladder.comparing.answers import side_by_side
+from textladder.comparing.answers import read_answers, read_blocks, side_by_side
+from textladder.comparing.wording import words_of
 from textladder.files import writing
 from textladder.inspection import figures, sections
+from textladder.inspection.blocks import BlockFindings, find_blocks
 from textladder.inspection.findings import Findings, find
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class Material:
     comparison: Mapping[str, Any]
     scores: dict[str, dict[str, Any]]
     checks: dict[str, list[dict[str, Any]]]
-    findings: Findings
+    findings: Findings | BlockFindings
 
 
 def write_page(folder: Path, comparison: Mapping[str, Any]) -> Path:
@@ -57,14 +59,19 @@ def write_page(folder: Path, comparison: Mapping[str, Any]) -> Path:
 def gather(folder: Path, comparison: Mapping[str, Any]) -> Material:
     """Read what the page needs from the run folders. Of several seeds the first stands for its rung."""
     runs = {rung: folder / found[0]["folder"] for rung, found in comparison["runs"].items()}
-    answers = side_by_side({rung: run / "predictions.jsonl" for rung, run in runs.items()})
+    files = {rung: run / "predictions.jsonl" for rung, run in runs.items()}
     pair = (comparison["pick"]["rung"], comparison["best"])
+    found: Findings | BlockFindings
+    if comparison["metric"] == "bits_per_character":
+        found = find_blocks(side_by_side(files, read_blocks), runs, examples=EXAMPLES)
+    else:
+        found = find(side_by_side(files, read_answers), runs, pair=pair, examples=EXAMPLES)
     return Material(
         folder=folder,
         comparison=comparison,
         scores={rung: json.loads((run / "scores.json").read_text("utf-8")) for rung, run in runs.items()},
         checks={rung: _thin(list(_checks(run / "log.jsonl"))) for rung, run in runs.items()},
-        findings=find(answers, runs, pair=pair, examples=EXAMPLES),
+        findings=found,
     )
 
 
@@ -81,7 +88,7 @@ def render(material: Material) -> str:
         title=html.escape(title),
         subtitle=html.escape(
             f"{len(comparison['rows'])} rungs of textladder, task {comparison['task']}, chosen on dev, "
-            f"tested once on {material.findings.texts:,} texts.{seeds}"
+            f"tested once on {material.findings.texts:,} {words_of(comparison).tested}.{seeds}"
         ),
         css=asset("page.css"),
         nav="".join(f'<a href="#{part.anchor}">{html.escape(part.short)}</a>' for part in parts),
@@ -96,11 +103,12 @@ def draw(material: Material) -> dict[str, Figure]:
     """All figures of the page by the id under which the sections ask for them."""
     comparison, metric = material.comparison, material.comparison["metric"]
     rungs = list(material.scores)
+    words = words_of(comparison)
     drawn = {f"cost-{cost}": figures.trade_off(comparison, cost) for cost in figures.COST_TITLES}
     drawn["learning-epoch"] = figures.learning(material.checks, metric, "epoch")
     drawn["learning-seconds"] = figures.learning(material.checks, metric, "seconds")
     if comparison.get("learning_curve"):
-        drawn["data"] = figures.data_curve(comparison["learning_curve"], metric, rungs)
+        drawn["data"] = figures.data_curve(comparison["learning_curve"], metric, rungs, words.trained)
     for i, rung in enumerate(rungs):
         details = material.scores[rung]["test"].get("details", {})
         if "confusion" in details:
@@ -109,7 +117,10 @@ def draw(material: Material) -> dict[str, Figure]:
             drawn[f"calibration-{i}"] = figures.reliability(details["calibration"]["table"], rung, rungs)
     if len(rungs) > 1:
         found = material.findings
-        drawn["disagreement"] = figures.disagreement(found.rungs, found.differing, found.texts)
+        if isinstance(found, BlockFindings):
+            drawn["disagreement"] = figures.wins(found.rungs, found.wins, found.texts)
+        else:
+            drawn["disagreement"] = figures.disagreement(found.rungs, found.differing, found.texts)
     return drawn
 
 

@@ -29,12 +29,17 @@ def examples(found: Iterable[Finding], rungs: tuple[str, ...] | None = None) -> 
     return f'<div class="examples">{"".join(_example(one, rungs) for one in found)}</div>'
 
 
-def _example(found: Finding, rungs: tuple[str, ...] | None = None) -> str:
-    rest = len(found.text) - LONGEST
+def clipped(text: str) -> str:
+    """The beginning of a text as a quotation, and how much more there is."""
+    rest = len(text) - LONGEST
     more = f' <span class="soft">… and {rest:,} characters more</span>' if rest > 0 else ""
+    return f'<blockquote dir="auto">{esc(text[:LONGEST])}{more}</blockquote>'
+
+
+def _example(found: Finding, rungs: tuple[str, ...] | None = None) -> str:
     told = "".join(_answer(rung, found.answers[rung]) for rung in rungs or found.answers)
     return (
-        f'<article class="example"><blockquote dir="auto">{esc(found.text[:LONGEST])}{more}</blockquote>'
+        f'<article class="example">{clipped(found.text)}'
         f'<div class="soft">{esc(found.where)} · label: <b>{_labels(found.gold)}</b></div>'
         f"<ul>{told}</ul></article>"
     )

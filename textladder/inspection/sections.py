@@ -9,12 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 from textladder.comparing.deciding import told_p
 from textladder.comparing.telling import number
-from textladder.inspection.pieces import bdi, chooser, esc, examples, figure, pairs
+from textladder.comparing.wording import words_of
+from textladder.inspection import labels, running
+from textladder.inspection.blocks import BlockFindings
+from textladder.inspection.pieces import esc, figure, pairs
 
 if TYPE_CHECKING:
     from textladder.inspection.page import Material
 
 MARKS = {"latency_p50_ms": "latency", "training_seconds": "training", "size_mb": "size"}
+
+
+# anchor, name in the navigation, heading, what makes it
+OF_LABELS = (
+    ("confusion", "Confusion", "Which labels are taken for which", labels.confusion),
+    ("calibration", "Calibration", "Does confidence mean what it says", labels.calibration),
+    ("hardest", "Hardest texts", "The hardest test texts", labels.hardest),
+    ("disagreement", "Disagreement", "Where rungs disagree", labels.disagreement),
+)
+OF_RUNNING_TEXT = (
+    ("measures", "Perplexity", "Bits and perplexities", running.measures),
+    ("hardest", "Hardest blocks", "The hardest blocks of test text", running.hardest),
+    ("disagreement", "Disagreement", "Where rungs differ", running.disagreement),
+)
 
 
 @dataclass(frozen=True)
@@ -26,16 +43,14 @@ class Section:
 
 def build(material: Material, drawn: Mapping[str, Any]) -> list[Section]:
     """All sections that this comparison has, in order. drawn: figure ids that exist."""
+    of_task = OF_RUNNING_TEXT if isinstance(material.findings, BlockFindings) else OF_LABELS
     made = [
         ("answer", "Answer", "The answer", answer),
         ("table", "Table", "All rungs", table),
         ("cost", "Cost", "Score against cost", cost),
         ("learning", "Learning", "How they learned", learning),
         ("data-size", "More data?", "Would more data help?", data_size),
-        ("confusion", "Confusion", "Which labels are taken for which", confusion),
-        ("calibration", "Calibration", "Does confidence mean what it says", calibration),
-        ("hardest", "Hardest texts", "The hardest test texts", hardest),
-        ("disagreement", "Disagreement", "Where rungs disagree", disagreement),
+        *of_task,
         ("data", "Data", "The data", data),
         ("repeat", "Repeat it", "To repeat it", repeat),
         ("environment", "Environment", "Measured with", environment),
@@ -77,7 +92,7 @@ def table(material: Material, drawn: Mapping[str, Any]) -> str:
         "training s",
         "p50 ms",
         "p95 ms",
-        "texts/s",
+        words_of(comparison).throughput,
     ]
     heads += ["size MB", "memory MB", "parameters", "front"]
     body = [_row(row, comparison, low, max(high - low, 1e-9)) for row in rows]
@@ -92,13 +107,15 @@ def table(material: Material, drawn: Mapping[str, Any]) -> str:
         if several
         else "One seed per rung: how far another would differ is not known (--seeds 3 tells)."
     )
+    tested = words_of(comparison).tested
     head = "".join(f'<th scope="col"><button type="button">{name}</button></th>' for name in heads)
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="Table of all rungs">'
         f'<table class="sortable" aria-describedby="legend"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
-        '<p class="soft" id="legend">Brackets and bars: 95 % bootstrap interval over test texts. '
-        f"{seeds} To best: paired difference to the best rung on dev, on the same texts; p is Holm-adjusted. "
+        '<p class="soft" id="legend">Brackets and bars: 95 % bootstrap interval over test '
+        f"{tested}. {seeds} To best: paired difference to the best rung on dev, on the same {tested}; "
+        "p is Holm-adjusted. "
         "Cost: geometric mean of the ratios to the cheapest rung in latency (p50), training seconds and "
         "size. "
         "Front: no other rung is both better and cheaper in it. Click a heading to sort.</p>"
@@ -153,8 +170,9 @@ def cost(material: Material, drawn: Mapping[str, Any]) -> str:
     told = "Error bars: 95 % interval. Dotted: the Pareto front. Up and to the left is better."
     if not material.comparison["higher_is_better"]:
         told = told.replace("Up", "Down")
+    one = words_of(material.comparison).one
     shown = [
-        figure("cost-latency_p50_ms", "Score against prediction latency of one text"),
+        figure("cost-latency_p50_ms", f"Score against latency of {one}"),
         figure("cost-training_seconds", "Score against training time"),
     ]
     return f'<p class="soft">{told}</p><div class="pair">{"".join(shown)}</div>'
@@ -192,108 +210,20 @@ def data_size(material: Material, drawn: Mapping[str, Any]) -> str:
     curves = material.comparison.get("learning_curve")
     if not curves:
         return ""
-    first = material.comparison["pick"]["rung"]
+    first, counted = material.comparison["pick"]["rung"], words_of(material.comparison).trained
     ordered = sorted(curves, key=lambda rung: rung != first)
     told = "".join(f"<li><b>{esc(rung)}</b>: {esc(curves[rung]['verdict'])}</li>" for rung in ordered)
-    return f"{figure('data', 'Test score by number of training texts', matrix=True)}<ul>{told}</ul>"
-
-
-def confusion(material: Material, drawn: Mapping[str, Any]) -> str:
-    if not any(name.startswith("confusion-") for name in drawn):
-        return _per_label(material)
-    details = next(s["test"]["details"] for s in material.scores.values())
-    labels = len(details["confusion"]["labels"])
-    from textladder.inspection.page import LABELS
-
-    cut = f" Of {labels} labels the {LABELS} with most errors are shown." if labels > LABELS else ""
-    return (
-        f'<p class="soft">Rows: gold labels; colour: share of the row; numbers: texts.{cut}</p>'
-        + chooser(material.scores, material.comparison["pick"]["rung"], "confusion", drawn)
-        + figure("confusion", "Confusion matrix of the rung chosen above", own=False, matrix=True)
-        + _per_label(material)
-    )
-
-
-def _per_label(material: Material) -> str:
-    """F1 of every label under every rung."""
-    per_rung = {
-        rung: {entry["label"]: entry for entry in scores["test"].get("details", {}).get("per_class", ())}
-        for rung, scores in material.scores.items()
-    }
-    first = next(iter(per_rung.values()))
-    if not first:
-        return ""
-    heads = "".join(f'<th scope="col">{esc(rung)}</th>' for rung in per_rung)
-    body = "".join(
-        f'<tr><th scope="row">{bdi(label)}</th><td>{entry["support"]:,}</td>'
-        + "".join(
-            f"<td>{found[label]['f1']:.3f}</td>" if label in found else "<td>–</td>"
-            for found in per_rung.values()
-        )
-        + "</tr>"
-        for label, entry in first.items()
-    )
-    return (
-        '<details><summary>F1 of every label</summary><div class="scroll"><table><thead><tr>'
-        f'<th scope="col">label</th><th scope="col">test texts</th>{heads}</tr></thead><tbody>{body}</tbody>'
-        "</table></div></details>"
-    )
-
-
-def calibration(material: Material, drawn: Mapping[str, Any]) -> str:
-    if not any(name.startswith("calibration-") for name in drawn):
-        return ""
-    errors = ", ".join(
-        f"{esc(rung)} {details['calibration']['expected_calibration_error']:.3f}"
-        for rung, scores in material.scores.items()
-        if "calibration" in (details := scores["test"].get("details", {}))
-    )
-    return (
-        f"<p>Expected calibration error (0 is perfect): {errors}.</p>"
-        '<p class="soft">Below the dotted line a rung is surer than it should be.</p>'
-        + chooser(material.scores, material.comparison["pick"]["rung"], "calibration", drawn)
-        + figure("calibration", "Reliability diagram of the rung chosen above", own=False, matrix=True)
-    )
-
-
-def hardest(material: Material, drawn: Mapping[str, Any]) -> str:
-    found = material.findings
-    return (
-        f"<p>Every rung is right on {found.all_right:,} of {found.texts:,} test texts, none on "
-        f"{found.all_wrong:,}.</p>"
-        f'<p class="soft">The {len(found.hardest)} that most rungs get wrong, the most confident first. '
-        "A text that all get wrong with confidence is worth a look at its label.</p>"
-        + examples(found.hardest)
-    )
-
-
-def disagreement(material: Material, drawn: Mapping[str, Any]) -> str:
-    found = material.findings
-    if "disagreement" not in drawn:
-        return ""
-    told = ""
-    if found.pair is not None:
-        first, second = map(esc, found.pair)
-        only_first, only_second, both = found.pair_counts
-        told = (
-            f"<h3>{first}, the pick, and {second}, the best on dev</h3>"
-            f"<p>They differ on {only_first + only_second + both:,} texts: only {first} is right on "
-            f"{only_first:,}, only {second} on {only_second:,}, neither on {both:,}.</p>"
-            f'<p class="soft">The {len(found.between)} on which both are surest of what they answer.</p>'
-            + examples(found.between, found.pair)
-        )
-    return (
-        '<p class="soft">Share of test texts on which two rungs give different answers.</p>'
-        + figure("disagreement", "Matrix of disagreement between rungs", matrix=True)
-        + told
-    )
+    return f"{figure('data', f'Test score by number of training {counted}', matrix=True)}<ul>{told}</ul>"
 
 
 def data(material: Material, drawn: Mapping[str, Any]) -> str:
     facts = material.comparison["data"]
     parts = [(name, facts[name]) for name in ("file", "train", "dev", "test") if name in facts]
-    items = [(name, f"{v:,} texts" if isinstance(v, int) else str(v)) for name, v in parts]
+    tested = words_of(material.comparison).tested
+    items = [(name, f"{v:,} {tested}" if isinstance(v, int) else str(v)) for name, v in parts]
     notes = "".join(f"<li>{esc(str(note))}</li>" for note in facts.get("notes", ()))
+    if isinstance(material.findings, BlockFindings):  # text that runs on is not cut
+        return f"{pairs(items)}{f'<ul>{notes}</ul>' if notes else ''}"
     cut = []
     for rung, scores in material.scores.items():
         texts = scores.get("tokenizer", {}).get("texts_cut", 0)
@@ -312,8 +242,7 @@ def repeat(material: Material, drawn: Mapping[str, Any]) -> str:
     commands = [
         ("The version this was made with", f"pip install textladder=={version}" if version else ""),
         ("This comparison", comparison["command"]),
-        ("The pick on new texts, one a line", f"textladder predict {out} new.txt"),
-        ("The pick on another labelled file", f"textladder evaluate {out} other.csv"),
+        *_uses(material, out),
     ]
     return "".join(
         f'<h3>{esc(name)}</h3><div class="copy"><pre><code id="command-{i}">{esc(command)}</code></pre>'
@@ -321,6 +250,18 @@ def repeat(material: Material, drawn: Mapping[str, Any]) -> str:
         for i, (name, command) in enumerate(commands)
         if command
     )
+
+
+def _uses(material: Material, out: str) -> list[tuple[str, str]]:
+    if isinstance(material.findings, BlockFindings):
+        return [
+            ("New text from the pick", f"textladder generate {out} --length 400 --temperature 0.8"),
+            ("The pick on another text", f"textladder score {out} other.txt"),
+        ]
+    return [
+        ("The pick on new texts, one a line", f"textladder predict {out} new.txt"),
+        ("The pick on another labelled file", f"textladder evaluate {out} other.csv"),
+    ]
 
 
 def environment(material: Material, drawn: Mapping[str, Any]) -> str:

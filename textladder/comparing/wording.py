@@ -1,0 +1,26 @@
+"""What the counts and costs of a comparison are called: they differ from task to task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Words:
+    """tested: what intervals and paired tests are drawn over. trained: what learning curves count. one: what
+    latency is of. throughput: of what and in which time."""
+
+    tested: str = "texts"
+    trained: str = "texts"
+    one: str = "one text"
+    throughput: str = "texts/s"
+
+
+WORDS = {"language": Words("blocks", "characters", "one more unit", "characters/s")}
+
+
+def words_of(comparison: Mapping[str, Any]) -> Words:
+    """From compare.json, or from scores.json of a run."""
+    return WORDS.get(comparison["task"], Words())
