@@ -67,13 +67,15 @@ def learn(counted: Counted) -> tuple[NDArray[np.float64], dict[str, Any]]:
         )
     sum_of_units = float(trie.counts[:size].sum(dtype=np.int64))
     parts: list[tuple[NDArray[np.float32], NDArray[np.int8]]] = []
+    state = (-1, 0)
     for number, texts in enumerate(counted.held_out, 1):
         stream = framed(texts, size, f"held-out text, chunk {number}")
         count = int(np.count_nonzero((stream != BEGIN) & (stream < counted.given)))
         shares, depths = np.zeros((count, trie.order + 1), np.float32), np.empty(count, np.int8)
         arrays = (trie.ids, trie.first, trie.counts, counted.suffix, totals)
         uniform = 1 / counted.vocabulary
-        components(stream, counted.given, trie.starts, *arrays, sum_of_units, uniform, shares, depths)
+        facts = (counted.given, trie.starts, *arrays, sum_of_units, uniform)
+        state = components(stream, *state, *facts, shares, depths)
         parts.append((shares, depths))
     if not parts or not sum(len(depths) for _, depths in parts):
         raise Problem("held-out text", "there is no text in it.", "Give at least one text.")
@@ -104,6 +106,8 @@ def add_up(begin: int, end: int, first: Any, counts: Any, totals: Any) -> None:
 @kernel
 def components(
     stream: Any,
+    state: int,
+    level: int,
     given: int,
     starts: Any,
     ids: Any,
@@ -115,11 +119,11 @@ def components(
     uniform: float,
     shares: Any,
     depths: Any,
-) -> None:
+) -> tuple[int, int]:
     """For each unit of a framed stream but those that begin texts: its relative frequency by each order, the
-    uniform one first [U, order + 1]; and the highest order whose context was seen [U]."""
-    order = len(starts) - 1
-    n, state, level = 0, -1, 0
+    uniform one first [U, order + 1]; and the highest order whose context was seen [U]. `state` is the node of
+    the context so far, of `level` units; returns those after the stretch."""
+    order, n = len(starts) - 1, 0
     for unit in stream:
         if unit == BEGIN or unit >= given:
             state, level = (unit, 1) if order > 1 else (-1, 0)
@@ -140,6 +144,7 @@ def components(
         n += 1
         if unit == END:
             state, level = -1, 0
+    return state, level
 
 
 @kernel
