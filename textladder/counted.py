@@ -134,6 +134,12 @@ class CountedModel:
             store.release()
         return found
 
+    def unit_nats(self, store: Store) -> NDArray[np.float64]:
+        """[N] what each unit of a stored stream costs, 0 where nothing is predicted."""
+        text = store.columns["text"]
+        found = -self.ngrams.log_probs_of_stream(text.flat, 0, int(text.offsets[-1]))
+        return np.asarray(found, np.float64)
+
     def save(self, folder: Path, card: str = "") -> None:
         """Write the folder in one step, as `Model.save` does."""
         with fresh_folder(folder, OURS, "a model") as fresh:

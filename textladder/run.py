@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +20,19 @@ from textladder import distributed
 from textladder.card import model_card
 from textladder.errors import Problem
 from textladder.files import locked, write_text, writing
-from textladder.measuring import measure, measure_stream, peak_memory_mb
+from textladder.measuring import measure, measure_stream, peak_memory_mb, training_rates
 from textladder.metrics.intervals import bootstrap
 from textladder.model import Model
 from textladder.preparing import Data, Part, Prepared, prepare
 from textladder.recipe import Recipe
 from textladder.replacing import let_go, put_aside, put_back
+from textladder.signals import Interrupted, noted
 from textladder.trainer import Reporter, Silent, Trainer
+from textladder.training.logging import RunLog
 from textladder.training.resuming import STATE
 
 if TYPE_CHECKING:
+    from textladder.counted import CountedModel
     from textladder.vectors.wordvectors import WordVectors
 
 FORMAT_VERSION = 1
@@ -58,6 +62,7 @@ def train(
     reporter = reporter or Silent()
     if resume and (out / "scores.json").exists():
         reporter.note(f"{out} is finished already")
+        shutil.rmtree(out / "work", ignore_errors=True)
         return json.loads((out / "scores.json").read_text(encoding="utf-8"))
     if distributed.is_main():
         write_text(out / "recipe.toml", recipe.to_toml())
@@ -69,6 +74,10 @@ def train(
             "the processes have different texts, labels or vocabularies.",
             "Give every machine the same files and the same versions of the libraries.",
         )
+    if recipe.counted:  # by the first process, for all
+        return distributed.on_main(
+            lambda: _count(recipe, data, prepared, out, reporter=reporter, vectors=vectors)
+        )
     trainer = Trainer(recipe, data, prepared, out, device=device, reporter=reporter, vectors=vectors)
     if distributed.is_main():
         let_go(out)  # only now is it known that there is something to train
@@ -78,7 +87,8 @@ def train(
             "dev_score": trainer.keeper.best,
             "training_seconds": trainer.progress.seconds,
         }
-    scores = _finish(trainer, out)
+    trainer.model.task.finish(trainer.outcomes("dev"), data.dev.golds)
+    scores = _finish(Trained.of(trainer), out)
     distributed.barrier()
     if distributed.is_main():
         shutil.rmtree(out / "work", ignore_errors=True)
@@ -94,12 +104,16 @@ def train_model(
     device: str = "auto",
     reporter: Reporter | None = None,
     vectors: Path | WordVectors | None = None,
-) -> tuple[Model, list[dict[str, Any]]]:
-    """Train one model and leave nothing on disk: the calibrated model and its dev scores."""
+) -> tuple[Model | CountedModel, list[dict[str, Any]]]:
+    """Train one model and leave nothing on disk but in `work`, which may be removed: the calibrated model and
+    its dev scores."""
     reporter = reporter or Silent()
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers are not ours to seed
         prepared = prepare(recipe, data, work)
         _report_cuts(recipe, prepared, reporter)
+        if recipe.counted:
+            counted = _counted(recipe, data, prepared, work / "ngrams", reporter=reporter, vectors=vectors)
+            return counted.model, [_only_check(counted)]
         trainer = Trainer(recipe, data, prepared, None, device=device, reporter=reporter, vectors=vectors)
         trainer.train()
     trainer.model.task.finish(trainer.outcomes("dev"), data.dev.golds)
@@ -158,64 +172,169 @@ def _report_cuts(recipe: Recipe, prepared: Prepared, reporter: Reporter) -> None
             reporter.note(f"{name}: {cut.line(recipe.tokenizer)}")
 
 
-def _finish(trainer: Trainer, out: Path) -> dict[str, Any]:
-    """Calibrate on dev, score dev and test, measure the cost, write the folder."""
-    model, data = trainer.model, trainer.data
+@dataclass(frozen=True)
+class Trained:
+    """A model whose training is over, and what is to be told of it. outcomes: predictions for a part, one per
+    text. seconds: of training, over all sittings."""
+
+    model: Model | CountedModel
+    data: Data
+    prepared: Prepared
+    outcomes: Callable[[str], Any]
+    seconds: float
+    epochs: float = 1.0
+    best_epoch: float = 1.0
+    stopped: str = "one pass"
+    precision: str = "float32"
+    more: dict[str, Any] = field(default_factory=dict)  # what only this kind of model has to tell
+
+    @classmethod
+    def of(cls, trainer: Trainer) -> Trained:
+        seconds, epochs, best = trainer.progress.seconds, trainer.epochs, trainer.keeper.best_epoch
+        how = (seconds, epochs, best, trainer.stopped, trainer.options.precision)
+        return cls(trainer.model, trainer.data, trainer.prepared, trainer.outcomes, *how)
+
+
+def _count(
+    recipe: Recipe,
+    data: Data,
+    prepared: Prepared,
+    out: Path,
+    *,
+    reporter: Reporter,
+    vectors: Path | WordVectors | None,
+) -> dict[str, Any]:
+    """`train` where nothing is trained by gradient: it is fast enough to begin anew after a stop."""
+    try:
+        counted = _counted(
+            recipe, data, prepared, out / "work" / "ngrams", reporter=reporter, vectors=vectors
+        )
+        let_go(out)
+        with writing(out), RunLog(out, 0) as log:
+            log.write(event="check", step=1, **_only_check(counted))
+        return _finish(counted, out)
+    finally:
+        shutil.rmtree(out / "work", ignore_errors=True)
+        shutil.rmtree(out / "resume", ignore_errors=True)
+
+
+def _counted(
+    recipe: Recipe,
+    data: Data,
+    prepared: Prepared,
+    folder: Path,
+    *,
+    reporter: Reporter,
+    vectors: Path | WordVectors | None,
+) -> Trained:
+    from textladder.counted import count
+
+    if vectors is not None:
+        raise Problem("--vectors", f"{recipe.rung} has no vectors of units.", "Leave it out.")
+    if useless := [f"training.{key}" for key in recipe.tables()["training"] if key != "seed"]:
+        reporter.note(f"{recipe.rung} is counted in one pass: {', '.join(useless)} have no effect")
+    with noted() as signals:
+
+        def check() -> None:
+            if signals[0]:
+                raise Interrupted(signals[0])
+
+        parts = (prepared.tokenizer, prepared.labels, prepared.stores)
+        model, seconds = count(recipe, *parts, folder, check)
+        check()
+    for note in model.notes(seconds):
+        reporter.note(note)
+    return Trained(
+        model,
+        data,
+        prepared,
+        lambda name: model.block_outcomes(prepared.stores[name]),
+        seconds,
+        more={"ngrams": model.facts()},
+    )
+
+
+def _only_check(counted: Trained) -> dict[str, Any]:
+    """The line of the log, or of the history, of a model that is made at once."""
+    scores = counted.model.task.score(counted.outcomes("dev"), counted.data.dev.golds)
+    return {
+        "epoch": 1.0,
+        "seconds": round(counted.seconds, 3),
+        "train_loss": None,
+        "dev_score": scores.headline,
+        "dev_loss": scores.values.get("log_loss"),
+        "best": True,
+    }
+
+
+def _finish(trained: Trained, out: Path) -> dict[str, Any]:
+    """Score dev and test, measure the cost, write the folder."""
+    model, data = trained.model, trained.data
     assert data.test is not None, "a run has test texts"
-    model.task.finish(trainer.outcomes("dev"), data.dev.golds)
-    outcomes = {name: trainer.outcomes(name) for name in ("dev", "test")}
+    outcomes = {name: trained.outcomes(name) for name in ("dev", "test")}
     scored = {name: score_summary(model, outcomes[name], data.parts()[name]) for name in outcomes}
     del scored["dev"]["details"]
-    seconds, epochs = trainer.progress.seconds, trainer.epochs
     summary: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "task": model.recipe.task_name,
         "rung": model.recipe.rung,
-        "seed": trainer.options.seed,
+        "seed": model.recipe.training.seed,
         "units": model.recipe.tokenizer.units,
         "metric": model.task.headline,
         "higher_is_better": model.task.higher_is_better,
         **scored,
-        "training_seconds": round(seconds, 3),
+        "training_seconds": round(trained.seconds, 3),
         "training_texts": len(data.train),
-        "training_texts_per_second": round(len(data.train) * epochs / max(seconds, 1e-9), 1),
-        "epochs": round(epochs, 3),
-        "best_epoch": round(trainer.keeper.best_epoch, 3),
-        "stopped": trainer.stopped,
-        "precision": trainer.options.precision,
+        **_training_rates(trained),
+        "epochs": round(trained.epochs, 3),
+        "best_epoch": round(trained.best_epoch, 3),
+        "stopped": trained.stopped,
+        "precision": trained.precision,
         "parameters": model.parameter_count,
         "tokenizer": {
             "units": model.recipe.tokenizer.units,
             "vocabulary": len(model.tokenizer.vocabulary),
-            "texts_cut": {name: cut.texts_cut for name, cut in trainer.prepared.cuts.items()},
+            "texts_cut": {name: cut.texts_cut for name, cut in trained.prepared.cuts.items()},
         },
         "data": data.notes,
+        **trained.more,
     }
     if distributed.is_main():
         summary["peak_memory_mb"] = round(peak_memory_mb(), 1)
-        summary |= (measure_stream if model.task.streams else measure)(model, data.test)
+        if isinstance(model, Model) and not model.task.streams:
+            summary |= measure(model, data.test)
+        else:
+            summary |= measure_stream(model, data.test)
         model.save(out / "model", model_card(model.recipe, summary, model.labels))
-        summary["size_mb"] = round(sum(file.stat().st_size for file in (out / "model").iterdir()) / 1e6, 4)
+        summary["size_mb"] = round(sum(file.stat().st_size for file in (out / "model").rglob("*")) / 1e6, 4)
         write_predictions(out / "predictions.jsonl", model, outcomes["test"], data.test)
         write_text(out / "scores.json", json.dumps(summary, ensure_ascii=False, indent=1))
     return summary
 
 
-def score_summary(model: Model, outcomes: Any, part: Part) -> dict[str, Any]:
+def _training_rates(trained: Trained) -> dict[str, Any]:
+    train, seconds, epochs = trained.data.train, trained.seconds, trained.epochs
+    if trained.model.task.streams:
+        return training_rates(train, trained.prepared.stores["train"], seconds, epochs)
+    return {"training_texts_per_second": round(len(train) * epochs / max(seconds, 1e-9), 1)}
+
+
+def score_summary(model: Model | CountedModel, outcomes: Any, part: Part) -> dict[str, Any]:
     """Scores of a part as JSON: the headline with its bootstrap interval, every metric by name, tables."""
     scores = model.task.score(outcomes, part.golds)
     interval = bootstrap(model.task.statistic(outcomes, part.golds))
+    policy = [model.context_policy] if model.task.streams else []
     return {
         "score": scores.headline,
         "interval": [interval.low, interval.high],
         "count": scores.count,
         "scores": {name: None if math.isnan(value) else value for name, value in scores.values.items()},
-        "signature": f"{scores.signature}; {interval.signature}",
+        "signature": "; ".join([scores.signature, *policy, interval.signature]),
         "details": scores.details,
     }
 
 
-def write_predictions(path: Path, model: Model, outcomes: Any, part: Part) -> None:
+def write_predictions(path: Path, model: Model | CountedModel, outcomes: Any, part: Part) -> None:
     """One JSON object per text, in order: where it stood, the text, its label, what was predicted."""
     with writing(path), path.open("w", encoding="utf-8") as file:
         for example, said in zip(part.examples(), model.task.judged(outcomes, part.golds), strict=True):
