@@ -24,6 +24,7 @@ LEVELS = {
     "replacing": 0,
     "checking": 0,
     "ranges": 0,
+    "wording": 0,
     "ragged": 1,
     "batch": 1,
     "text": 2,
@@ -55,6 +56,7 @@ LEVELS = {
     "estimators": 8,
     "evaluating": 8,
     "scoring": 8,
+    "generating": 8,
     "language": 8,
     "listing": 8,
     "looking": 8,
@@ -62,8 +64,10 @@ LEVELS = {
     "output": 9,
     "vectors_options": 9,
     "vectors_changing": 9,
+    "cli_options": 9,
     "vectors_cli": 9,
     "language_cli": 9,
+    "generating_cli": 9,
     "cli": 9,
     "__main__": 9,
 }
@@ -84,8 +88,8 @@ BESIDE = {
     "looking": ("inspection",),
     "vectors_changing": ("output", "vectors_options"),
     "vectors_cli": ("output", "vectors_changing", "vectors_options"),
-    "language_cli": ("output",),
-    "cli": ("exits", "language_cli", "output", "vectors_cli"),
+    "language_cli": ("cli_options", "output"),
+    "cli": ("cli_options", "exits", "language_cli", "output", "vectors_cli"),
     "__main__": ("cli",),
 }
 FILES = sorted(ROOT.rglob("*.py"))

@@ -13,10 +13,21 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from textladder import __version__
-from textladder.errors import Problem, suggest
+from textladder import __version__, language_cli
+from textladder.cli_options import (
+    DataSet,
+    Device,
+    File,
+    Json,
+    LabelColumn,
+    ModelPath,
+    TextColumn,
+    check_units,
+    settings_of,
+)
+from textladder.errors import Problem
 from textladder.exits import guarded
-from textladder.output import print_json
+from textladder.output import print_json, print_scores
 from textladder.vectors_cli import app as vectors_app
 
 TASK = "classify"  # where --task is not given: what a file with texts and labels is for
@@ -29,19 +40,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(vectors_app, name="vectors")
+app.command()(language_cli.score)
 
-File = Annotated[
-    str,
-    typer.Argument(
-        help="CSV, TSV, JSONL, Parquet, fastText or text file (.gz, .zst too), or a built-in data set"
-    ),
-]
-TextColumn = Annotated[
-    str | None, typer.Option("--text", help="column of the text (inferred, and said, if not given)")
-]
-LabelColumn = Annotated[
-    str | None, typer.Option("--label", help="column of the label (inferred, and said, if not given)")
-]
 DevFile = Annotated[Path | None, typer.Option("--dev", help="file to choose by (split off if not given)")]
 TestFile = Annotated[
     Path | None, typer.Option("--test", help="file to test on, once (split off if not given)")
@@ -54,12 +54,8 @@ Units = Annotated[
         "--units", help="word whitespace character byte bpe wordpiece unigram (default: the rung's)"
     ),
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, or another name that torch knows")]
-Json = Annotated[bool, typer.Option("--json", help="one JSON object on stdout, and nothing else there")]
-ModelPath = Annotated[Path, typer.Argument(help="folder of a model, a run, or a compare (its pick)")]
 Resume = Annotated[bool, typer.Option("--resume", help="go on where it was stopped")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="start anew in a folder that holds a run")]
-DataSet = Annotated[list[str] | None, typer.Option("--set", help="how the file is read, as data.key=value")]
 
 
 @dataclass(frozen=True)
@@ -76,7 +72,7 @@ class Reading:
 
     @property
     def settings(self) -> list[str]:
-        return _settings(self.text, self.label, self.units, self.set_)
+        return settings_of(self.text, self.label, self.units, self.set_)
 
 
 def reading(command: Callable[..., None]) -> Callable[..., None]:
@@ -164,7 +160,7 @@ def train(
             chosen, data, out, resume=resume, device=device, reporter=terminal, vectors=vectors
         )
     if distributed.is_main():
-        print_json(scores) if as_json else _print_scores(scores, out)
+        print_json(scores) if as_json else print_scores(scores, out)
     distributed.stop()
 
 
@@ -242,7 +238,7 @@ def evaluate(
     """Score a model on a file of labelled texts, with a 95 % interval."""
     from textladder.evaluating import evaluate_file
 
-    result = evaluate_file(model, file, device, _settings(text, label, None, set_))
+    result = evaluate_file(model, file, device, settings_of(text, label, None, set_))
     if as_json:
         print_json(result)
         return
@@ -274,7 +270,7 @@ def predict(
     from textladder.evaluating import line_of, predictions
 
     out, number = sys.stdout, 0
-    for chunk in predictions(model, file, device, _settings(text, None, None, set_)):
+    for chunk in predictions(model, file, device, settings_of(text, None, None, set_)):
         for said in chunk:
             if as_json:
                 out.write(
@@ -336,44 +332,13 @@ def steps(
     from textladder.text.steps import render, walk
     from textladder.text.tokenizing import TokenizerConfig
 
-    _check_units(units)
+    check_units(units)
     config = TokenizerConfig(units=units or TokenizerConfig.units, min_count=1)  # type: ignore[arg-type]
     stages = walk(text, config=config, language=language)
     if as_json:
         print_json({"text": text, "stages": [stage.to_dict() for stage in stages]})
     else:
         render(stages)
-
-
-def _settings(text: str | None, label: str | None, units: str | None, given: list[str] | None) -> list[str]:
-    """The short options as the --set that they stand for, before the --set that were given."""
-    _check_units(units)
-    short = {"data.text": text, "data.label": label, "tokenizer.units": units}
-    return [f"{key}={json.dumps(value)}" for key, value in short.items() if value is not None] + (given or [])
-
-
-def _check_units(units: str | None) -> None:
-    if units is not None:
-        from typing import get_args, get_type_hints
-
-        from textladder.text.tokenizing import TokenizerConfig
-
-        known = get_args(get_type_hints(TokenizerConfig)["units"])
-        if units not in known:
-            raise Problem(f"--units {units}", "there are no such units.", suggest(units, known))
-
-
-def _print_scores(scores: dict[str, Any], out: Path) -> None:
-    test = scores["test"]
-    low, high = test["interval"]
-    typer.echo(
-        f"{scores['rung']}: test {scores['metric']} {test['score']:.4f} "
-        f"(95 % interval {low:.4f} to {high:.4f}, {test['count']:,} texts), "
-        f"dev {scores['dev']['score']:.4f}\n"
-        f"{scores['training_seconds']:.1f} s of training, {scores['latency_ms']['p50']:.2f} ms for one text, "
-        f"{scores['size_mb']:.2f} MB on disk, {scores['peak_memory_mb']:.0f} MB of memory at most\n"
-        f"The model: {out / 'model'}"
-    )
 
 
 def main() -> NoReturn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,19 +128,43 @@ def context(model: Model) -> tuple[int, int]:
 
 
 def outcomes(model: Model, store: Store, precision: str = "float32") -> NDArray[np.float64]:
-    """[R, 6] what each block of a judged store costs (`tasks.language.Block`); every process does its share
+    """[R, 6] what each block of a judged store costs (`tasks.judging.Block`); every process does its share
     of the windows."""
-    from textladder.layers.softmax import IGNORED
-    from textladder.tasks.language import Block
+    from textladder.tasks.judging import Block
 
     offsets = np.asarray(store.columns["text"].offsets)
     found = np.zeros((len(store), len(Block)), np.float64)
     for column in (Block.CHARACTERS, Block.WORDS, Block.UNKNOWN, Block.SPELLING):
         found[:, column] = store.columns[column.name.lower()].flat
+    nats, units = np.zeros(len(store)), np.zeros(len(store))
+    for at, said, predicted in _said(model, store, precision):
+        block = np.searchsorted(offsets, at + 1, side="right") - 1
+        nats += np.bincount(block, said, len(store))
+        units += np.bincount(block, predicted, len(store))
+    for column, values in ((Block.NATS, nats), (Block.UNITS, units)):
+        found[:, column] = sum(distributed.gather(values))
+    return found
+
+
+def unit_nats(model: Model, store: Store) -> NDArray[np.float64]:
+    """[N] what each unit of a stored stream costs, 0 for those that are given, not predicted."""
+    found = np.zeros(int(store.columns["text"].offsets[-1]))
+    for at, said, predicted in _said(model, store, "float32"):
+        found[at[predicted] + 1] = said[predicted]
+    return np.sum(distributed.gather(found), axis=0)
+
+
+def _said(
+    model: Model, store: Store, precision: str
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]]:
+    """Batches of (places in the stream, nats of the unit after each, whether that unit is predicted here), of
+    this process's share of the windows."""
+    from textladder.layers.softmax import IGNORED
+
+    offsets = np.asarray(store.columns["text"].offsets)
     bounds = documents(offsets, np.asarray(store.columns["start"].flat).astype(np.bool_))
     windows = evaluation_windows(bounds, *context(model))
     mine = np.arange(distributed.rank(), len(windows), distributed.size())
-    nats, units = np.zeros(len(store)), np.zeros(len(store))
     with model.predicting(precision):
         for places in evaluation_plan(windows.lengths[mine], PREDICT_UNITS):
             rows = mine[places]
@@ -150,12 +174,7 @@ def outcomes(model: Model, store: Store, precision: str = "float32") -> NDArray[
             target.flat[at < np.repeat(counted, inputs.lengths)] = IGNORED
             batch = model.task.collate({"text": inputs, "target": target})
             said = model.task.predict(model.encoder, batch.to(model.device))
-            block = np.searchsorted(offsets, at + 1, side="right") - 1
-            nats += np.bincount(block, said, len(store))
-            units += np.bincount(block, batch.target.numpy() != IGNORED, len(store))
-    for column, values in ((Block.NATS, nats), (Block.UNITS, units)):
-        found[:, column] = sum(distributed.gather(values))
-    return found
+            yield at, said, batch.target.numpy() != IGNORED
 
 
 def positions(rows: Ragged, begin: Numbers) -> NDArray[np.int64]:

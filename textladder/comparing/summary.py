@@ -20,8 +20,8 @@ from textladder.comparing.answers import statistic_of
 from textladder.comparing.deciding import learning_verdict, pick
 from textladder.comparing.rows import Compared, Row, compare_runs, labels_of
 from textladder.comparing.telling import fronts
-from textladder.comparing.wording import words_of
 from textladder.metrics.intervals import bootstrap
+from textladder.wording import words_of
 
 FORMAT_VERSION = 1
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from textladder.comparing.deciding import COSTS, pareto, told_p
 from textladder.comparing.rows import Row
-from textladder.comparing.wording import words_of
+from textladder.wording import words_of
 
 if TYPE_CHECKING:
     from rich.table import Table

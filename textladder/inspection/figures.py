@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from textladder.comparing.wording import words_of
+from textladder.wording import words_of
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -15,11 +15,11 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from textladder.comparing.answers import read_answers, read_blocks, side_by_side
-from textladder.comparing.wording import words_of
 from textladder.files import writing
 from textladder.inspection import figures, sections
 from textladder.inspection.blocks import BlockFindings, find_blocks
 from textladder.inspection.findings import Findings, find
+from textladder.wording import words_of
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from textladder.comparing.deciding import told_p
 from textladder.comparing.telling import number
-from textladder.comparing.wording import words_of
 from textladder.inspection import labels, running
 from textladder.inspection.blocks import BlockFindings
 from textladder.inspection.pieces import esc, figure, pairs
+from textladder.wording import words_of
 
 if TYPE_CHECKING:
     from textladder.inspection.page import Material

@@ -1,0 +1,47 @@
+"""Options and arguments that several commands have, each with its help."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from textladder.errors import Problem, suggest
+
+File = Annotated[
+    str,
+    typer.Argument(
+        help="CSV, TSV, JSONL, Parquet, fastText or text file (.gz, .zst too), or a built-in data set"
+    ),
+]
+TextColumn = Annotated[
+    str | None, typer.Option("--text", help="column of the text (inferred, and said, if not given)")
+]
+LabelColumn = Annotated[
+    str | None, typer.Option("--label", help="column of the label (inferred, and said, if not given)")
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, or another name that torch knows")]
+Json = Annotated[bool, typer.Option("--json", help="one JSON object on stdout, and nothing else there")]
+ModelPath = Annotated[Path, typer.Argument(help="folder of a model, a run, or a compare (its pick)")]
+DataSet = Annotated[list[str] | None, typer.Option("--set", help="how the file is read, as data.key=value")]
+
+
+def settings_of(text: str | None, label: str | None, units: str | None, given: list[str] | None) -> list[str]:
+    """The short options as the --set that they stand for, before the --set that were given."""
+    check_units(units)
+    short = {"data.text": text, "data.label": label, "tokenizer.units": units}
+    return [f"{key}={json.dumps(value)}" for key, value in short.items() if value is not None] + (given or [])
+
+
+def check_units(units: str | None) -> None:
+    """Problem for units that there are not."""
+    if units is not None:
+        from typing import get_args, get_type_hints
+
+        from textladder.text.tokenizing import TokenizerConfig
+
+        known = get_args(get_type_hints(TokenizerConfig)["units"])
+        if units not in known:
+            raise Problem(f"--units {units}", "there are no such units.", suggest(units, known))

@@ -1,0 +1,75 @@
+"""The commands of language models."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from textladder.cli_options import DataSet, Device, Json, LabelColumn, ModelPath, TextColumn, settings_of
+from textladder.output import print_json
+
+if TYPE_CHECKING:
+    from textladder.scoring import Unit
+
+RED, RESET = "\x1b[31m", "\x1b[0m"
+
+
+def score(
+    *,
+    model: ModelPath,
+    file: Annotated[
+        str, typer.Argument(help="text, or a file of rows with texts, a folder of them, or - for stdin")
+    ],
+    per_token: Annotated[
+        bool, typer.Option("--per-token", help="the bits of every unit too; surprising ones are marked")
+    ] = False,
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    device: Device = "auto",
+    set_: DataSet = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a text costs a language model: bits per character, perplexity per unit and per word.
+
+    With --per-token first a line per unit: bits, a mark if they are far above the mean, the unit. Units are
+    predicted from all that stands before them in their document, as far as the model looks back.
+    """
+    from textladder.scoring import opened
+
+    with opened(model, file, device, settings_of(text, label, None, set_)) as scored:
+        result = scored.summary()
+        if as_json:
+            tokens = {"tokens": [unit.to_dict() for unit in scored.units()]} if per_token else {}
+            print_json(result | tokens)
+            return
+        if per_token:
+            for unit in scored.units():
+                typer.echo(_line_of(unit, coloured=sys.stdout.isatty()))
+    print_score(result)
+
+
+def print_score(result: dict[str, Any]) -> None:
+    """What `score` and `evaluate` say of a language model."""
+    low, high = result["interval"]
+    blocks = f"{result['count']:,} {'block' if result['count'] == 1 else 'blocks'}"
+    documents = f"{result['documents']:,} {'document' if result['documents'] == 1 else 'documents'}"
+    typer.echo(
+        f"bits per character {result['bits_per_character']:.4f} "
+        f"(95 % interval {low:.4f} to {high:.4f}, {blocks} of {documents})\n"
+        f"  perplexity {result['perplexity']:.4f} per {result['units']} unit, "
+        f"{result['perplexity_per_word']:.6g} per word\n"
+        f"  {result['bits']:,.1f} bits for {result['characters']:,} characters, {result['words']:,} words, "
+        f"{result['units_predicted']:,} units ({result['units_unknown']:,} unknown)"
+    )
+    for note in result["notes"]:
+        typer.echo(note)
+    typer.echo(result["signature"])
+
+
+def _line_of(unit: Unit, *, coloured: bool) -> str:
+    shown = unit.text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t") or unit.unit
+    if unit.surprising and coloured:
+        shown = f"{RED}{shown}{RESET}"
+    return f"{unit.bits:8.3f}\t{'!' if unit.surprising else ' '}\t{shown}"
