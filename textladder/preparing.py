@@ -26,7 +26,7 @@ from textladder.text.overlong import CutReport, shorten
 from textladder.text.reading import DataConfig, open_source
 from textladder.text.splitting import split, split_documents
 from textladder.text.store import Store, StoreWriter
-from textladder.text.tokenizing import Tokenizer
+from textladder.text.tokenizing import COUNTED, Tokenizer
 
 if TYPE_CHECKING:  # both need torch, which reading files does not
     from textladder.recipe import Recipe
@@ -258,6 +258,7 @@ def _prepare_streams(recipe: Recipe, data: Data, work: Path, kept: Path) -> Prep
     labels = learn_labels(recipe, data)
     tokenizer = _tokenizer(recipe, data, kept)
     labels["units"] = len(tokenizer)
+    labels["ranked"] = recipe.tokenizer.units in COUNTED
     labels["spelling"] = Spelling.learn(data.train.texts(), tokenizer).to_dict()
     stores = {
         name: store_stream(part, tokenizer, labels, work / "ids" / name, judged=name != "train")

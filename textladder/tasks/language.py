@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -12,10 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from textladder.batch import Batch, Carry, Example, Loss, Ragged, Tokens
-from textladder.layers.softmax import IGNORED, UnitSoftmax
+from textladder.errors import Problem
+from textladder.layers.softmax import IGNORED, AdaptiveSoftmax, UnitSoftmax, cutoffs_for
 from textladder.tasks.judging import Block, Judging, bits_per_character, per_character
 from textladder.tasks.task import Encode, Task
 from textladder.text.tokenizing import BEGIN
+
+# Units from which on the adaptive softmax is taken, where they are ordered by frequency.
+ADAPTIVE_FROM = 50_000
+SMALLEST = 64  # units that can have clusters
 
 __all__ = ["Block", "Language", "bits_per_character", "per_character"]
 
@@ -23,14 +28,16 @@ __all__ = ["Block", "Language", "bits_per_character", "per_character"]
 class Language(Judging, Task):
     """The output layer over units, the loss, and what a text costs.
 
-    labels: {"units": size of the tokenizer's vocabulary, "labels": those that documents carry, "spelling":
-    see `text.spelling`}. A labelled document begins with the unit of its label instead of <s>: the model is
-    conditioned on it (Keskar et al. 2019, https://arxiv.org/abs/1909.05858), and never predicts it.
+    labels: {"units": size of the tokenizer's vocabulary, "ranked": whether that is ordered by falling
+    frequency, "labels": those that documents carry, "spelling": see `text.spelling`}. A labelled document
+    begins with the unit of its label instead of <s>: the model is conditioned on it (Keskar et al. 2019,
+    https://arxiv.org/abs/1909.05858), and never predicts it.
     """
 
     @dataclass(frozen=True)
     class Config:
         tied: bool = True  # the output layer shares the encoder's table of units
+        softmax: Literal["auto", "full", "adaptive"] = "auto"  # auto: see ADAPTIVE_FROM
         activation_regularization: float = 0.0  # times the mean square of the states (Merity et al. 2018)
         temporal_regularization: float = 0.0  # times the mean square of their change from unit to unit
 
@@ -39,7 +46,7 @@ class Language(Judging, Task):
 
     def __init__(self, config: Config, dim: int, labels: dict[str, Any]) -> None:
         super().__init__(config, dim, labels)
-        self.output = UnitSoftmax(dim, self.tokens + len(self.names))
+        self.output = _output(config, dim, self.tokens, len(self.names), bool(labels.get("ranked")))
 
     @staticmethod
     def learn(examples: Iterable[Example], config: Config) -> dict[str, Any]:
@@ -100,3 +107,17 @@ def _flat(states: Tensor, tokens: Tokens) -> Tensor:
     if len(tokens.flat) == len(tokens) * tokens.width:
         return states.reshape(-1, states.shape[-1])
     return states[tokens.mask]
+
+
+def _output(
+    config: Language.Config, dim: int, tokens: int, labels: int, ranked: bool
+) -> UnitSoftmax | AdaptiveSoftmax:
+    """The output layer that `config` asks for. Raises Problem where an adaptive softmax cannot be."""
+    if config.softmax == "full" or (config.softmax == "auto" and not (ranked and tokens >= ADAPTIVE_FROM)):
+        return UnitSoftmax(dim, tokens, labels)
+    if not ranked or tokens < SMALLEST:
+        why = f"{tokens} units are too few" if ranked else "these units are not ordered by frequency"
+        raise Problem(
+            "task.softmax", f"an adaptive softmax is for large vocabularies of words, and {why}.", "Use full."
+        )
+    return AdaptiveSoftmax(dim, tokens, labels, cutoffs_for(tokens))
