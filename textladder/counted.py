@@ -66,7 +66,7 @@ class CountedModel:
     def context_policy(self) -> str:
         """For signatures: what a unit is predicted from."""
         said = f"context|units={self.ngrams.order - 1}|blocks=crossed"
-        return said if self.ngrams.about.normalised else f"{said}|scores=stupid-backoff (no probabilities)"
+        return said if self.ngrams.about.normalised else f"{said}|scores=divided by their sum"
 
     def facts(self) -> dict[str, Any]:
         """What was counted and estimated, JSON-able."""
@@ -92,23 +92,20 @@ class CountedModel:
         if (about.facts or {}).get("held_out_units", 0) >= HELD_OUT_UNITS - about.texts:
             yield f"the weights were learnt on the first {HELD_OUT_UNITS:,} units of dev"
         if not about.normalised:
-            yield "stupid backoff gives scores, not probabilities: its bits cannot be compared with others'"
+            yield "stupid backoff gives scores: they are divided by their sum after each context"
 
     def stepper(self) -> tuple[Callable[[Tensor, State], tuple[Tensor, State]], Callable[[int], State]]:
         """step(last ids [B], state) -> (log-probabilities of the next unit [B, V], state), and start(B) ->
         the state before the first unit, which is <s> or a label's. What is never predicted has -inf."""
         import torch
 
-        arrays, size = self.ngrams.arrays, len(self.ngrams.vocabulary)
+        arrays, totals, size = self.ngrams.arrays, self.ngrams.log_totals, len(self.ngrams.vocabulary)
 
         def step(last: Tensor, state: State) -> tuple[Tensor, State]:
             nodes, lengths = (values.cpu().numpy().copy() for values in state)
             found = np.empty((len(last), size), np.float32)
-            step_all(arrays, last.cpu().numpy(), nodes, lengths, found)
-            scores = torch.from_numpy(found)
-            if not self.ngrams.about.normalised:
-                scores = scores.log_softmax(-1)
-            return scores, (torch.from_numpy(nodes), torch.from_numpy(lengths))
+            step_all(arrays, totals, last.cpu().numpy(), nodes, lengths, found)
+            return torch.from_numpy(found), (torch.from_numpy(nodes), torch.from_numpy(lengths))
 
         def start(texts: int) -> State:
             return torch.full((texts,), ROOT, dtype=torch.int64), torch.zeros(texts, dtype=torch.int64)

@@ -32,6 +32,7 @@ from textladder.ngrams.scoring import (
     advance,
     begin_text,
     distribution,
+    log_totals,
     score_stream,
     score_texts,
     sound,
@@ -150,6 +151,14 @@ class NgramModel:
     def unit_ids(self) -> dict[str, int]:
         return {unit: number for number, unit in enumerate(self.vocabulary)}
 
+    @cached_property
+    def log_totals(self) -> NDArray[np.float64]:
+        """What scores add up to after each context, see `scoring`; nothing if they are probabilities."""
+        totals = np.zeros(0 if self.about.normalised else self.about.starts[-2] + 1)
+        if len(totals):
+            log_totals(self._arrays, totals)
+        return totals
+
     def log_probs(self, texts: Ragged) -> Ragged:
         """Natural logarithm of the probability of every unit, and of the end of its text after the last: rows
         one longer than those given (float64). Raises Problem for ids outside the vocabulary."""
@@ -176,7 +185,8 @@ class NgramModel:
         self, flat: NDArray[np.int32], begin: int = 0, end: int | None = None
     ) -> NDArray[np.float64]:
         """Natural logarithms of the probabilities of the units begin..end of a stream, 0 for those that begin
-        texts; the units before them are context. Raises Problem for ids outside the vocabulary."""
+        texts; the units before them are context. The scores of stupid backoff are divided by their sum after
+        each context. Raises Problem for ids outside the vocabulary."""
         end = len(flat) if end is None else end
         units = np.asarray(flat[max(begin - self.order + 1, 0) : end])
         self._check(units)
@@ -184,8 +194,9 @@ class NgramModel:
         shift = end - len(units)
 
         def part(a: int, b: int) -> None:
-            score_stream(self._arrays, units, a - shift, b - shift, scores[a - begin : b - begin])
+            score_stream(arrays, totals, units, a - shift, b - shift, scores[a - begin : b - begin])
 
+        arrays, totals = self._arrays, self.log_totals
         in_threads(part, begin, end, self.about.config.threads, size=STREAM_UNITS)
         return scores
 

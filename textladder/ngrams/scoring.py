@@ -10,6 +10,7 @@ at its suffix.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,9 +89,10 @@ def score_texts(arrays: Any, flat: Any, offsets: Any, first_text: int, last_text
 
 
 @kernel
-def score_stream(arrays: Any, flat: Any, begin: int, end: int, scores: Any) -> None:
+def score_stream(arrays: Any, totals: Any, flat: Any, begin: int, end: int, scores: Any) -> None:
     """Log probabilities [end - begin] of the units begin..end of a stream (texts end to end, each from the
-    unit that begins it to </s>); 0 for those that begin texts. What stands before `begin` is context."""
+    unit that begins it to </s>); 0 for those that begin texts. What stands before `begin` is context.
+    totals: see `log_totals`; none for scores that are probabilities."""
     order, given = len(arrays[0]) - 1, arrays[9]
     start = begin  # order - 1 units are all that is remembered
     while start > max(begin - order + 1, 0) and not begins_text(flat[start], given):
@@ -103,7 +105,9 @@ def score_stream(arrays: Any, flat: Any, begin: int, end: int, scores: Any) -> N
             _, node, length = advance(arrays, node, length, unit)
             score = 0.0
         else:
+            over = log_total(arrays, totals, node, length)
             score, node, length = advance(arrays, node, length, unit)
+            score -= over
         if i >= begin:
             scores[i - begin] = score
 
@@ -114,12 +118,38 @@ def begins_text(unit: int, given: int) -> bool:
 
 
 @kernel
-def step_all(arrays: Any, last: Any, nodes: Any, lengths: Any, scores: Any) -> None:
+def log_totals(arrays: Any, totals: Any) -> None:
+    """Sets totals [M + 1], zeros: the logarithm of what the scores of all units add up to after each node below
+    the highest order, at the end after ROOT."""
+    _, _, first, suffix, log_probability, log_backoff, _, _, _, _ = arrays
+    for unit in range(arrays[0][1]):
+        totals[ROOT] += math.exp(log_probability[unit])
+    for node in range(len(totals) - 1):
+        seen, covered = 0.0, 0.0
+        for below in range(first[node], first[node + 1]):
+            seen += math.exp(log_probability[below])
+            covered += math.exp(log_probability[suffix[below]])
+        totals[node] = seen + math.exp(log_backoff[node]) * max(totals[suffix[node]] - covered, 0.0)
+    for node in range(len(totals)):
+        totals[node] = math.log(totals[node])
+
+
+@kernel
+def log_total(arrays: Any, totals: Any, node: int, length: int) -> float:
+    """What is to be taken off the scores after a context, so that they are log probabilities."""
+    if len(totals) == 0:
+        return 0.0
+    return totals[node] + (length - level_of(arrays[0], node)) * arrays[6]
+
+
+@kernel
+def step_all(arrays: Any, totals: Any, last: Any, nodes: Any, lengths: Any, scores: Any) -> None:
     """One more unit of each of B texts: their states (`nodes`, `lengths` [B]) are changed to those after the
     units `last` [B], and scores [B, V] set to the log probabilities of all units there."""
     for b in range(len(last)):
         _, nodes[b], lengths[b] = advance(arrays, nodes[b], lengths[b], last[b])
         distribution(arrays, nodes[b], lengths[b], scores[b])
+        scores[b] -= log_total(arrays, totals, nodes[b], lengths[b])
 
 
 @kernel
