@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -149,13 +148,17 @@ class Block:
 
 
 def _blocks(corpus: VectorCorpus, config: VectorsConfig) -> Iterator[Block]:
+    """Every block once in each pass, in an order of its own: texts of one kind often stand together, and what
+    came last would leave its mark on all vectors."""
     size = len(corpus.ids)
     # Small corpora too are shared out evenly.
     bounds = corpus.cuts(min(BLOCK_WORDS, max(1, size // (4 * processors(config.threads)))))
-    number = 0
+    edges = np.asarray(corpus.offsets)[bounds]
+    done = number = 0
     for epoch in range(config.passes):
-        for first, last in pairwise(bounds.tolist()):
-            begin, end = int(corpus.offsets[first]), int(corpus.offsets[last])
+        order = np.random.default_rng([config.seed, epoch]).permutation(len(bounds) - 1)
+        for k in order.tolist():
+            words = int(edges[k + 1] - edges[k])
             seed = (config.seed << 32) + number
-            number += 1
-            yield Block(first, last, epoch * size + begin, epoch * size + end, seed)
+            yield Block(int(bounds[k]), int(bounds[k + 1]), done, done + words, seed)
+            done, number = done + words, number + 1
