@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from textladder.batch import Tokens
 from textladder.encoders.attention import SelfAttention
 from textladder.layers.softmax import UnitSoftmax
+from textladder.text.tokenizing import BEGIN
 
+PAD = 0
 UNITS, DIM, HEADS, LAYERS, POSITIONS = 50, 32, 4, 3, 24
 GPT2 = SelfAttention.Config(
     embedding_dim=DIM,
@@ -89,7 +92,7 @@ def pair() -> tuple[Any, SelfAttention, UnitSoftmax]:
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(1)
     config = transformers.GPT2Config(
-        vocab_size=UNITS, n_positions=POSITIONS, n_embd=DIM, n_layer=LAYERS, n_head=HEADS, bos_token_id=2
+        vocab_size=UNITS, n_positions=POSITIONS, n_embd=DIM, n_layer=LAYERS, n_head=HEADS, eos_token_id=3
     )
     theirs = transformers.GPT2LMHeadModel(config).eval()
     with torch.no_grad():  # norms and biases too, which begin at one and zero
@@ -106,7 +109,10 @@ def test_logits_are_those_of_transformers(pair: Any) -> None:
     with torch.no_grad():
         wanted = theirs(ids).logits
         for states in (states_of(encoder, ids), steps_of(encoder, ids)):
-            torch.testing.assert_close(output.logits(states), wanted, rtol=0, atol=1e-5)
+            torch.testing.assert_close(F.linear(states, output._tied[0]), wanted, rtol=0, atol=1e-5)
+        wanted[..., [PAD, BEGIN]] = -torch.inf  # which are never predicted here
+        got = output.log_probs(states_of(encoder, ids).flatten(0, 1)).view_as(wanted)
+        torch.testing.assert_close(got, wanted.log_softmax(-1), rtol=0, atol=1e-5)
 
 
 def test_greedy_text_is_that_of_transformers(pair: Any) -> None:
@@ -117,6 +123,7 @@ def test_greedy_text_is_that_of_transformers(pair: Any) -> None:
         attention_mask=torch.ones_like(prompt),
         max_new_tokens=POSITIONS - 4,
         do_sample=False,
+        suppress_tokens=[PAD, BEGIN],
         eos_token_id=None,
         pad_token_id=0,
     )
@@ -124,7 +131,7 @@ def test_greedy_text_is_that_of_transformers(pair: Any) -> None:
         vectors, state = encoder.read(prompt, encoder.start(2))
         last, text = vectors[:, -1], prompt
         while True:
-            unit = output.logits(last).argmax(-1)
+            unit = output.log_probs(last).argmax(-1)
             text = torch.cat([text, unit[:, None]], 1)
             if text.shape[1] == POSITIONS:
                 break
@@ -166,6 +173,30 @@ def test_steps_give_what_forward_gives(changes: dict[str, Any]) -> None:
     torch.testing.assert_close(steps_of(encoder, ids), states_of(encoder, ids), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("changes", VARIANTS, ids=["gpt2", "sinusoidal", "none", "post"])
+def test_compiled_steps_are_those_of_torch(changes: dict[str, Any]) -> None:
+    encoder, ids = gpt(**changes), ids_of(3, POSITIONS)
+    with torch.no_grad():
+        for parameter in encoder.parameters():
+            parameter.add_(0.2 * torch.randn_like(parameter))
+    got = steps_of(encoder, ids)
+    assert encoder._packed is not None
+    state, found = encoder.start(3), []
+    encoder._packed = None
+    for column in ids.unbind(1):
+        vectors, state = encoder.step(column, state)
+        found.append(vectors)
+    torch.testing.assert_close(got, torch.stack(found, 1), rtol=1e-4, atol=1e-5)
+
+
+def test_steps_follow_the_weights() -> None:
+    encoder, ids = gpt(), ids_of(2, 5)
+    before = steps_of(encoder, ids)
+    encoder.load_state_dict(gpt(seed=1).state_dict())
+    assert not torch.allclose(steps_of(encoder, ids), before)
+    torch.testing.assert_close(steps_of(encoder, ids), states_of(encoder, ids), rtol=1e-4, atol=1e-5)
+
+
 def test_pieces_give_what_steps_give() -> None:
     encoder, ids = gpt(), ids_of(2, 3 * POSITIONS)
     state, found = encoder.start(2), []
@@ -202,7 +233,8 @@ def test_texts_of_a_state_can_be_chosen_and_repeated() -> None:
     encoder, ids = gpt(), ids_of(3, 5)
     order, following = torch.tensor([2, 0, 2]), torch.tensor([7, 8, 9])
     _, state = encoder.read(ids, encoder.start(3))
-    got, _ = encoder.step(following, (*(part.index_select(0, order) for part in state),))
+    ids_, values, length, written = (part.index_select(0, order) for part in state)
+    got, _ = encoder.step(following, (ids_, values, length, written))
     wanted = states_of(encoder, torch.cat([ids[order], following[:, None]], 1))[:, -1]
     torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
 

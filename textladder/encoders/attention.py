@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from textladder.batch import Encoded, Tokens
@@ -17,6 +19,7 @@ from textladder.layers.attention import ActivationName, Layout, NormPlace, Trans
 from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.known import Known, gone_on, nothing_known, units_known, with_room
+from textladder.layers.one_unit import ACTIVATIONS, one_unit, packed, runs_compiled
 from textladder.layers.pooling import PoolingName, make_pooling
 from textladder.layers.positions import LearnedPositions, SinusoidalPositions
 from textladder.ranges import Share, Size
@@ -96,6 +99,7 @@ class SelfAttention(Encoder):
         self.pool = make_pooling(config.pooling, self.dim)
         self.bfloat16_pays = self.dim >= 128  # 1.8 times float32 at 128; below, casts take what products gain
         self.keep_maps = False
+        self._packed: NDArray[np.float32] | None = None
         if config.initialization == "gpt2":
             self._initialize_as_gpt2()
 
@@ -132,9 +136,9 @@ class SelfAttention(Encoder):
         return Encoded(pooled, tokens.mask, states, {"attention": maps} if self.keep_maps else {})
 
     def start(self, texts: int) -> Known:
-        assert self.embedding is not None
-        room = self.config.max_length
-        return nothing_known(texts, len(self.layers), self.dim, self.embedding.weight, room)
+        """See `Encoder.start`. Small models take steps with the weights that they have now."""
+        self._packed = packed(self.layers) if runs_compiled(self.layers) else None
+        return self._nothing_known(texts)
 
     def step(self, last: Tensor, state: Known) -> tuple[Tensor, Known]:
         vectors, state = self.read(last[:, None], state)
@@ -150,7 +154,7 @@ class SelfAttention(Encoder):
         most, found = self.config.max_length, []
         while True:
             if units_known(state) == most:
-                kept, state = state[0][:, most - most // 2 : most], self.start(len(ids))
+                kept, state = state[0][:, most - most // 2 : most], self._nothing_known(len(ids))
                 _, state = self._read(kept, state)
             free = most - units_known(state)
             vectors, state = self._read(ids[:, :free], state)
@@ -159,6 +163,11 @@ class SelfAttention(Encoder):
             if not ids.shape[1]:
                 return found[0] if len(found) == 1 else torch.cat(found, 1), state
 
+    def _nothing_known(self, texts: int) -> Known:
+        assert self.embedding is not None
+        room = self.config.max_length
+        return nothing_known(texts, len(self.layers), self.dim, self.embedding.weight, room)
+
     def _read(self, ids: Tensor, state: Known) -> tuple[Tensor, Known]:
         """`read` of as many units as there are positions for."""
         units, at = ids.shape[1], units_known(state)
@@ -166,10 +175,27 @@ class SelfAttention(Encoder):
         state[0][:, at : at + units] = ids
         places = torch.arange(at, at + units, device=ids.device)
         x = self._vectors(ids, places, at + units)  # [B, n, D]
-        for layer, known in zip(self.layers, state[1].unbind(1), strict=True):
-            assert isinstance(layer, TransformerLayer)
-            x = layer.extend(x, known, at)
+        if units == 1 and self._packed is not None and x.dtype == torch.float32:
+            self._one_unit(x[:, 0], state[1], at, self._packed)
+        else:
+            for layer, known in zip(self.layers, state[1].unbind(1), strict=True):
+                assert isinstance(layer, TransformerLayer)
+                x = layer.extend(x, known, at)
         return self.norm(x), gone_on(state, units)
+
+    def _one_unit(self, x: Tensor, known: Tensor, at: int, weights: NDArray[np.float32]) -> None:
+        config = self.config
+        one_unit(
+            x.numpy(),
+            known.numpy(),
+            at,
+            weights,
+            config.num_heads,
+            config.feedforward_dim,
+            config.norm == "pre",
+            ACTIVATIONS.index(config.activation),
+            np.float32(1e-5),
+        )
 
     def _vectors(self, ids: Tensor, places: Tensor, width: int) -> Tensor:
         """Ids [...] at places [...], all below `width` -> [..., D], what the first layer reads."""
