@@ -60,6 +60,7 @@ def train(
     Raises Problem when `out` cannot be written, Interrupted after a signal, with the state saved.
     """
     reporter = reporter or Silent()
+    _check_vectors(recipe, vectors)
     if resume and (out / "scores.json").exists():
         reporter.note(f"{out} is finished already")
         shutil.rmtree(out / "work", ignore_errors=True)
@@ -75,9 +76,7 @@ def train(
             "Give every machine the same files and the same versions of the libraries.",
         )
     if recipe.counted:  # by the first process, for all
-        return distributed.on_main(
-            lambda: _count(recipe, data, prepared, out, reporter=reporter, vectors=vectors)
-        )
+        return distributed.on_main(lambda: _count(recipe, data, prepared, out, reporter))
     trainer = Trainer(recipe, data, prepared, out, device=device, reporter=reporter, vectors=vectors)
     if distributed.is_main():
         let_go(out)  # only now is it known that there is something to train
@@ -108,11 +107,12 @@ def train_model(
     """Train one model and leave nothing on disk but in `work`, which may be removed: the calibrated model and
     its dev scores."""
     reporter = reporter or Silent()
+    _check_vectors(recipe, vectors)
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers are not ours to seed
         prepared = prepare(recipe, data, work)
         _report_cuts(recipe, prepared, reporter)
         if recipe.counted:
-            counted = _counted(recipe, data, prepared, work / "ngrams", reporter=reporter, vectors=vectors)
+            counted = _counted(recipe, data, prepared, work / "ngrams", reporter)
             return counted.model, [_only_check(counted)]
         trainer = Trainer(recipe, data, prepared, None, device=device, reporter=reporter, vectors=vectors)
         trainer.train()
@@ -166,6 +166,11 @@ def _claim(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> None:
             )
 
 
+def _check_vectors(recipe: Recipe, vectors: Path | WordVectors | None) -> None:
+    if recipe.counted and vectors is not None:
+        raise Problem("--vectors", f"{recipe.rung} has no vectors of units.", "Leave it out.")
+
+
 def _report_cuts(recipe: Recipe, prepared: Prepared, reporter: Reporter) -> None:
     for name, cut in prepared.cuts.items():
         if cut.texts_cut:
@@ -200,15 +205,11 @@ def _count(
     data: Data,
     prepared: Prepared,
     out: Path,
-    *,
     reporter: Reporter,
-    vectors: Path | WordVectors | None,
 ) -> dict[str, Any]:
     """`train` where nothing is trained by gradient: it is fast enough to begin anew after a stop."""
     try:
-        counted = _counted(
-            recipe, data, prepared, out / "work" / "ngrams", reporter=reporter, vectors=vectors
-        )
+        counted = _counted(recipe, data, prepared, out / "work" / "ngrams", reporter)
         let_go(out)
         with writing(out), RunLog(out, 0) as log:
             log.write(event="check", step=1, **_only_check(counted))
@@ -223,16 +224,12 @@ def _counted(
     data: Data,
     prepared: Prepared,
     folder: Path,
-    *,
     reporter: Reporter,
-    vectors: Path | WordVectors | None,
 ) -> Trained:
     from textladder.counted import count
 
-    if vectors is not None:
-        raise Problem("--vectors", f"{recipe.rung} has no vectors of units.", "Leave it out.")
     if useless := [f"training.{key}" for key in recipe.tables()["training"] if key != "seed"]:
-        reporter.note(f"{recipe.rung} is counted in one pass: {', '.join(useless)} have no effect")
+        reporter.note(f"{recipe.rung} is counted: no difference is made by {', '.join(useless)}")
     with noted() as signals:
 
         def check() -> None:

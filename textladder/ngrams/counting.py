@@ -133,7 +133,7 @@ def framed(texts: Ragged | NDArray[np.int32], size: int, where: str) -> NDArray[
     """Rows end to end as int32, each between <s> and </s>; a stream as it is. Raises Problem for ids that no
     row can have."""
     if not isinstance(texts, Ragged):
-        return np.ascontiguousarray(texts, np.int32)
+        return np.array(texts, np.int32)  # a copy, which may be written to: one type for the kernels
     flat = np.ascontiguousarray(texts.flat, np.int32)
     offsets = np.ascontiguousarray(texts.offsets, np.int64)
     stream = np.empty(offsets[-1] - offsets[0] + 2 * len(texts), np.int32)

@@ -188,7 +188,7 @@ class NgramModel:
         texts; the units before them are context. The scores of stupid backoff are divided by their sum after
         each context. Raises Problem for ids outside the vocabulary."""
         end = len(flat) if end is None else end
-        units = np.asarray(flat[max(begin - self.order + 1, 0) : end])
+        units = np.array(flat[max(begin - self.order + 1, 0) : end], np.int32)  # a copy, as in `framed`
         self._check(units)
         scores = np.empty(end - begin, np.float64)
         shift = end - len(units)

@@ -119,8 +119,8 @@ def begins_text(unit: int, given: int) -> bool:
 
 @kernel
 def log_totals(arrays: Any, totals: Any) -> None:
-    """Sets totals [M + 1], zeros: the logarithm of what the scores of all units add up to after each node below
-    the highest order, at the end after ROOT."""
+    """Sets totals [M + 1], zeros: the logarithm of what the scores of all units add up to after each node
+    below the highest order, at the end after ROOT."""
     _, _, first, suffix, log_probability, log_backoff, _, _, _, _ = arrays
     for unit in range(arrays[0][1]):
         totals[ROOT] += math.exp(log_probability[unit])
