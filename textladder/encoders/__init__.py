@@ -18,6 +18,8 @@ ENCODERS: dict[str, str] = {
     "gru": "textladder.encoders.recurrent:Gru",
     "cnn": "textladder.encoders.cnn:Cnn",
     "rescnn": "textladder.encoders.rescnn:ResidualCnn",
+    "neural-ngram": "textladder.encoders.neural_ngram:NeuralNgram",
+    "causal-cnn": "textladder.encoders.causal_cnn:CausalCnn",
     "attention": "textladder.encoders.attention:SelfAttention",
 }
 
