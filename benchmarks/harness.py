@@ -33,6 +33,7 @@ class System:
     module: str
     arguments: dict[str, Any] = field(default_factory=dict)
     python: Literal["ours", "peers"] = "ours"
+    timeout: float = TIMEOUT
 
 
 def data_folder() -> Path:
@@ -65,10 +66,16 @@ def run_once(system: System, threads: int) -> Result:
     command = [python, "-m", system.module, json.dumps(system.arguments)]
     try:
         done = subprocess.run(
-            command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT, check=False
+            command,
+            env=environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=system.timeout,
+            check=False,
         )
     except subprocess.TimeoutExpired:
-        return {"error": f"took more than {TIMEOUT:.0f} s"}
+        return {"error": f"took more than {system.timeout:.0f} s"}
     lines = done.stdout.strip().splitlines()
     if done.returncode or not lines:
         said = done.stderr.strip().splitlines()

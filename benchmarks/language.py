@@ -1,0 +1,247 @@
+"""Language models beside peers: `python -m benchmarks.language`. Writes tables of docs/language.md.
+
+    python -m benchmarks.language [--only nanogpt,wiki] [--repeats 3] [--threads 2] [--quick]
+
+--only measures these jobs and keeps the others of the last call, each with its date. --quick tries every
+program on a few characters and writes nothing into docs/: its figures mean nothing. Counted models stand
+beside KenLM in `python -m benchmarks.ngrams`, whose last figures are shown too; all rungs side by side in
+`python -m benchmarks.ladder`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import (
+    OUT,
+    ROOT,
+    Result,
+    System,
+    in_turns,
+    machine,
+    medians,
+    peers_python,
+    table,
+    today,
+    versions,
+)
+from benchmarks.language_jobs import HELD, JOBS, TARGET
+from benchmarks.ngrams import RESULTS as NGRAMS
+from benchmarks.speed import figure, pair, read
+
+RESULTS = OUT / "language.json"
+DOCUMENT = ROOT / "docs" / "language.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+MET = {True: "yes", False: "**no**", None: ""}
+
+HOW = """\
+Each system runs in a process of its own with {threads} threads; all systems of a job take turns, and each
+figure is the median of its turns. Ratio is ours / theirs. Held-out loss is in nats per unit, ours / theirs;
+memory is the peak of the whole process in training. Seconds are those of training steps, without scoring.
+Units that have no peer named are ours alone.
+
+- Ours is `textladder train` with the rung as shipped and the settings of benchmarks/language_jobs.py.
+- `nanogpt`: the first 90 % of tiny Shakespeare are trained on, all of the last 10 % is judged, by both in
+  windows of 64 characters, each 32 after the one before it. Seconds to {target} nats lie between two checks,
+  on a line. The peer is nanoGPT's recipe for a laptop, written from its description: 4 layers, 128 wide,
+  block 64, batch 12, 2000 iterations, AdamW, cosine, float32.
+- `best`: half an hour of training on two cores.
+- `lstm-characters`, `lstm-words`: the loop of pytorch/examples around nn.LSTM with the same width, lanes,
+  window and number of steps (2 x 512, 50 lanes of 100 characters; 2 x 200, 20 lanes of 35 words of
+  WikiText-2, 14 k kinds), dropout 0.2 and tied embeddings on both sides.
+- `generate`: temperature 0.8, 240 characters within a context of 256.
+- `wiki`: Wikipedia 2018; both learn 8,000 subwords from its training part and train a GPT-2 (4 layers, 256
+  wide, context 128, 16 rows a batch) for the same seconds, a cosine of the learning rate over them. 500,000
+  characters are judged, in windows of 128 units, each 64 after the one before it.
+- `growth`: the training part of tiny Shakespeare once and ten times over.
+"""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.language", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--only", default=",".join(JOBS), help="jobs, separated by commas: " + " ".join(JOBS))
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="a few characters, one turn: tries the programs")
+    options = parser.parse_args(arguments)
+    names = options.only.split(",")
+    unknown = set(names) - set(JOBS)
+    if unknown:
+        parser.error(f"there is no job {', '.join(sorted(unknown))}; there are: {' '.join(JOBS)}")
+    command = " ".join(["python -m benchmarks.language", *map(shlex.quote, arguments or sys.argv[1:])])
+    measured = read(RESULTS)
+    for name in names:
+        print(name, flush=True)
+        measured[name] = measure(name, options) | {"command": command}
+        if not options.quick:
+            RESULTS.write_text(json.dumps(measured, indent=1), encoding="utf-8")
+        print(main_table({name: measured[name]}), flush=True)
+    if options.quick:
+        print(systems_table({name: measured[name] for name in names}))
+        return
+    installed = {
+        "ours": versions(["textladder", "torch", "tokenizers", "numpy", "numba"]),
+        "peers": versions(["torch", "transformers", "accelerate", "tokenizers"], peers_python()),
+    }
+    write_between(DOCUMENT, BEGIN, END, document(measured, machine(), installed))
+    print(f"Written: {DOCUMENT.relative_to(ROOT)}")
+
+
+def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    """The job's rows and every run behind them. Systems of rungs that are not there are named, not run."""
+    began = time.perf_counter()
+    job = JOBS[name](options.quick)
+    repeats = 1 if options.quick else job.repeats or options.repeats
+    known = rungs()
+    here = [system for system in job.systems if not missing(system, known)]
+    ran = in_turns(here, repeats, options.threads)
+    runs: dict[str, list[Result]] = {}
+    for system in job.systems:
+        runs[system.name] = ran.get(system.name) or [{"error": missing(system, known)}]
+    found = {system: medians(results) for system, results in runs.items()}
+    return {
+        "rows": [line.row(found) for line in job.lines],
+        "medians": found,
+        "runs": runs,
+        "repeats": repeats,
+        "threads": options.threads,
+        "date": today(),
+        "seconds": round(time.perf_counter() - began, 1),
+    }
+
+
+def rungs() -> list[str]:
+    from textladder import recipe
+
+    return recipe.rungs("language")
+
+
+def missing(system: System, known: list[str]) -> str:
+    """What keeps a system from running; empty for one that can run."""
+    rung = system.arguments.get("rung")
+    return f"there is no rung {rung}" if rung is not None and rung not in known else ""
+
+
+def write_between(path: Path, begin: str, end: str, text: str) -> None:
+    """Replace what stands between two markers of a page, or put it with its markers at the end."""
+    page = path.read_text(encoding="utf-8") if path.exists() else "# Language models\n"
+    before, _, rest = page.partition(begin)
+    after = rest.partition(end)[2]
+    parts = [before.rstrip(), begin, text, end, after.lstrip()]
+    path.write_text("\n\n".join(parts).rstrip() + "\n", encoding="utf-8")
+
+
+def document(measured: dict[str, Any], where: str, installed: dict[str, dict[str, str]]) -> str:
+    jobs = {name: measured[name] for name in JOBS if name in measured}
+    last = list(jobs.values())[-1]
+    listed = "\n".join(
+        f"- {side}: " + ", ".join(f"{k} {v}" for k, v in found.items()) for side, found in installed.items()
+    )
+    rows = [
+        [name, job["date"], str(job["repeats"]), f"{job['seconds']:,.0f} s", f"`{job['command']}`"]
+        for name, job in jobs.items()
+    ]
+    parts = [
+        "## Speed and quality, beside peers",
+        "Written by `python -m benchmarks.language`; every run is in benchmarks/out/language.json.",
+        f"Machine: {where}.\n\n{listed}",
+        main_table(jobs),
+        ngrams_table(read(NGRAMS)),
+        "### How it is measured",
+        HOW.format(threads=last["threads"], target=TARGET).rstrip(),
+        "### Every system",
+        systems_table(jobs),
+        "### When",
+        table(["job", "date", "turns", "took", "command"], rows),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def main_table(jobs: dict[str, Any]) -> str:
+    header = [
+        "what",
+        "ours",
+        "peer",
+        "theirs",
+        "ratio",
+        "better",
+        "asked",
+        "met",
+        "held-out loss",
+        "memory, MB",
+    ]
+    rows = []
+    for job in jobs.values():
+        for row in job["rows"]:
+            sign = ">=" if row["better"] == "higher" else "<="
+            asked = "" if row["reach"] is None else f"{sign} {row['reach']:g}"
+            rows.append(
+                [
+                    row["what"],
+                    figure(row["ours"], row["unit"]) or "; ".join(row["errors"]) or "not reached",
+                    row["peer"] or "",
+                    figure(row["theirs"], row["unit"]) or "; ".join(row["errors"]),
+                    figure(row["ratio"]),
+                    row["better"],
+                    asked if row["reach_on"] == "ratio" else f"{asked} {row['unit']}",
+                    MET[row["met"]],
+                    pair(row["quality"], "{:.3f}"),
+                    pair(row["memory"], "{:,.0f}"),
+                ]
+            )
+    return table(header, rows)
+
+
+def systems_table(jobs: dict[str, Any]) -> str:
+    """What each system reported, median by median."""
+    keys = {
+        "seconds": "seconds of training",
+        "units_per_second": "units/s",
+        "nats": "held-out nats/unit",
+        "bits_per_character": "bits/character",
+        "characters_per_second": "written characters/s",
+        "parameters": "parameters",
+        "vocabulary": "vocabulary",
+        "precision": "precision",
+        "epochs": "epochs",
+        "whole_seconds": "whole command, s",
+        HELD: "memory, MB",
+    }
+    rows = [
+        [name, system, *(figure(found.get(key)) for key in keys), found.get("error", "")]
+        for name, job in jobs.items()
+        for system, found in job["medians"].items()
+    ]
+    return table(["job", "system", *keys.values(), "not measured"], rows)
+
+
+def ngrams_table(measured: dict[str, Any]) -> str:
+    """The last figures of `benchmarks.ngrams`."""
+    if not measured:
+        return ""
+    rows = [
+        [
+            row["what"],
+            *(figure(row[key], row["unit"]) for key in ("ours", "theirs")),
+            figure(row["ratio"]),
+            figure(row["reach"]),
+            MET[row["met"]],
+        ]
+        for row in measured["rows"]
+    ]
+    told = (
+        f"Counted models, beside KenLM: `python -m benchmarks.ngrams --programs FOLDER`, {measured['date']}."
+    )
+    return f"{told}\n\n" + table(["", "ours", "KenLM", "ratio", "asked", "met"], rows)
+
+
+if __name__ == "__main__":
+    main()
