@@ -51,7 +51,10 @@ def test_each_sentence_comes_once_in_an_epoch(monkeypatch: pytest.MonkeyPatch, t
     seen: list[Progress] = []
     over_corpus(corpus, replace(CONFIG, threads=threads), kernel, seen.append)
     found.sort(key=lambda block: block[0])
-    np.testing.assert_array_equal(np.concatenate([block[3] for block in found]), np.tile(corpus.ids, 2))
+    sentences = np.concatenate([block[3] for block in found]).reshape(2, -1, 30)  # epoch by epoch
+    written = sorted(corpus.ids.reshape(-1, 30).tolist())
+    assert [sorted(epoch.tolist()) for epoch in sentences] == [written, written]
+    assert (sentences[0] != sentences[1]).any(), "each epoch has an order of its own"
     assert found[0][0] == 0
     assert found[-1][1] == 1
     assert all(a[1] == b[0] for a, b in pairwise(found)), "the rate falls step by step"
