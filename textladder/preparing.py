@@ -252,18 +252,25 @@ def prepare(recipe: Recipe, data: Data, work: Path, kept: Path | None = None) ->
 
 
 def _prepare_streams(recipe: Recipe, data: Data, work: Path, kept: Path) -> Prepared:
-    from textladder.streams import store_stream
+    from textladder.streams import part_starts, store_stream
     from textladder.text.spelling import Spelling
 
     labels = learn_labels(recipe, data)
     tokenizer = _tokenizer(recipe, data, kept)
     labels["units"] = len(tokenizer)
     labels["ranked"] = recipe.tokenizer.units in COUNTED
-    labels["spelling"] = Spelling.learn(data.train.texts(), tokenizer).to_dict()
+    labels["spelling"] = Spelling.learn(data.train.texts(), tokenizer, part_starts(data.train)).to_dict()
     stores = {
         name: store_stream(part, tokenizer, labels, work / "ids" / name, judged=name != "train")
         for name, part in data.parts().items()
     }
+    units, window = len(stores["train"].columns["text"].flat), recipe.tokenizer.max_length
+    if units <= window and not recipe.counted:
+        raise Problem(
+            data.train.corpus.name,
+            f"its training part has {units:,} units, and one window is {window:,} (tokenizer.max_length).",
+            "Give more text, or a shorter window with --set tokenizer.max_length=N",
+        )
     return Prepared(tokenizer, labels, stores, {})
 
 

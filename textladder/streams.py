@@ -14,7 +14,7 @@ from textladder.errors import Problem
 from textladder.files import writing
 from textladder.ragged import Numbers, Ragged
 from textladder.text.batching import evaluation_plan
-from textladder.text.spelling import Spelling
+from textladder.text.spelling import Held, Spelling
 from textladder.text.store import Store, StoreWriter
 from textladder.text.tokenizing import BEGIN, END, UNKNOWN, Tokenizer
 from textladder.text.windowing import documents, evaluation_windows, read_windows
@@ -34,7 +34,7 @@ def store_stream(
     """A part as a stream in `folder`: columns "text" (a row per block), "start" (whether a document begins
     with it); judged: also what `tasks.language.Block` counts of the texts themselves."""
     begin = {name: len(tokenizer) + number for number, name in enumerate(labels["labels"])}
-    spelling = Spelling(tokenizer, labels["spelling"])
+    spelling, held = Spelling(tokenizer, labels["spelling"]), Held()
     starts = part_starts(part)
     last = np.append(starts[1:], True)
     base = 0
@@ -54,7 +54,7 @@ def store_stream(
                     "characters": count_characters(texts),
                     "words": count_words(texts),
                     "unknown": np.where(ids.lengths > 0, unknown, 0),
-                    "spelling": spelling.nats(texts),
+                    "spelling": spelling.nats(texts, np.append(starts[here], last[here][-1]), held),
                 }
                 columns |= {name: Ragged(np.asarray(c, np.float64), each) for name, c in counts.items()}
             writer.append(columns)
@@ -139,8 +139,8 @@ def outcomes(model: Model, store: Store, precision: str = "float32") -> NDArray[
     nats, units = np.zeros(len(store)), np.zeros(len(store))
     for at, said, predicted in _said(model, store, precision):
         block = np.searchsorted(offsets, at + 1, side="right") - 1
-        nats += np.bincount(block, said, len(store))
-        units += np.bincount(block, predicted, len(store))
+        np.add.at(nats, block, said)
+        np.add.at(units, block, predicted)
     for column, values in ((Block.NATS, nats), (Block.UNITS, units)):
         found[:, column] = sum(distributed.gather(values))
     return found

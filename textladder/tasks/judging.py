@@ -75,9 +75,8 @@ class Judging:
             characters=int(sums[Block.CHARACTERS]),
             units=int(units),
             words=int(sums[Block.WORDS]),
-            ends="predicted",
-            unknown=f"{int(sums[Block.UNKNOWN])} predicted as <unk> and spelled",
-            white_space="counted",
+            unknown_units=int(sums[Block.UNKNOWN]),
+            **self.labels["spelling"].get("signature", {}),
         )
         details = {name.lower(): float(sums[column]) for name, column in Block.__members__.items()}
         return Scores(self.headline, values, signature, len(outcomes), self.higher_is_better, details)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from textladder.text.documents import DocumentSource
 
 Target = tuple[str, ...]
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+LINE_BITS = 40  # of several files, the number of the file stands above the line
 
 
 class _Codes:
@@ -47,8 +48,9 @@ class _Codes:
 class Corpus:
     """Rows of text, target and place. Make one with `Corpus.read` (a file) or `Corpus.of` (texts in memory).
 
-    name, unit: what `where` is made of ("reviews.csv", "": "reviews.csv:17"). label_codes: [rows] int32, the
-    number of each row's label set in `label_sets`. notes: what was inferred and left out, in sentences.
+    name, unit: what `where` is made of ("reviews.csv", "": "reviews.csv:17"); names: of several files, those
+    of each. label_codes: [rows] int32, the number of each row's label set in `label_sets`. notes: what was
+    inferred and left out, in sentences. in_order: the rows are one text, in its order (`text.documents`).
     """
 
     def __init__(
@@ -61,9 +63,12 @@ class Corpus:
         unit: str = "",
         notes: Sequence[str] = (),
         multilabel: bool = False,
+        names: Sequence[str] = (),
+        in_order: bool = False,
     ) -> None:
         self.store, self.label_codes, self.label_sets = store, label_codes, label_sets
         self.name, self.unit, self.notes = name, unit, list(notes)
+        self.names, self.in_order = list(names), in_order
         # More than one label on some text, or none where the file joins or lists them.
         self.multilabel = multilabel or any(len(labels) > 1 for labels in label_sets)
 
@@ -118,7 +123,9 @@ class Corpus:
                 "format_version": FORMAT_VERSION,
                 "fingerprint": fingerprint,
                 "name": source.path.name,
+                "names": source.names,
                 "unit": source.unit,
+                "in_order": source.in_order,
                 "notes": source.notes + source.report(),
                 "multilabel": bool(source.label_separator),
                 "label_sets": list(codes.known),
@@ -130,7 +137,7 @@ class Corpus:
             raise _unwritable(folder, error) from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
-        whole = _opened(folder, fingerprint)
+        whole = _opened(folder, fingerprint, fresh=True)
         assert whole is not None, "a corpus that was just written can be opened"
         return whole
 
@@ -149,7 +156,8 @@ class Corpus:
         return self.label_sets[self.label_codes[row]]
 
     def place(self, line: int) -> str:
-        return f"{self.name}:{self.unit}{line}"
+        name = self.names[line >> LINE_BITS] if len(self.names) > 1 else self.name
+        return f"{name}:{self.unit}{line & (1 << LINE_BITS) - 1}"
 
     def examples(self, rows: Numbers | None = None) -> Iterator[Example]:
         """The rows named, in that order (None: all), streamed."""
@@ -218,23 +226,28 @@ def _bytes(parts: list[bytes]) -> Ragged:
 
 
 def _fingerprint(source: Source | DocumentSource) -> dict[str, Any]:
-    """What tells that a spooled corpus is still that of its file."""
+    """What tells that a spooled corpus is still that of its files."""
     try:
-        stat = source.path.stat()
+        stats = [file.stat() for file in source.files]
     except OSError as error:
         raise Problem(str(source.path), f"the file is gone ({error}).", "Put it back.") from error
     return {
         "path": str(source.path.resolve()),
-        "size": stat.st_size,
-        "mtime_ns": stat.st_mtime_ns,
+        "files": [
+            [str(file.resolve()), stat.st_size, stat.st_mtime_ns]
+            for file, stat in zip(source.files, stats, strict=True)
+        ],
         "format": source.format,
         "labels_needed": source.need_label,
         "config": asdict(source.resolved),
     }
 
 
-def _opened(folder: Path, fingerprint: dict[str, Any]) -> Corpus | None:
-    """The corpus in `folder` if it is whole and has this fingerprint."""
+def _opened(folder: Path, fingerprint: dict[str, Any], *, fresh: bool = False) -> Corpus | None:
+    """The corpus in `folder` if it is whole and has this fingerprint. fresh: it was just written. (Texts that
+    are in no file leave no other trace.)"""
+    if not (fingerprint["files"] or fresh):
+        return None
     try:
         about = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
         if about["format_version"] != FORMAT_VERSION or about["fingerprint"] != fingerprint:
@@ -253,6 +266,8 @@ def _opened(folder: Path, fingerprint: dict[str, Any]) -> Corpus | None:
         unit=about["unit"],
         notes=about["notes"],
         multilabel=about["multilabel"],
+        names=about["names"],
+        in_order=about["in_order"],
     )
 
 

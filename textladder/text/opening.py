@@ -91,13 +91,15 @@ def open_bytes(path: Path) -> IO[bytes] | Any:
     return path.open("rb")
 
 
-def blocks(path: Path) -> Iterator[tuple[int, str]]:
+def blocks(path: Path, *, whole_lines: bool = True) -> Iterator[tuple[int, str]]:
     """(number of the first line, whole lines as one string), about BLOCK_BYTES at a time.
 
-    Raises a Problem that names the line for bytes that are not UTF-8, a NUL byte, a line over LIMIT_BYTES,
-    and compressed data that is damaged or cut off.
+    whole_lines: False cuts lines longer than that (between characters), so that text on one line can be read.
+
+    Raises a Problem that names the line for bytes that are not UTF-8, a NUL byte, a line over LIMIT_BYTES
+    (whole_lines), and compressed data that is damaged or cut off.
     """
-    line, rest = 1, bytearray()
+    line, before, rest = 1, 0, bytearray()  # before: bytes of this line that were given already
     with open_bytes(path) as file:
         while True:
             try:
@@ -111,10 +113,13 @@ def blocks(path: Path) -> Iterator[tuple[int, str]]:
             if not chunk:
                 break
             cut = chunk.rfind(b"\n") + 1
+            if not cut and not whole_lines and len(rest) + len(chunk) > BLOCK_BYTES:
+                cut = _between_characters(chunk)
             if cut:
                 block = bytes(rest) + chunk[:cut]
-                yield line, _decoded(path, block, line)
-                line += block.count(b"\n")
+                yield line, _decoded(path, block, line, before)
+                ends = block.count(b"\n")
+                line, before = line + ends, (0 if ends else before) + len(block) - block.rfind(b"\n") - 1
                 rest.clear()
             rest += chunk[cut:]
             if len(rest) > LIMIT_BYTES:
@@ -124,11 +129,19 @@ def blocks(path: Path) -> Iterator[tuple[int, str]]:
                     "Is it a file of texts? Cut the text into parts, or put one record on each line.",
                 )
     if rest:
-        yield line, _decoded(path, bytes(rest), line)
+        yield line, _decoded(path, bytes(rest), line, before)
 
 
-def _decoded(path: Path, block: bytes, line: int) -> str:
-    if line == 1:
+def _between_characters(chunk: bytes) -> int:
+    """The last place of a chunk of UTF-8 where a character begins."""
+    place = len(chunk) - 1
+    while place and chunk[place] & 0xC0 == 0x80:
+        place -= 1
+    return place
+
+
+def _decoded(path: Path, block: bytes, line: int, before: int) -> str:
+    if line == 1 and not before:
         if block.startswith(UTF16_MARKS):
             raise Problem(
                 at(path, 1), "the file is UTF-16, not UTF-8.", "Save it as UTF-8 (iconv -f UTF-16 -t UTF-8)."
@@ -139,10 +152,10 @@ def _decoded(path: Path, block: bytes, line: int) -> str:
         text = block.decode("utf-8")
     except UnicodeDecodeError as error:
         if nul < 0 or error.start < nul:
-            before = block[: error.start]
-            column = error.start - (before.rfind(b"\n") + 1) + 1
+            head = block[: error.start]
+            column = error.start - (head.rfind(b"\n") + 1) + 1 + (0 if b"\n" in head else before)
             raise Problem(
-                at(path, line + before.count(b"\n")),
+                at(path, line + head.count(b"\n")),
                 f"byte {column} of the line, 0x{block[error.start]:02x}, is not UTF-8.",
                 "Save the file as UTF-8, for example with: iconv -f WINDOWS-1252 -t UTF-8.",
             ) from error

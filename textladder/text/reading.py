@@ -80,8 +80,11 @@ class Source:
     left out for want of a label; `blank_lines`, empty lines, which CSV, JSONL and fastText files skip.
     """
 
+    in_order = False  # see `documents.DocumentSource`
+
     def __init__(self, path: Path, config: DataConfig, reader: Reader, format: str, need_label: bool) -> None:
         self.path, self.config, self.format, self._reader = path, config, format, reader
+        self.files, self.names = [path], [path.name]
         self.need_label = need_label
         sample: dict[str, list[Any]] = {name: [] for name in reader.columns}
         for _, row in islice(reader.rows(reader.columns), SAMPLE_ROWS):
@@ -262,6 +265,7 @@ def open_source(path: Path | str, config: DataConfig | None = None, *, need_labe
         raise Problem(
             str(path),
             "plain text has no labels.",
-            "Give a CSV, TSV, JSONL or Parquet file with text and label, or lines of __label__NAME TEXT.",
+            "Give a CSV, TSV, JSONL or Parquet file with text and label, or lines of __label__NAME TEXT; for "
+            "a language model of this text: --task language.",
         )
     return Source(path, config, reader, format, need_label)

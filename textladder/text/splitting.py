@@ -1,4 +1,5 @@
-"""Rows into train, dev and test: stratified by label, seeded, a text and its copies always in one part."""
+"""Rows into train, dev and test, seeded, a text and its copies always in one part: texts stratified by label,
+text that runs on by documents or by its end."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from textladder.errors import Problem
 from textladder.ragged import Ragged
 from textladder.text.corpus import Corpus
+from textladder.text.cutting import BLOCK_CHARACTERS
 from textladder.text.leakage import text_keys
 
 Array = NDArray[np.int64]
@@ -76,19 +78,84 @@ def split(
 
 
 def split_documents(corpus: Corpus, dev_share: float, test_share: float, seed: int) -> Split:
-    """Splits texts that run on. Of a corpus of blocks (`text.documents`) test is the end, dev what stands
-    before it: a language model is judged on what comes after the text that it has seen. Rows that are whole
-    documents are drawn at random, copies of one together."""
+    """Splits texts that run on (`text.documents`); shares are of the blocks, and 0 makes an empty part.
+
+    One text in its order: test is its end, dev what stands before it, for a language model is judged on what
+    comes after the text that it has seen. Many documents are drawn at random, copies of one together, and
+    each label is in train; too few for that are cut like one text.
+
+    Raises a Problem if there are fewer blocks than parts.
+    """
     count = len(corpus)
-    if "start" in corpus.store.columns:
-        test = count - round(count * test_share)
-        dev = test - round(count * dev_share)
-        rows = np.arange(count)
-        return Split(rows[:dev], rows[dev:test], rows[test:])
-    kinds, group_of = np.unique(text_keys(corpus, np.arange(count)), return_inverse=True)
-    place = np.random.default_rng(seed).permutation(len(kinds))[group_of] / max(len(kinds), 1)
-    part = np.where(place < test_share, 2, np.where(place < test_share + dev_share, 1, 0))
-    return Split(np.flatnonzero(part == 0), np.flatnonzero(part == 1), np.flatnonzero(part == 2))
+    shares = [share for share in (dev_share, test_share) if share > 0]
+    if count <= len(shares):
+        raise Problem(
+            corpus.name,
+            f"{count:,} {'block is' if count == 1 else 'blocks are'} too few to hold some out: a block is "
+            f"up to {BLOCK_CHARACTERS:,} characters of a document.",
+            "Give more text, or other files with --dev and --test.",
+        )
+    column = corpus.store.columns.get("start")
+    starts = np.ones(count, np.bool_) if column is None else np.array(column.flat, np.bool_)
+    starts[0] = True
+    few = starts.sum() * min(shares, default=1) < 1
+    if corpus.in_order or (few and not any(corpus.label_sets)):
+        return _cut_at(starts, dev_share, test_share, corpus.name)
+    return _drawn(corpus, starts, (dev_share, test_share), np.random.default_rng(seed))
+
+
+def _cut_at(starts: NDArray[np.bool_], dev_share: float, test_share: float, name: str) -> Split:
+    """train, dev and test one after the other, each at least a block; they begin where a document does if
+    there is a beginning not further off than half of a part."""
+    count, heads, notes = len(starts), np.flatnonzero(starts), []
+    held_out = [max(round(count * share), int(share > 0)) for share in (dev_share, test_share)]
+    test = count - held_out[1]
+    dev = max(test - held_out[0], 1)
+    test = max(test, dev + (dev_share > 0))
+
+    def near(place: int, low: int, high: int) -> int:
+        """The beginning of a document nearest to `place` in low..high, else `place`."""
+        there = heads[np.searchsorted(heads, low) : np.searchsorted(heads, high, side="right")]
+        return int(there[np.argmin(np.abs(there - place))]) if len(there) else place
+
+    if test < count:
+        test = near(test, max(test - (test - dev) // 2, dev + 1), test + (count - test) // 2)
+    if dev < test:
+        dev = near(dev, max(dev - (test - dev) // 2, 1), dev + (test - dev) // 2)
+    inside = [part for part, at in (("dev", dev), ("test", test)) if at < count and not starts[at]]
+    if inside:
+        notes.append(f"{name}: {' and '.join(inside)} held out from its end, cut inside a document.")
+    rows = np.arange(count)
+    return Split(rows[:dev], rows[dev:test], rows[test:], notes)
+
+
+def _drawn(
+    corpus: Corpus, starts: NDArray[np.bool_], shares: tuple[float, float], random: np.random.Generator
+) -> Split:
+    """Whole documents at random, until a part has its share of the blocks."""
+    heads = np.flatnonzero(starts)
+    sizes = np.diff(np.append(heads, len(starts)))
+    keys = text_keys(corpus, np.arange(len(starts)))
+    if len(heads) < len(starts):  # of documents of several blocks: of all of these, in their order
+        place = (np.arange(len(starts)) - np.repeat(heads, sizes)).astype(np.uint64)
+        keys = np.bitwise_xor.reduceat((keys + place) * (2 * place + 1), heads)
+    _, first, group_of = np.unique(keys, return_index=True, return_inverse=True)
+    order = random.permutation(len(first))
+    blocks = np.bincount(group_of, sizes)[order]
+    before = (np.cumsum(blocks) - blocks) / len(starts)  # the share of the blocks that is given out already
+    part_of_group = np.zeros(len(first), np.int8)
+    part_of_group[order] = np.where(before < shares[1], 2, np.where(before < sum(shares), 1, 0))
+    second = order[int(shares[1] > 0) :][:1]
+    part_of_group[second] = 1 if shares[0] > 0 else part_of_group[second]
+    part, codes = part_of_group[group_of], corpus.label_codes[heads]
+    learned = np.zeros(len(corpus.label_sets), np.bool_)
+    learned[codes[part == 0]] = True
+    part = np.where(np.isin(group_of, group_of[~learned[codes]]), 0, part)
+    copies, notes = len(heads) - len(first), list[str]()
+    if copies:
+        notes.append(f"{copies:,} documents repeat another; copies were kept in the same part.")
+    row_part = np.repeat(part, sizes)
+    return Split(*(np.flatnonzero(row_part == n) for n in range(3)), notes)
 
 
 def check_classes(where: str, counts: dict[str, int], rare: str = "error") -> None:
