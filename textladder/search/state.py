@@ -16,7 +16,7 @@ Stepper = Callable[[Tensor, State], tuple[Tensor, State]]
 def select(state: State, rows: Tensor) -> State:
     """The state of the rows named [R] int64, in that order; a row may be named more than once."""
     if isinstance(state, Tensor):
-        return state.index_select(0, rows)
+        return state.index_select(0, rows.to(state.device))  # counts may be kept on the processor
     if isinstance(state, tuple):
         return tuple(select(part, rows) for part in state)
     return state

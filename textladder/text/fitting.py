@@ -110,7 +110,7 @@ def learn(chunks: Iterable[Ragged | Sequence[str]], config: TokenizerConfig) -> 
     may differ in the last digit of a score.
     """
     if config.units == "byte":
-        return models.BPE({unit: n for n, unit in enumerate([*SPECIAL, *_bytes_in_order()])}, [])
+        return models.BPE({unit: n for n, unit in enumerate([*SPECIAL, *bytes_in_order()])}, [])
     if config.units == "wordpiece":
         return _wordpiece(count(chunks, replace(config, units="word")), config)
     settings: dict[str, Any] = {
@@ -183,7 +183,7 @@ def _unigram(learnt: models.Model, config: TokenizerConfig) -> models.Model:
     return models.Unigram([*((unit, 0.0) for unit in SPECIAL), *pieces], unk_id=1, byte_fallback=False)
 
 
-def _bytes_in_order() -> list[str]:
+def bytes_in_order() -> list[str]:
     """The letters that stand for bytes 0 to 255 in the byte-level alphabet of GPT-2."""
     shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
     hidden = (code for code in range(256, 512))
