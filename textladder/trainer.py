@@ -126,6 +126,8 @@ class Trainer:
         self.options = replace(recipe.training, precision=precision)
         self.optimizer: Optimizer = build_optimizer(self.model, self.options)
         self.feed = self._feed(known)
+        if encoder.memory is not None:
+            encoder.memory.kept = self.options.accumulate
         self.options = stretched(self.feed, self.options)
         self.progress = Progress()
         self.keeper = Keeper(self.model.task.higher_is_better)
@@ -253,6 +255,7 @@ class Trainer:
             return
         tensors = {f"best.{name}": value for name, value in self.best.items()}
         tensors |= {f"average.{name}": value for name, value in self.average.state_tensors().items()}
+        tensors |= self._lanes()
         notes = {"keeper": vars(self.keeper), "history": self.history}
         with writing(self.out):
             save_state(
@@ -265,6 +268,15 @@ class Trainer:
                 notes=notes,
             )
 
+    def _lanes(self) -> dict[str, Tensor]:
+        """The states of the lanes of all processes."""
+        memory = self.model.encoder.memory
+        if memory is None:
+            return {}
+        each = [part for part in distributed.gather(memory.state_tensors()) if part]
+        joined = {name: torch.cat([part[name] for part in each]) for name in (each[0] if each else ())}
+        return {f"lanes.{name}": value for name, value in joined.items()}
+
     def _load(self) -> None:
         assert self.out is not None, "a run without a folder has no state"
         tensors, notes = load_state(
@@ -273,6 +285,9 @@ class Trainer:
         self.best = {n.removeprefix("best."): v for n, v in tensors.items() if n.startswith("best.")}
         average = {n.removeprefix("average."): v for n, v in tensors.items() if n.startswith("average.")}
         self.average.load_state_tensors(average)
+        if self.model.encoder.memory is not None:
+            lanes = {n.removeprefix("lanes."): v for n, v in tensors.items() if n.startswith("lanes.")}
+            self.model.encoder.memory.load_state_tensors(lanes)
         vars(self.keeper).update(notes["keeper"])
         self.history = notes["history"]
         self._saved_at = self.progress.seconds

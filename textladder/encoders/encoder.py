@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from textladder.batch import Encoded, Ragged, Tokens
+from textladder.layers.memory import Memory
 
 
 class Encoder(nn.Module):
@@ -34,6 +35,7 @@ class Encoder(nn.Module):
     max_length: int | None = None  # longest text in units that positions allow; None: any
     reach: int | None = None  # units before a unit that its state depends on; None: all of them
     carries: bool = False  # True: a state after each unit stands for all before it (`start`, `Tokens.carry`)
+    memory: Memory | None = None  # where one that carries keeps the states of lanes
     pads: bool = True  # False: works on flat units, so that a batch costs its units and not B * T
     bfloat16_pays: bool = False  # True: wide enough to train faster in bfloat16, where the hardware has it
     threads_pay: bool = True  # False: its operations are too small to be shared between threads

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
-from textladder.batch import Encoded, Tokens
+from textladder.batch import Carry, Encoded, Tokens
 from textladder.encoders.encoder import Encoder
 from textladder.errors import Problem
 from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
+from textladder.layers.locked import LockedDropout, UnitDropout
+from textladder.layers.memory import Memory
 from textladder.layers.pooling import PoolingName, first, last, make_pooling
-from textladder.layers.recurrent import RecurrentLayer, reversal
+from textladder.layers.recurrent import WIDE, RecurrentLayer, reversal
 from textladder.ranges import Share, Size
 
 
@@ -29,7 +31,6 @@ class RecurrentEncoder(Encoder):
 
     net: ClassVar[type[nn.RNNBase]]
     bfloat16_pays = True
-    threads_pay = False  # each direction has one (`layers.together`)
 
     @dataclass(frozen=True)
     class Config(Encoder.Config):
@@ -41,6 +42,10 @@ class RecurrentEncoder(Encoder):
         embedding_dropout: Share = 0.3
         word_dropout: Share = 0.05  # share of units read as <unk> in training
         dropout: Share = 0.3  # between layers and on the text's vector
+        output_dropout: Share = 0.0  # on the states of the last layer
+        weight_dropout: Share = 0.0  # of the weights from state to state, one choice for a batch
+        unit_dropout: Share = 0.0  # of the rows of the embedding: all vectors of a unit in a batch
+        locked: bool = False  # each of the other dropouts leaves out the same values at all units of a text
 
     def __init__(self, config: Config, vocabulary: Sequence[str]) -> None:
         super().__init__(config, vocabulary)
@@ -49,29 +54,91 @@ class RecurrentEncoder(Encoder):
                 "encoder.num_layers", f"{config.num_layers} is not a number of layers.", "At least 1."
             )
         self.embedding = UnitEmbedding(
-            len(vocabulary), config.embedding_dim, config.embedding_dropout, config.word_dropout
+            len(vocabulary),
+            config.embedding_dim,
+            0.0 if config.locked else config.embedding_dropout,
+            config.word_dropout,
         )
         self.dim = config.hidden_dim * (2 if config.bidirectional else 1)
-        self.causal = not config.bidirectional
+        self.causal = self.carries = not config.bidirectional
         dims = [config.embedding_dim, *[self.dim] * (config.num_layers - 1)]
         self.layers = nn.ModuleList(
-            RecurrentLayer(self.net, dim, config.hidden_dim, config.bidirectional, **self.net_options())
+            RecurrentLayer(
+                self.net,
+                dim,
+                config.hidden_dim,
+                config.bidirectional,
+                config.weight_dropout,
+                **self.net_options(),
+            )
             for dim in dims
         )
+        # A narrow direction has one thread (`layers.together`), wide layers share themselves out.
+        self.threads_pay = self.causal and config.hidden_dim >= WIDE
         self.dropout = Dropout(config.dropout)
+        kind = LockedDropout if config.locked else Dropout
+        self.before = LockedDropout(config.embedding_dropout if config.locked else 0.0)
+        self.between, self.after = kind(config.dropout), kind(config.output_dropout)
+        self.units = UnitDropout(config.unit_dropout, len(self.embedding.weight))
+        self.memory = Memory()
         self.pool = make_pooling(config.pooling, self.dim)
 
     def net_options(self) -> dict[str, str]:
         return {}
 
     def forward(self, tokens: Tokens) -> Encoded:
-        order = reversal(tokens) if self.config.bidirectional else None
-        assert self.embedding is not None
-        x = self.embedding(tokens.ids)  # [B, T, E]
-        for number, layer in enumerate(self.layers):
-            x = layer(self.dropout(x) if number else x, order)  # [B, T, D]
+        x = self._embedded(tokens.ids)
+        x = self._through(x, tokens) if tokens.carry is None else self._carried(x, tokens, tokens.carry)
         pooled = self.dropout(self._pooled(x, tokens.mask))
-        return Encoded(pooled, tokens.mask, lambda: x * tokens.mask[..., None])
+        full = len(tokens.flat) == len(tokens) * tokens.width
+
+        def states() -> Tensor:
+            dropped: Tensor = self.after(x)
+            return dropped if full else dropped * tokens.mask[..., None]
+
+        return Encoded(pooled, tokens.mask, states)
+
+    @property
+    def _stack(self) -> list[RecurrentLayer]:
+        return cast(list[RecurrentLayer], list(self.layers))
+
+    def _embedded(self, ids: Tensor) -> Tensor:
+        assert self.embedding is not None
+        x: Tensor = self.before(self.units(self.embedding(ids), ids))
+        return x  # [B, T, E]
+
+    def _through(self, x: Tensor, tokens: Tokens) -> Tensor:
+        order = reversal(tokens) if self.config.bidirectional else None
+        for number, layer in enumerate(self._stack):
+            x = layer(self.between(x) if number else x, order)
+        return x  # [B, T, D]
+
+    def _carried(self, x: Tensor, tokens: Tokens, carry: Carry) -> Tensor:
+        """From the states that the lanes were left in, and leave them in those after."""
+        assert self.memory is not None
+        initial = torch.stack([layer.initial[0, :, 0] for layer in self._stack])  # [layers, S, H]
+        states = self.memory.read(carry, initial)  # [B, layers, S, H]
+        # A shorter text that is not fresh ends its document: nothing reads its state.
+        lengths = None
+        if bool((early := carry.fresh & (tokens.lengths < tokens.width)).any()):
+            lengths = tokens.lengths.where(early, tokens.lengths.new_tensor(tokens.width))
+        ends = []
+        for number, layer in enumerate(self._stack):
+            x, end = layer.run(self.between(x) if number else x, states[:, number], lengths)
+            ends.append(end)
+        self.memory.write(carry, torch.stack(ends, 1))
+        return x
+
+    def start(self, texts: int) -> tuple[Tensor, ...]:
+        """A state [B, S, H] per layer: S is 2 for hidden state and cell of an LSTM, else 1."""
+        return tuple(layer.start(texts) for layer in self._stack)
+
+    def step(self, last: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        x, after = self._embedded(last[:, None]), []  # [B, 1, E]
+        for number, (layer, before) in enumerate(zip(self._stack, state, strict=True)):
+            x, end = layer.run(self.between(x) if number else x, before)
+            after.append(end)
+        return self.after(x)[:, 0], tuple(after)
 
     def _pooled(self, x: Tensor, mask: Tensor) -> Tensor:
         if self.config.pooling == "last" and self.config.bidirectional:

@@ -7,14 +7,18 @@ kernels: 2 to 10 times slower.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from textladder.batch import Tokens
+from textladder.layers import lstm
+from textladder.layers.dropout import Dropout
 from textladder.layers.together import branched, limit
+
+WIDE = 256  # values of an LSTM's state from which on its own walk is faster than oneDNN's (`layers.lstm`)
 
 
 class _Reorder(torch.autograd.Function):
@@ -61,10 +65,19 @@ class RecurrentLayer(nn.Module):
 
     Starting values: orthogonal state weights for every gate (Saxe et al. 2014), Glorot for input
     weights, forget gate bias 1 (Jozefowicz et al. 2015).
+
+    weight_dropout: share of the state weights left out in training, the same at all units ("weight drop",
+    Merity et al. 2018, https://arxiv.org/abs/1708.02182, section 2).
     """
 
     def __init__(
-        self, net: Callable[..., nn.RNNBase], dim: int, hidden_dim: int, bidirectional: bool, **options: Any
+        self,
+        net: Callable[..., nn.RNNBase],
+        dim: int,
+        hidden_dim: int,
+        bidirectional: bool,
+        weight_dropout: float = 0.0,
+        **options: Any,
     ) -> None:
         super().__init__()
         directions = 2 if bidirectional else 1
@@ -72,13 +85,15 @@ class RecurrentLayer(nn.Module):
             net(dim, hidden_dim, batch_first=True, **options) for _ in range(directions)
         )
         self.has_memory = net is nn.LSTM
+        self.wide = self.has_memory and not bidirectional and hidden_dim >= WIDE
+        self.dropped = Dropout(weight_dropout)
         self.initial = nn.Parameter(torch.zeros(directions, 1 + self.has_memory, 1, hidden_dim))
         for part in self.nets:
             _initialise(part, hidden_dim, self.has_memory)
 
     def forward(self, x: Tensor, order: Tensor | None) -> Tensor:
         """x: [B, T, D]. order: from `reversal`, for the reverse direction."""
-        weights = [list(net.parameters()) for net in self.nets]
+        weights = self._weights()
         # One call where nothing is turned by length; cuDNN wants its weights in one piece of memory.
         alone = limit() == 1 or len(x) == 1
         if len(weights) == 1 or (order is None and alone and x.device.type == "cpu"):
@@ -91,17 +106,60 @@ class RecurrentLayer(nn.Module):
         both = [(self._walk, (starts[0], *weights[0])), (backwards, (starts[1], *weights[1]))]
         return torch.cat(branched(x, both), -1)  # [B, T, R*H]
 
+    def run(self, x: Tensor, state: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """One direction, from a state: x [B, T, D], state [B, S, H] -> [B, T, H], and the state after the
+        last unit of each text (`lengths` [B], at least 1; None: T), float32 and without gradient."""
+        (weights,) = self._weights()
+        start = state.transpose(0, 1)  # [S, B, H]
+        if self._walks(x):
+            output, *end = lstm.walk(x, start[0], start[1], weights, lengths)
+            return output, torch.stack([part.float() for part in end], 1)
+        output, after = self._call(x, start.to(x.dtype)[:, None].contiguous(), weights)
+        end_state = torch.cat([part.detach() for part in after]).transpose(0, 1).float()  # [B, S, H]
+        if lengths is not None:
+            early = (lengths < x.shape[1]).nonzero()[:, 0]
+            end_state[early] = self._early(x[early].detach(), state[early].detach(), lengths[early], weights)
+        return output, end_state
+
+    def start(self, texts: int) -> Tensor:
+        """[B, S, H] The state before the first unit, of one direction."""
+        return self.initial[0, :, 0].expand(texts, -1, -1)
+
+    def _weights(self) -> list[list[Tensor]]:
+        """Of each direction, as torch's functions want them; its state weights come second."""
+        each = [list(net.parameters()) for net in self.nets]
+        return [[own[0], self.dropped(own[1]), *own[2:]] for own in each]
+
+    def _early(self, x: Tensor, state: Tensor, lengths: Tensor, weights: list[Tensor]) -> Tensor:
+        """State after the last unit of texts that end before the padded width: they stand still from there
+        on."""
+        state = state.to(x.dtype)
+        with torch.no_grad():
+            for unit in range(int(lengths.max()) if len(lengths) else 0):
+                start = state.transpose(0, 1)[:, None].contiguous()
+                after = torch.cat(self._call(x[:, unit : unit + 1], start, weights)[1]).transpose(0, 1)
+                state = torch.where((unit < lengths)[:, None, None], after, state)
+        return state.float()
+
+    def _walks(self, x: Tensor) -> bool:
+        return self.wide and lstm.can_walk(x)
+
     def _walk(self, x: Tensor, initial: Tensor, *weights: Tensor) -> Tensor:
-        """initial: [R, S, 1, H], S states. What `nn.RNNBase` calls; with the weights of two directions, the
-        second walks from the end of the padded width."""
-        directions, states = initial.shape[:2]
+        """initial: [R, S, 1, H], S states. With the weights of two directions, the second walks from the end
+        of the padded width."""
         state = initial.to(x.dtype).transpose(0, 1).expand(-1, -1, len(x), -1).contiguous()  # [S, R, B, H]
-        start = (state[0], state[1]) if states == 2 else state[0]
+        if self._walks(x):
+            return lstm.walk(x, state[0, 0], state[1, 0], weights)[0]
+        return self._call(x, state, weights)[0]
+
+    def _call(self, x: Tensor, state: Tensor, weights: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """What `nn.RNNBase` calls: the states of all units, and S states [R, B, H] after the padded width."""
+        start = (state[0], state[1]) if len(state) == 2 else state[0]
         function = getattr(torch._VF, cast(nn.RNNBase, self.nets[0]).mode.lower())
         # has biases, number of layers, dropout, training, both directions, batch first
         training = torch.is_grad_enabled()
-        output: Tensor = function(x, start, weights, True, 1, 0.0, training, directions == 2, True)[0]
-        return output
+        output, *after = function(x, start, weights, True, 1, 0.0, training, state.shape[1] == 2, True)
+        return output, after
 
 
 def _initialise(net: nn.Module, hidden_dim: int, has_memory: bool) -> None:
