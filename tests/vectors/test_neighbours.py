@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from textladder.errors import Problem
-from textladder.vectors import approximate, neighbours
+from textladder.vectors import neighbours
 from textladder.vectors.approximate import ApproximateNeighbours, recall
 from textladder.vectors.neighbours import Neighbours
 
@@ -95,16 +95,13 @@ def test_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("usearch", "usearch.index", "hnswlib"):
+    for name in ("usearch", "usearch.index"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(Problem, match=r"textladder\[neighbours\]"):
         ApproximateNeighbours(CASES["plain"])
 
 
-@pytest.mark.parametrize("library", approximate.LIBRARIES)
-def test_approximate(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip(library)
-    monkeypatch.setattr(approximate, "LIBRARIES", (library,))
+def test_approximate() -> None:
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(50, 32))
     matrix = (centres[rng.integers(0, 50, 5000)] + 0.5 * rng.normal(size=(5000, 32))).astype(np.float32)

@@ -1,9 +1,8 @@
 """Approximate neighbours for millions of words: a graph of small worlds (Malkov and Yashunin 2018,
-https://arxiv.org/abs/1603.09320), walked by usearch or hnswlib, whichever is installed."""
+https://arxiv.org/abs/1603.09320), walked by usearch."""
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from textladder.errors import Problem
 from textladder.vectors.neighbours import Nearest, Neighbours, best
 from textladder.vectors.progress import processors
 
-LIBRARIES = ("usearch.index", "hnswlib")
 LINKS = 16  # of a node; twice as many on the lowest level
 BREADTH = 128  # candidates while building; more: better and slower
 SPARE = 2  # times as many as asked are fetched, and put in order by their exact cosines
@@ -24,15 +22,12 @@ class ApproximateNeighbours(Neighbours):
     finds has exact cosines. breadth: candidates while searching; more: fewer are missed.
 
     Building takes a minute for some hundred thousand rows, and as much memory as the matrix again. Raises
-    Problem if neither library is installed.
+    Problem if usearch is not installed.
     """
 
     def __init__(self, matrix: NDArray[np.float32], breadth: int = 256, threads: int = 0) -> None:
         super().__init__(matrix)
-        name, library = _library()
-        self._search = (_usearch if name.startswith("usearch") else _hnswlib)(
-            library, matrix, breadth, processors(threads)
-        )
+        self._index = _index(matrix, breadth, processors(threads))
 
     def nearest(
         self,
@@ -45,7 +40,7 @@ class ApproximateNeighbours(Neighbours):
         if rows is not None or n + len(out) > len(self.matrix) // 8:  # a part of the graph cannot be searched
             return super().nearest(vector, n, leave_out, rows)
         vector = np.asarray(vector, np.float32)
-        places = self._search(vector, SPARE * n + len(out))
+        places = np.asarray(self._index.search(vector, SPARE * n + len(out), threads=1).keys, np.int64)
         places = places[~np.isin(places, out)]
         lengths = np.maximum(np.linalg.norm(self.matrix[places], axis=1), np.finfo(np.float32).tiny)
         scores = self.matrix[places] @ (vector / max(float(np.linalg.norm(vector)), 1e-30)) / lengths
@@ -62,21 +57,14 @@ def recall(approximate: Neighbours, exact: Neighbours, rows: NDArray[np.int64], 
     return float(np.mean(shares))
 
 
-def _library() -> tuple[str, Any]:
-    for name in LIBRARIES:
-        try:
-            return name, import_module(name)
-        except ImportError:
-            continue
-    raise Problem(
-        "approximate neighbours",
-        "neither usearch nor hnswlib is installed.",
-        'pip install "textladder[neighbours]"',
-    )
-
-
-def _usearch(library: Any, matrix: Any, breadth: int, threads: int) -> Any:
-    index = library.Index(
+def _index(matrix: NDArray[np.float32], breadth: int, threads: int) -> Any:
+    try:
+        from usearch.index import Index
+    except ImportError as error:
+        raise Problem(
+            "approximate neighbours", "usearch is not installed.", 'pip install "textladder[neighbours]"'
+        ) from error
+    index = Index(
         ndim=matrix.shape[1],
         metric="cos",
         dtype="f32",
@@ -85,16 +73,4 @@ def _usearch(library: Any, matrix: Any, breadth: int, threads: int) -> Any:
         expansion_search=breadth,
     )
     index.add(np.arange(len(matrix)), np.ascontiguousarray(matrix), threads=threads)
-    return lambda vector, n: np.asarray(index.search(vector, n, threads=1).keys, np.int64)
-
-
-def _hnswlib(library: Any, matrix: Any, breadth: int, threads: int) -> Any:
-    index = library.Index(space="cosine", dim=matrix.shape[1])
-    index.init_index(max_elements=len(matrix), ef_construction=BREADTH, M=LINKS)
-    index.add_items(matrix, np.arange(len(matrix)), num_threads=threads)
-
-    def search(vector: NDArray[np.float32], n: int) -> NDArray[np.int64]:
-        index.set_ef(max(breadth, n))
-        return np.asarray(index.knn_query(vector, k=n, num_threads=1)[0][0], np.int64)
-
-    return search
+    return index

@@ -299,7 +299,7 @@ class WordVectors:
 
     def approximate(self, breadth: int = 256) -> WordVectors:
         """Let `most_similar` search a graph from now on (see ApproximateNeighbours): for millions of words.
-        Returns itself. Raises Problem, which names the extra, if neither usearch nor hnswlib is installed."""
+        Returns itself. Raises Problem, which names the extra, if usearch is not installed."""
         from textladder.vectors.approximate import ApproximateNeighbours
 
         self.__dict__["neighbours"] = ApproximateNeighbours(self.matrix, breadth, self.config.threads)
