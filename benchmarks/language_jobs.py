@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.harness import OUT, Result, System, run_once
+from benchmarks.harness import Result, System, run_once
 from benchmarks.jobs import Job, Line, peer
 
 HELD = "training_peak_memory_mb"
 TARGET = 1.91  # nats per character of the last tenth of tiny Shakespeare: what nanoGPT's recipe comes to
 BEST_SECONDS = 1800.0
-MODELS = OUT / "language" / "models"
 
 
 @dataclass(frozen=True)
@@ -163,15 +162,15 @@ SIZES = {  # of generation: nanoGPT's recipes for a laptop, with a longer contex
 
 def generate(quick: bool) -> Job:
     """Sampling 240 characters, one text and sixteen at a time."""
-    files = made("shakespeare", quick=True)  # what the weights are does not matter; enough to learn that
-    systems, lines = [], []  # texts do not end
+    files = made("shakespeare", quick=True)  # for its characters: what the weights are does not matter
+    systems, lines = [], []
     length = 24 if quick else 240
     for size, shape in list(SIZES.items())[: 1 if quick else None]:
         for batch in (1, 16):
             case = f"{size}, batch {batch}"
             mine, sampler, cached = (f"{who}, {case}" for who in ("gpt", "nanoGPT's sampler", "HF generate"))
             asked = {"units": 65, **shape, "length": length, "batch": batch}
-            given = {"folder": str(MODELS / size.replace(" ", "")), "train": files["train"], **shape}
+            given = {"train": files["train"], **shape}
             systems += [
                 System(
                     mine,
