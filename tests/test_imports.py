@@ -80,16 +80,19 @@ BESIDE = {
     "metrics": ("", "errors"),
     "recipe": ("training",),
     "batch": ("ragged",),
-    "run": ("card", "measuring", "preparing", "trainer"),
+    "run": ("card", "measuring", "preparing", "signals", "trainer"),
     "trainer": ("preparing", "signals"),
     "measuring": ("preparing",),
     "compare": ("comparing", "inspection"),
+    "evaluating": ("scoring",),
+    "language": ("generating", "scoring"),
     "inspection": ("comparing",),
     "looking": ("inspection",),
     "vectors_changing": ("output", "vectors_options"),
     "vectors_cli": ("output", "vectors_changing", "vectors_options"),
     "language_cli": ("cli_options", "output"),
-    "cli": ("cli_options", "exits", "language_cli", "output", "vectors_cli"),
+    "generating_cli": ("cli_options", "output"),
+    "cli": ("cli_options", "exits", "generating_cli", "language_cli", "output", "vectors_cli"),
     "__main__": ("cli",),
 }
 FILES = sorted(ROOT.rglob("*.py"))
@@ -177,7 +180,7 @@ def test_no_command_loads_what_it_does_not_use(command: str, reviews: Path, trai
 
 
 def test_names_of_the_package() -> None:
-    assert set(textladder.__all__) == {"Problem", "TextClassifier", "WordVectors"}
+    assert set(textladder.__all__) == {"LanguageModel", "Problem", "TextClassifier", "WordVectors"}
     for name in textladder.__all__:
         assert getattr(textladder, name).__name__ == name
     with pytest.raises(AttributeError, match="TextClasifier"):
