@@ -20,7 +20,7 @@ from textladder.text.reading import DataConfig
 
 # What breaks readers: line ends of all kinds, marks, characters of four bytes, white space of Unicode.
 TEXTS = st.text(st.one_of(st.sampled_from(" \n\r\tab\u0301\u2028\x0b\x85é語\U0001f600\u200d"), st.characters(
-    exclude_categories=("Cs",), exclude_characters="\0"
+    exclude_categories=["Cs"], exclude_characters="\0"
 )))  # fmt: skip
 
 
