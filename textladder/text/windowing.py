@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.ragged import Numbers, Ragged
+from textladder.ragged import Numbers, Ragged, narrow
 from textladder.text.batching import BatchPlan, plan
 from textladder.text.store import Store
 
@@ -22,13 +22,11 @@ Array = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Windows:
-    """Window i reads begin[i] .. end[i]; what it predicts counts from position counted[i] on. first[i]: it
-    begins its document."""
+    """Window i reads begin[i] .. end[i]; what it predicts counts from position counted[i] on."""
 
     begin: Array
     end: Array
     counted: Array
-    first: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.begin)
@@ -43,23 +41,6 @@ def documents(offsets: Numbers, starts: NDArray[np.bool_]) -> Array:
     return np.append(offsets[:-1][starts], offsets[-1]).astype(np.int64)
 
 
-def training_windows(bounds: Array, width: int, random: np.random.Generator | None = None) -> Windows:
-    """Windows of at most `width` units that do not overlap. With `random` the first of a longer document is
-    of random length, so that every epoch cuts elsewhere."""
-    begin, read = bounds[:-1], np.maximum(np.diff(bounds) - 1, 0)  # units read of each document
-    first = np.minimum(read, width)
-    longer = np.flatnonzero(read > width)
-    if random is not None:
-        first[longer] = random.integers(1, width + 1, len(longer))
-    rest = -(-(read - first) // width)
-    per = rest + (read > 0)
-    owner = np.repeat(np.arange(len(read)), per)
-    number = np.arange(len(owner)) - np.repeat(np.cumsum(per) - per, per)  # of the window in its document
-    starts = begin[owner] + np.where(number == 0, 0, first[owner] + (number - 1) * width)
-    ends = np.minimum(begin[owner] + first[owner] + number * width, begin[owner] + read[owner])
-    return Windows(starts, ends, starts, number == 0)
-
-
 def evaluation_windows(bounds: Array, width: int, stride: int) -> Windows:
     """Windows of at most `width` units, each `stride` after the one before it: the first of a document counts
     all that it predicts, each other only what its predecessors have not predicted."""
@@ -71,76 +52,137 @@ def evaluation_windows(bounds: Array, width: int, stride: int) -> Windows:
     ends = begin[owner] + np.minimum(width + number * stride, read[owner])
     counted = begin[owner] + np.where(number == 0, 0, width + (number - 1) * stride)
     starts = np.maximum(ends - width, begin[owner])
-    return Windows(starts, ends, counted, number == 0)
+    return Windows(starts, ends, counted)
+
+
+class TrainingWindows:
+    """Windows of at most `width` units that do not overlap, document after document; any of them are made
+    when asked for, so that an epoch over any text costs a few numbers a document.
+
+    With `random` the first window of a longer document is of random length: every epoch cuts elsewhere.
+    """
+
+    def __init__(self, bounds: Array, width: int, random: np.random.Generator | None = None) -> None:
+        self.bounds, self.width = bounds, width
+        read = np.maximum(np.diff(bounds) - 1, 0)  # units read of each document
+        self.first = narrow(np.minimum(read, width))
+        if random is not None:
+            longer = np.flatnonzero(read > width)
+            self.first[longer] = random.integers(1, width + 1, len(longer))
+        self.counts = narrow(-(-(read - self.first) // width) + (read > 0))  # windows of each document
+        self.ends = np.cumsum(self.counts, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return int(self.ends[-1]) if len(self.ends) else 0
+
+    def at(self, rows: Numbers) -> tuple[Array, Array, NDArray[np.bool_]]:
+        """(begin, end, whether it begins its document) of the windows of these numbers."""
+        owner = np.searchsorted(self.ends, rows, side="right")
+        number = rows - (self.ends[owner] - self.counts[owner])  # of the window in its document
+        first, begin = self.first[owner], self.bounds[owner]
+        ends = np.minimum(begin + first + number * self.width, self.bounds[owner + 1] - 1)
+        starts = np.where(number == 0, begin, begin + first + (number - 1) * self.width)
+        return starts, ends, number == 0
+
+    @property
+    def lengths(self) -> NDArray[np.int32]:
+        """[windows]"""
+        found = np.full(len(self), self.width, np.int32)
+        some, several = self.counts > 0, self.counts > 1
+        found[(self.ends - self.counts)[some]] = self.first[some]
+        rest = np.diff(self.bounds) - 1 - self.first - (self.counts.astype(np.int64) - 2) * self.width
+        found[self.ends[several] - 1] = rest[several]
+        return found
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """The windows of some documents, one document after the other, cut into `count` runs of nearly the same
+    length: step k has one window of each run, which goes on where that of step k - 1 ended."""
+
+    windows: TrainingWindows
+    documents: Numbers  # [documents] in the order in which they are read
+    ends: Array  # [documents] windows up to the end of each
+    count: int
+
+    @classmethod
+    def of(cls, windows: TrainingWindows, documents: Numbers, most: int) -> Lanes:
+        ends = np.cumsum(windows.counts[documents], dtype=np.int64)
+        return cls(windows, documents, ends, max(min(most, int(ends[-1]) if len(ends) else 0), 1))
+
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        """Windows of each run, and how many of the first runs have one more."""
+        return divmod(int(self.ends[-1]) if len(self.ends) else 0, self.count)
+
+    @property
+    def steps(self) -> int:
+        size, extra = self._sizes
+        return size + (extra > 0)
+
+    def rows(self, step: int) -> Array:
+        """[B, 5], see `StreamPlan.rows`."""
+        size, extra = self._sizes
+        lane = np.arange(self.count if step < size else extra)
+        at = lane * size + np.minimum(lane, extra) + step
+        place = np.searchsorted(self.ends, at, side="right")
+        owner = self.documents[place]
+        number = at - (self.ends[place] - self.windows.counts[owner])
+        begin, end, first = self.windows.at(self.windows.ends[owner] - self.windows.counts[owner] + number)
+        return np.stack([begin, end, lane, np.full(len(lane), step), first | (step == 0)], axis=1)
 
 
 @dataclass(frozen=True)
 class StreamPlan:
-    """The batches of an epoch: batch k holds the windows `order.rows(k)`. lane, number: of each window, -1
-    for those that go on from no other (see `batch.Carry`); fresh: whether it begins with a new state."""
+    """The batches of an epoch. steps[k]: the step of `lanes` that batch k is; or, below zero, batch
+    -1 - steps[k] of `loose`, of windows that go on from no other."""
 
-    windows: Windows
-    order: BatchPlan
-    lane: Array
-    number: Array
-    fresh: NDArray[np.bool_]
+    windows: TrainingWindows
+    loose: BatchPlan
+    lanes: Lanes | None = None
+    steps: Numbers | None = None
 
     def __len__(self) -> int:
-        return len(self.order)
+        return len(self.loose) if self.steps is None else len(self.steps)
 
     def rows(self, number: int) -> Array:
-        """[B, 5] begin, end, lane, number, fresh of the windows of one batch."""
-        w, at = self.windows, self.order.rows(number)
-        return np.stack([w.begin[at], w.end[at], self.lane[at], self.number[at], self.fresh[at]], axis=1)
+        """[B, 5] begin, end, lane, number, fresh of the windows of one batch. lane, number: -1 for those that
+        go on from no other (see `batch.Carry`); fresh: whether it begins with a new state."""
+        step = -1 - number if self.steps is None else int(self.steps[number])
+        if step >= 0:
+            assert self.lanes is not None
+            return self.lanes.rows(step)
+        begin, end, _ = self.windows.at(self.loose.rows(-1 - step).astype(np.int64))
+        alone = np.full(len(begin), -1)
+        return np.stack([begin, end, alone, alone, np.ones(len(begin), np.int64)], axis=1)
 
 
 def stream_plan(
     bounds: Array, width: int, budget_units: int, lanes: int, *, seed: int, epoch: int, carried: bool
 ) -> StreamPlan:
-    """Batches of at most `lanes` windows and `budget_units` units; a pure function of its arguments.
+    """Batches of at most `lanes` windows and `budget_units` units (but one window at least); a pure function
+    of its arguments. Memory: four bytes a window that is in no lane, and a few numbers a document.
 
     carried: the windows of long documents run through lanes, one after the other, so that a state can be
     carried from batch to batch; documents of one window come in batches of their own, anywhere between.
     Otherwise all windows come in any order.
     """
     random = np.random.default_rng([seed, epoch, 1])
-    windows = training_windows(bounds, width, random)
-    count = len(windows)
-    lane, number, fresh = np.full(count, -1), np.full(count, -1), np.ones(count, np.bool_)
+    windows = TrainingWindows(bounds, width, random)
     if not carried:
-        order = plan(windows.lengths, budget_units, lanes, seed, epoch)
-        return StreamPlan(windows, order, lane, number, fresh)
-    last = np.append(windows.first[1:], True) if count else np.zeros(0, np.bool_)
-    single = windows.first & last
-    long = _shuffled_documents(np.flatnonzero(~single), windows.first, random)
-    held = max(min(lanes, budget_units // width, len(long)), 1)
-    size, extra = divmod(len(long), held)
-    heads = np.arange(held) * size + np.minimum(np.arange(held), extra)
-    lane[long] = np.repeat(np.arange(held), size + (np.arange(held) < extra))
-    number[long] = np.arange(len(long)) - heads[lane[long]]
-    fresh[long] = windows.first[long] | (number[long] == 0)
-    short = np.flatnonzero(single)
-    loose = plan(windows.lengths[short], budget_units, lanes, seed, epoch)
-    steps = [long[heads[: held if k < size else extra] + k] for k in range(size + (extra > 0))]
-    groups: list[Array] = [np.zeros(0, np.int64)] * (len(steps) + len(loose))
-    places = np.sort(random.permutation(len(groups))[: len(steps)])
-    for place, step in zip(places.tolist(), steps, strict=True):
-        groups[place] = step
-    others = np.setdiff1d(np.arange(len(groups)), places)
-    for k, place in enumerate(others.tolist()):
-        groups[place] = short[loose.rows(k)]
-    ends = np.cumsum([len(group) for group in groups], dtype=np.int64)
-    joined = np.concatenate(groups) if groups else np.zeros(0, np.int64)
-    return StreamPlan(windows, BatchPlan(joined, np.append(0, ends[:-1]), ends), lane, number, fresh)
-
-
-def _shuffled_documents(windows: Array, first: NDArray[np.bool_], random: np.random.Generator) -> Array:
-    """The windows, document by document in random order, those of a document in their own."""
-    heads = np.flatnonzero(first[windows])
-    if not len(heads):
-        return windows
-    owner = np.cumsum(first[windows]) - 1
-    return windows[np.argsort(random.permutation(len(heads))[owner], kind="stable")]
+        return StreamPlan(windows, plan(windows.lengths, budget_units, lanes, seed, epoch))
+    long = narrow(random.permutation(np.flatnonzero(windows.counts > 1)))
+    short = np.flatnonzero(windows.counts == 1)
+    loose = plan(windows.first[short], budget_units, lanes, seed, epoch)
+    loose = BatchPlan(narrow(windows.ends[short][loose.order] - 1), loose.starts, loose.stops)
+    run = Lanes.of(windows, long, min(lanes, budget_units // width))
+    steps = -1 - np.arange(run.steps + len(loose))
+    places = np.sort(random.permutation(len(steps))[: run.steps])
+    others = np.ones(len(steps), np.bool_)
+    others[places] = False
+    steps[others] = -1 - np.arange(len(loose))
+    steps[places] = np.arange(run.steps)
+    return StreamPlan(windows, loose, run, narrow(steps))
 
 
 def read_windows(store: Store, begin: Numbers, end: Numbers) -> tuple[Ragged, Ragged]:
