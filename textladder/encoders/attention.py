@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.known import Known, gone_on, nothing_known, units_known, with_room
 from textladder.layers.one_unit import ACTIVATIONS, one_unit, packed, runs_compiled
+from textladder.layers.parts import parted, side_by_side
 from textladder.layers.pooling import PoolingName, make_pooling
 from textladder.layers.positions import LearnedPositions, SinusoidalPositions
 from textladder.ranges import Share, Size
@@ -98,6 +100,7 @@ class SelfAttention(Encoder):
         self.input_dropout, self.dropout = Dropout(config.input_dropout), Dropout(config.dropout)
         self.pool = make_pooling(config.pooling, self.dim)
         self.bfloat16_pays = self.dim >= 128  # 1.8 times float32 at 128; below, casts take what products gain
+        self.threads_pay = not self.causal  # windows of text are of one length, and part evenly
         self.keep_maps = False
         self._packed: NDArray[np.float32] | None = None
         if config.initialization == "gpt2":
@@ -123,17 +126,34 @@ class SelfAttention(Encoder):
 
     def forward(self, tokens: Tokens) -> Encoded:
         """Raises Problem for a text longer than learned positions."""
-        layout = Layout(tokens)
         self._check_length(tokens)
-        x = layout.count_up(self._vectors(tokens.flat, layout.positions, tokens.width))  # [M, D]
+        layout, parts = Layout(tokens), [tokens] if self.whole else parted(tokens)
+        x = self._vectors(tokens.flat, layout.positions, tokens.width)  # [N, D]
         maps: list[Tensor] = []
+        if len(parts) == 1:
+            states = self._stack(layout, maps, x)  # [B, T, D]
+        else:
+            jobs = [partial(self._stack, Layout(part), maps) for part in parts]
+            inputs = x.split([len(part.flat) for part in parts])
+            weights = (*self.layers.parameters(), *self.norm.parameters())
+            states = torch.cat(side_by_side(jobs, inputs, weights))
+        pooled = self.dropout(self.pool(states, tokens.mask))
+        return Encoded(pooled, tokens.mask, states, {"attention": maps} if self.keep_maps else {})
+
+    @property
+    def whole(self) -> bool:
+        """Whether a batch cannot be encoded in parts."""
+        chance = self.training and self.config.attention_dropout > 0  # drawn by torch, for all threads
+        return self.threads_pay or self.keep_maps or chance
+
+    def _stack(self, layout: Layout, maps: list[Tensor], x: Tensor) -> Tensor:
+        """What the first layer reads [N, D] -> states [B, T, D]; attention maps are added to `maps`."""
+        x = layout.count_up(x)  # [M, D]
         for layer in self.layers:
             x, kept = layer(x, layout, self.keep_maps)
             if kept is not None:
                 maps.append(kept)
-        states = layout.pad(self.norm(x))  # [B, T, D]
-        pooled = self.dropout(self.pool(states, tokens.mask))
-        return Encoded(pooled, tokens.mask, states, {"attention": maps} if self.keep_maps else {})
+        return layout.pad(self.norm(x))
 
     def start(self, texts: int) -> Known:
         """See `Encoder.start`. Small models take steps with the weights that they have now."""

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,20 @@ from textladder.layers.halves import COMPILED, entry, kernel, number, plain
 NUMBERS = 1 << 32  # that a value's own may be
 GOLDEN, MIX_1, MIX_2 = np.uint32(0x9E3779B9), np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
 U15, U16 = np.uint32(15), np.uint32(16)
+
+
+_GENERATOR: ContextVar[torch.Generator | None] = ContextVar("generator", default=None)  # None: torch's own
+
+
+@contextmanager
+def drawing_from(generator: torch.Generator) -> Iterator[None]:
+    """Inside, in this thread, `Dropout` on the processor draws from `generator`: threads that all drew from
+    torch's would get other numbers in every run."""
+    before = _GENERATOR.set(generator)
+    try:
+        yield
+    finally:
+        _GENERATOR.reset(before)
 
 
 @kernel
@@ -76,7 +93,7 @@ class Dropout(nn.Module):
             return x
         if x.device.type != "cpu" or x.dtype not in COMPILED or self.rate >= 1:
             return F.dropout(x, self.rate)
-        seeds = torch.empty(2, dtype=torch.int64).random_(NUMBERS).tolist()
+        seeds = torch.empty(2, dtype=torch.int64).random_(NUMBERS, generator=_GENERATOR.get()).tolist()
         dropped = min(round(self.rate * NUMBERS), NUMBERS - 1)
         kept: Tensor = _Keep.apply(
             x, *map(np.uint32, (*seeds, dropped)), np.float32(NUMBERS / (NUMBERS - dropped))

@@ -66,12 +66,12 @@ def branched(x: Tensor, branches: Sequence[tuple[Callable[..., Tensor], Sequence
         return [function(x, *weights) for function, weights in branches]
     if torch.is_grad_enabled():
         return list(_Branches.apply(x, branches, *(weight for _, weights in branches for weight in weights)))
-    return together([_as_here(partial(function, x, *weights)) for function, weights in branches])
+    return together([as_here(partial(function, x, *weights)) for function, weights in branches])
 
 
-def _as_here(function: Callable[[], T], grad: bool = False) -> Callable[[], T]:
-    """The function with this thread's settings of torch, of which each thread has its own; with gradients
-    only if `grad` says so."""
+def as_here(function: Callable[[], T], grad: bool = False) -> Callable[[], T]:
+    """For `together`: the function with this thread's settings of torch, of which each thread has its own;
+    with gradients only if `grad` says so."""
     autocast = "cpu", torch.get_autocast_dtype("cpu"), torch.is_autocast_enabled("cpu")
     inference = torch.is_inference_mode_enabled()
 
@@ -89,7 +89,7 @@ class _Branches(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, branches: Any, *weights: Tensor) -> tuple[Tensor, ...]:
         leaves = [[t.detach().requires_grad_(t.requires_grad) for t in (x, *own)] for _, own in branches]
         outputs = together(
-            [_as_here(partial(f, *own), grad=True) for (f, _), own in zip(branches, leaves, strict=True)]
+            [as_here(partial(f, *own), grad=True) for (f, _), own in zip(branches, leaves, strict=True)]
         )
         ctx.leaves, ctx.outputs = leaves, outputs
         return tuple(output.detach() for output in outputs)

@@ -1,0 +1,90 @@
+"""A batch in parts, each on a thread of its own, forward and backward.
+
+Operations of a small network that are shared between threads wait for each other more than they work
+(`layers.together`); parts of a batch meet once per step, where the gradients of weights are summed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from textladder.batch import Tokens
+from textladder.layers.dropout import drawing_from
+from textladder.layers.together import as_here, limit, together
+
+FEWEST_UNITS = 256  # of a part: below, what is made once per part costs more than a second thread saves
+
+
+def parted(tokens: Tokens) -> list[Tokens]:
+    """Tokens as at most `limit()` parts of about as many texts, in order; one where parts would not pay."""
+    count = min(limit(), len(tokens), len(tokens.flat) // FEWEST_UNITS)
+    if count <= 1 or tokens.flat.device.type != "cpu":
+        return [tokens]
+    bounds = [len(tokens) * part // count for part in range(count + 1)]
+    units = tokens.offsets[bounds].tolist()
+    return [
+        Tokens(tokens.flat[start:stop], tokens.offsets[first : last + 1] - start, tokens.width)
+        for (first, last), (start, stop) in zip(pairwise(bounds), pairwise(units), strict=True)
+    ]
+
+
+def side_by_side(
+    functions: Sequence[Callable[[Tensor], Tensor]], inputs: Sequence[Tensor], weights: Iterable[Tensor]
+) -> list[Tensor]:
+    """[function(x)] of each function and its input, at the same time. weights: all that the functions read
+    and that may need a gradient. Dropout inside draws from a generator per function, seeded from torch's."""
+    seeds = torch.randint(1 << 62, (len(functions),)).tolist()
+    jobs = [partial(_run, function, seed) for function, seed in zip(functions, seeds, strict=True)]
+    if torch.is_grad_enabled():
+        learned = [weight for weight in weights if weight.requires_grad]
+        return list(_SideBySide.apply(jobs, *inputs, *learned))
+    return together([as_here(partial(job, x)) for job, x in zip(jobs, inputs, strict=True)])
+
+
+def _run(function: Callable[[Tensor], Tensor], seed: int, x: Tensor) -> Tensor:
+    with drawing_from(torch.Generator().manual_seed(seed)):
+        return function(x)
+
+
+class _SideBySide(torch.autograd.Function):
+    """Each job has a graph of its own, from a copy of its input and from the weights themselves."""
+
+    @staticmethod
+    def forward(ctx: Any, jobs: Any, *tensors: Tensor) -> tuple[Tensor, ...]:
+        inputs, ctx.weights = tensors[: len(jobs)], tensors[len(jobs) :]
+        ctx.leaves = [x.detach().requires_grad_(x.requires_grad) for x in inputs]
+        ctx.outputs = together(
+            [as_here(partial(job, leaf), grad=True) for job, leaf in zip(jobs, ctx.leaves, strict=True)]
+        )
+        return tuple(output.detach() for output in ctx.outputs)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        found = together(
+            [
+                partial(_gradients, output, leaf, ctx.weights, gradient)
+                for output, leaf, gradient in zip(ctx.outputs, ctx.leaves, gradients, strict=True)
+            ]
+        )
+        ctx.outputs = ctx.leaves = None
+        sums = list(found[0][1])
+        for _, others in found[1:]:  # in order: the same sums in every run
+            torch._foreach_add_(sums, others)
+        return None, *(of_input for of_input, _ in found), *sums
+
+
+def _gradients(
+    output: Tensor, leaf: Tensor, weights: tuple[Tensor, ...], gradient: Tensor
+) -> tuple[Tensor | None, tuple[Tensor, ...]]:
+    if leaf.requires_grad:
+        of_input, *of_weights = torch.autograd.grad(output, [leaf, *weights], gradient)
+        return of_input, tuple(of_weights)
+    return None, torch.autograd.grad(output, weights, gradient)
