@@ -17,6 +17,7 @@ from tests.test_run import SCORES
 from textladder import counted, measuring, recipe, run
 from textladder.counted import CountedModel
 from textladder.errors import Problem
+from textladder.estimators import TextClassifier
 from textladder.loading import load_model
 from textladder.ngrams.config import NgramConfig
 from textladder.preparing import read_data
@@ -195,11 +196,17 @@ def test_a_stop_leaves_nothing_half_written(
     monkeypatch.setattr(counted, "count", stopped)
     ended = textladder("train", text, *LANGUAGE, "--out", tmp_path / "run")
     assert ended.code == 130
-    assert "--resume" in ended.err
+    assert "stopped. To begin anew, run the same command again (train: with --resume)" in ended.err
     assert os.listdir(tmp_path / "run") == ["recipe.toml"]
     monkeypatch.undo()
     monkeypatch.setattr(measuring, "MANY_SECONDS", 0.0)
     assert textladder("train", text, *LANGUAGE, "--out", tmp_path / "run", "--resume").code == 0
+
+
+def test_it_is_not_loaded_as_a_classifier(text: Path, tmp_path: Path) -> None:
+    assert textladder("train", text, *LANGUAGE, "--out", tmp_path).code == 0
+    with pytest.raises(Problem, match="a model for the task language, not a classifier"):
+        TextClassifier.load(tmp_path)
 
 
 def test_a_document_is_one_context_across_blocks(text: Path, tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from textladder import recipe, run
+from textladder.errors import Problem
+from textladder.loading import load_model
 from textladder.model import Model
 from textladder.preparing import Data, Part
 from textladder.recipe import Recipe
@@ -73,9 +75,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             data = _split(chosen, Corpus.of(texts, names), self.dev_share)
             reporter = Terminal() if self.verbose else None
             vectors = Path(self.vectors) if isinstance(self.vectors, str) else self.vectors
-            self.model_, self.history_ = run.train_model(
+            model, self.history_ = run.train_model(
                 chosen, data, Path(work), device=self.device, reporter=reporter, vectors=vectors
             )
+        assert isinstance(model, Model), "what is counted is no classifier"
+        self.model_ = model
         return self
 
     def predict(self, X: Sequence[str]) -> Any:
@@ -109,8 +113,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> TextClassifier:
         """An estimator, ready to predict, from a model folder, a run folder or a compare folder (its
-        pick)."""
-        model = Model.load(folder, str(pick_device(device)))
+        pick). Problem also for a model of another task."""
+        model = load_model(folder, str(pick_device(device)))
+        if not isinstance(model, Model) or model.recipe.task_name != "classify":
+            what = f"this is a model for the task {model.recipe.task_name}, not a classifier."
+            raise Problem(str(folder), what, "Load it with the class of its task, such as LanguageModel.")
         loaded = cls(model.recipe.rung, units=model.recipe.tokenizer.units, seed=model.recipe.training.seed)
         loaded.model_, loaded.history_ = model, []
         loaded._set_classes(np.array(model.labels["labels"]))

@@ -45,11 +45,9 @@ def _ended(command: Callable[[], Any]) -> int:
     except typer.Exit as request:
         return request.exit_code
     except Interrupted as stop:
-        typer.echo(
-            "textladder: stopped; the state is saved. "
-            "To go on, run the same command again (train: with --resume).",
-            err=True,
-        )
+        said = "; the state is saved. To go on" if stop.saved else ". To begin anew"
+        again = "run the same command again (train: with --resume)."
+        typer.echo(f"textladder: stopped{said}, {again}", err=True)
         return stop.exit_code
     except (typer.Abort, KeyboardInterrupt):
         typer.echo("textladder: stopped.", err=True)

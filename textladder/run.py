@@ -234,7 +234,7 @@ def _counted(
 
         def check() -> None:
             if signals[0]:
-                raise Interrupted(signals[0])
+                raise Interrupted(signals[0], saved=False)
 
         parts = (prepared.tokenizer, prepared.labels, prepared.stores)
         model, seconds = count(recipe, *parts, folder, check)

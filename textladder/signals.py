@@ -10,11 +10,12 @@ from typing import Any
 
 
 class Interrupted(Exception):  # noqa: N818 (not an error: it was asked for)
-    """A signal arrived and the state was saved. `exit_code` is what the system expects (128 + number)."""
+    """A signal arrived. `exit_code` is what the system expects (128 + number); saved: whether the state was
+    kept, to go on from."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, saved: bool = True) -> None:
         super().__init__(signal.Signals(number).name)
-        self.exit_code = 128 + number
+        self.exit_code, self.saved = 128 + number, saved
 
 
 @contextmanager
