@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.program import command, environment, rows, textladder, write_csv
+from textladder import recipe
 
 COMMANDS = ("look", "train", "compare", "evaluate", "predict", "rungs", "data", "steps")
 
@@ -183,6 +184,7 @@ def test_rungs() -> None:
         "cnn",
         "rescnn",
         "attention",
+        *recipe.rungs("language"),
     }
     for entry in listed:
         assert entry.keys() >= {"task", "about", "units", "parameters", "source", "recipe"}

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Problem", "TextClassifier", "WordVectors"]
+__all__ = ["LanguageModel", "Problem", "TextClassifier", "WordVectors"]
 
 if TYPE_CHECKING:
     from textladder.errors import Problem
     from textladder.estimators import TextClassifier
+    from textladder.language import LanguageModel
     from textladder.vectors.wordvectors import WordVectors
 
 _PLACES = {
+    "LanguageModel": "textladder.language",
     "Problem": "textladder.errors",
     "TextClassifier": "textladder.estimators",
     "WordVectors": "textladder.vectors.wordvectors",

@@ -7,13 +7,13 @@ import inspect
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from textladder import __version__, language_cli
+from textladder import __version__, generating_cli, language_cli
 from textladder.cli_options import (
     DataSet,
     Device,
@@ -41,6 +41,7 @@ app = typer.Typer(
 )
 app.add_typer(vectors_app, name="vectors")
 app.command()(language_cli.score)
+app.command()(generating_cli.generate)
 
 DevFile = Annotated[Path | None, typer.Option("--dev", help="file to choose by (split off if not given)")]
 TestFile = Annotated[
@@ -146,13 +147,14 @@ def train(
     settings = read.settings
     if seed is not None:
         settings.append(f"training.seed={seed}")
-    chosen = recipe.rung(rung, task or TASK).set(settings, suited_to(read.file))
+    task = task or recipe.task_of([rung], TASK)
+    chosen = recipe.rung(rung, task).set(settings, suited_to(read.file))
+    streams = task_class(chosen.task_name).streams
     pick_device(device)
     distributed.start()
-    terminal = Terminal()
+    terminal = Terminal(units=streams)
     with locked(out), run.claimed(out, chosen, resume, overwrite):
         work = out / "work" / f"data{distributed.rank()}"
-        streams = task_class(chosen.task_name).streams
         data = read_data(chosen.data, work, read.file, read.dev, read.test, streams=streams)
         for note in data.notes:
             terminal.note(note)
@@ -189,24 +191,33 @@ def compare(
 ) -> None:
     """Train the rungs and name the one that is worth its cost.
 
-    Each is tested once; the pick is the cheapest rung that is not significantly worse than the best. A
-    compare that was stopped goes on where it was: run the same command again.
+    Each is tested once; the pick is the cheapest rung that is not significantly worse than the best. With
+    several --units, such as character,word, every rung is trained with each of them. A compare that was
+    stopped goes on where it was: run the same command again.
     """
+    from textladder import recipe
     from textladder.compare import compare_rungs, duration
     from textladder.comparing import table
     from textladder.tasks import task_class
     from textladder.trainer import pick_device
 
     pick_device(device)
-    task_class(task or TASK)  # a Problem for an unknown task
+    names = _listed(rungs)
+    task = task or recipe.task_of(names or [], TASK)
+    task_class(task)  # a Problem for an unknown task
+    units = _listed(read.units) or []
+    for one in units:
+        check_units(one)
+    several = len(units) > 1
     comparison = compare_rungs(
         read.file,
         out,
-        task=task or TASK,
-        rungs=[name.strip() for name in rungs.split(",") if name.strip()] if rungs is not None else None,
+        task=task,
+        rungs=names,
         dev=read.dev,
         test=read.test,
-        settings=read.settings,
+        settings=replace(read, units=None if several else read.units).settings,
+        units=units if several else None,
         seeds=seeds,
         budget=duration(budget) if budget else None,
         learning_curve=learning_curve,
@@ -235,12 +246,18 @@ def evaluate(
     set_: DataSet = None,
     as_json: Json = False,
 ) -> None:
-    """Score a model on a file of labelled texts, with a 95 % interval."""
+    """Score a model on a file of labelled texts, with a 95 % interval.
+
+    A language model is scored on any text, as by textladder score.
+    """
     from textladder.evaluating import evaluate_file
 
     result = evaluate_file(model, file, device, settings_of(text, label, None, set_))
     if as_json:
         print_json(result)
+        return
+    if "documents" in result:
+        language_cli.print_score(result)
         return
     low, high = result["interval"]
     typer.echo(
@@ -339,6 +356,10 @@ def steps(
         print_json({"text": text, "stages": [stage.to_dict() for stage in stages]})
     else:
         render(stages)
+
+
+def _listed(names: str | None) -> list[str] | None:
+    return None if names is None else [name.strip() for name in names.split(",") if name.strip()]
 
 
 def main() -> NoReturn:

@@ -16,6 +16,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def compare_rungs(
     dev: Path | None = None,
     test: Path | None = None,
     settings: list[str] | None = None,
+    units: list[str] | None = None,
     seeds: int = 1,
     budget: float | None = None,
     learning_curve: bool = False,
@@ -53,6 +55,8 @@ def compare_rungs(
 ) -> dict[str, Any]:
     """Train, test, decide, and write `out`; returns what compare.json holds (see `comparing.summary`).
 
+    units: every rung is trained with each of these, as RUNG-UNITS (None: with its own, or with those of
+    `settings`).
     budget: seconds of training in all, shared by successive halving. Raises Problem for wrong input and for
     an `out` that holds another compare; Interrupted when stopped (the same call goes on).
     """
@@ -71,11 +75,10 @@ def compare_rungs(
         budget,
         learning_curve,
         device,
+        units,
     )
-    recipes = {
-        name: recipe.rung(name, task).set(request.settings, suited_to(file)) for name in dict.fromkeys(names)
-    }
-    terminal = Terminal()
+    recipes = _recipes(request)
+    terminal = Terminal(units=kind.streams)
     with locked(out), _claimed(out, request, overwrite):
         first = next(iter(recipes.values()))
         data = read_data(first.data, out / "work" / "data", file, dev, test, streams=kind.streams)
@@ -113,6 +116,28 @@ def compare_rungs(
         write_page(out, comparison)
         shutil.rmtree(out / "work", ignore_errors=True)
     return comparison
+
+
+def _recipes(request: Request) -> dict[str, Recipe]:
+    """The recipe of each rung, with each of the units. Problem for one of another task, or a name twice."""
+    found: dict[str, Recipe] = {}
+    for name in dict.fromkeys(request.rungs):
+        chosen = recipe.rung(name, request.task).set(request.settings, suited_to(request.file))
+        if chosen.task_name != request.task:
+            what = f"this recipe is for the task {chosen.task_name}, not {request.task}."
+            raise Problem(name, what, f"Leave it out, or compare with --task {chosen.task_name}.")
+        for units in request.units or ():
+            settings = [*request.settings, f"tokenizer.units={units}"]
+            cut = recipe.rung(name, request.task).set(settings, suited_to(request.file))
+            found[f"{chosen.rung}-{units}"] = replace(cut, rung=f"{chosen.rung}-{units}")
+        if not request.units:
+            found[name] = chosen
+    seen: dict[str, str] = {}
+    for name, chosen in found.items():
+        if seen.setdefault(chosen.rung, name) != name:
+            what = f"{seen[chosen.rung]} is called {chosen.rung!r} too."
+            raise Problem(name, what, 'Give each recipe a name of its own: rung = "..." in its first lines.')
+    return found
 
 
 def _within_budget(crew: Crew, recipes: dict[str, Recipe], budget: float, higher_is_better: bool) -> Halved:

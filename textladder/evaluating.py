@@ -1,4 +1,4 @@
-"""A saved model on a file: scores of labelled texts, predictions of any texts."""
+"""A saved model on a file: scores of labelled texts (language models: of any), predictions of any texts."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from textladder.errors import Problem
+from textladder.loading import load_model
 from textladder.model import Model
 from textladder.preparing import Part, builtin_corpora
 from textladder.run import score_summary
@@ -31,10 +32,16 @@ def evaluate_file(
     """Score the model in `folder` on the texts of `file`, or on the test part of a built-in data set.
 
     settings: "data.key=value", which override how the training files were read. Returns task, rung, metric,
-    score, interval, count, scores (every metric by name), details (tables). Raises Problem for a wrong file
-    and for labels that the model was not trained with.
+    score, interval, count, scores (every metric by name), details (tables); of a language model what `score`
+    returns. Raises Problem for a wrong file and for labels that the model was not trained with.
     """
-    model = Model.load(folder, str(pick_device(device)))
+    model = load_model(folder, str(pick_device(device)))
+    if model.task.streams:
+        from textladder.scoring import opened
+
+        with opened(folder, file, device, settings) as scored:
+            return scored.summary()
+    assert isinstance(model, Model)
     with tempfile.TemporaryDirectory(prefix="textladder-") as work:
         corpus = _labelled(model, file, settings, Path(work))
         part = Part(corpus, np.arange(len(corpus)))
@@ -58,7 +65,13 @@ def predictions(
 
     `file` is "-" for one text a line on stdin: what has arrived is answered, without waiting for more.
     """
-    model = Model.load(folder, str(pick_device(device)))
+    model = load_model(folder, str(pick_device(device)))
+    if not isinstance(model, Model) or model.task.streams:
+        raise Problem(
+            str(folder),
+            "this is a language model: it has no label to say of a text.",
+            "Use textladder generate for new text, textladder score for what a text costs it.",
+        )
     chunks = _stdin() if file == "-" else _file(model, file, settings)
     return (model.task.present(model.predict(texts)) for texts in chunks)
 

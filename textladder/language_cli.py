@@ -31,7 +31,7 @@ def score(
     set_: DataSet = None,
     as_json: Json = False,
 ) -> None:
-    """Say what a text costs a language model: bits per character, perplexity per unit and per word.
+    """Score a language model on text: bits per character, perplexity.
 
     With --per-token first a line per unit: bits, a mark if they are far above the mean, the unit. Units are
     predicted from all that stands before them in their document, as far as the model looks back.

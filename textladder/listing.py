@@ -21,7 +21,8 @@ SHOWN_TEXTS = 5
 
 def list_rungs(task: str | None = None) -> list[dict[str, Any]]:
     """Every rung of a task (None: of all tasks), the cheapest first: task, rung, about, units, parameters
-    (for 10,000 units and two labels, before n-grams get their rows), encoder, source, recipe (a path)."""
+    (for 10,000 units and two labels, before n-grams get their rows; None where there are none and n-grams are
+    counted), encoder, source, recipe (a path)."""
     from textladder import recipe
     from textladder.model import Model
     from textladder.tasks import TASKS, task_class
@@ -29,20 +30,22 @@ def list_rungs(task: str | None = None) -> list[dict[str, Any]]:
 
     tasks = list(TASKS) if task is None else [task]
     vocabulary = [f"unit{n}" for n in range(SHOWN_UNITS - len(SPECIAL))]
-    labels = {"labels": ["a", "b"], "kind": "single", "counts": {"a": 1, "b": 1}, "texts": 2}
+    two = {"labels": ["a", "b"], "kind": "single", "counts": {"a": 1, "b": 1}, "texts": 2}
+    none = {"labels": [], "units": SHOWN_UNITS, "spelling": {}}
     listed = []
     for name in tasks:
-        task_class(name)  # a Problem for an unknown task
+        labels = none if task_class(name).streams else two  # a Problem for an unknown task
         for rung in recipe.rungs(name):
             chosen = recipe.rung(rung, name)
-            model = Model(chosen, Tokenizer.of_vocabulary(vocabulary, chosen.tokenizer), labels)
+            tokenizer = Tokenizer.of_vocabulary(vocabulary, chosen.tokenizer)
+            counted = chosen.counted
             listed.append(
                 {
                     "task": name,
                     "rung": rung,
                     "about": chosen.about,
                     "units": chosen.tokenizer.units,
-                    "parameters": model.parameter_count,
+                    "parameters": None if counted else Model(chosen, tokenizer, labels).parameter_count,
                     "encoder": chosen.encoder_name,
                     "source": chosen.source,
                     "recipe": str(recipe.recipe_path(rung, name)),
@@ -61,9 +64,13 @@ def render_rungs(listed: list[dict[str, Any]]) -> None:
         typer.echo(f"\ntask {task}\n")
         for entry in (entry for entry in listed if entry["task"] == task):
             _print_wrapped(f"{entry['rung']:<{indent}}{entry['about']}", indent)
-            _print_wrapped(f"{'':{indent}}{entry['units']} units, {entry['parameters']:,} parameters", indent)
+            n = entry["parameters"]
+            size = "n-grams are counted: no parameters" if n is None else f"{n:,} parameters"
+            _print_wrapped(f"{'':{indent}}{entry['units']} units, {size}", indent)
             _print_wrapped(f"{'':{indent}}{entry['source']}", indent)
-    typer.echo(f"\nRecipes to copy and change: {Path(listed[0]['recipe']).parent}")
+    folders = {Path(entry["recipe"]).parent for entry in listed}
+    place = folders.pop() if len(folders) == 1 else next(iter(folders)).parent
+    typer.echo(f"\nRecipes to copy and change: {place}")
 
 
 def list_data() -> list[dict[str, Any]]:

@@ -166,6 +166,10 @@ class Model(nn.Module):
         """Of a language model: [R, 6] what each block of a judged store costs, see `streams.outcomes`."""
         return streams.outcomes(self, store)
 
+    def unit_nats(self, store: Store) -> NDArray[np.float64]:
+        """Of a language model: [N] what each unit of a stored stream costs, 0 where nothing is predicted."""
+        return streams.unit_nats(self, store)
+
     @contextmanager
     def predicting(self, precision: str = "float32") -> Iterator[None]:
         """In here the model is asked, not trained."""

@@ -5,7 +5,7 @@ A *rung* is a named recipe: one annotated file under `recipes/TASK/`, which a us
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -18,7 +18,7 @@ from textladder.checking import checked, plain
 from textladder.encoders import ENCODERS, encoder_class
 from textladder.errors import Problem, suggest
 from textladder.ngrams import COUNTED
-from textladder.tasks import task_class
+from textladder.tasks import TASKS, task_class
 from textladder.text.reading import DataConfig
 from textladder.text.tokenizing import TokenizerConfig
 
@@ -140,6 +140,18 @@ def rungs(task: str) -> list[str]:
     return [path.stem.partition("-")[2] for path in sorted((RECIPES / task).glob("*.toml"))]
 
 
+def task_of(names: Sequence[str], default: str) -> str:
+    """The task whose rungs (or recipe files) these all are; `default` where it has them, or no task has."""
+    files = {Recipe.load(Path(name)).task_name for name in names if _is_file(name)}
+    known = {name for name in names if not name.endswith(".toml")}
+    fitting = (task for task in (default, *TASKS) if known <= set(rungs(task)) and files <= {task})
+    return next(fitting, default)
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith(".toml") and Path(name).is_file()
+
+
 def recipe_path(name: str, task: str) -> Path:
     """The file of a rung; Problem for an unknown one."""
     for path in (RECIPES / task).glob(f"*-{name}.toml"):
@@ -153,7 +165,7 @@ def rung(name: str, task: str) -> Recipe:
     task_class(task)  # a Problem for an unknown task
     if not name.endswith(".toml"):
         return Recipe.load(recipe_path(name, task))
-    if not Path(name).is_file():
+    if not _is_file(name):
         raise Problem(
             name,
             "there is no such recipe file.",

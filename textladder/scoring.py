@@ -159,7 +159,13 @@ def _corpus(model: Model | CountedModel, file: str, settings: list[str] | None, 
         if path.is_file() and format_of(path, config.format) not in ("text", "fasttext"):
             config = model.recipe.data  # the columns of the training file
     config = replace(model.recipe, data=config).set(settings or []).data
-    return Corpus.read(open_documents(path, config), work / "corpus")
+    try:
+        return Corpus.read(open_documents(path, config), work / "corpus")
+    except Problem as problem:
+        if file != "-":
+            raise
+        where = problem.where.replace(str(path), "stdin")
+        raise Problem(where, problem.what, problem.next_step) from problem
 
 
 def _spool(path: Path) -> None:

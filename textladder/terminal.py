@@ -21,29 +21,31 @@ REPEAT_SECONDS = 10.0  # elsewhere, where each is a new line
 
 
 class Terminal:
-    """The Reporter of the command line. Silent on all processes but the first."""
+    """The Reporter of the command line. Silent on all processes but the first.
 
-    def __init__(self, stream: TextIO | None = None, prefix: str = "") -> None:
-        self.stream, self.prefix = stream or sys.stderr, prefix
+    units: speed is told in units, of text that runs on (where a window is no text), not in texts."""
+
+    def __init__(self, stream: TextIO | None = None, prefix: str = "", *, units: bool = False) -> None:
+        self.stream, self.prefix, self.units = stream or sys.stderr, prefix, units
         self.live = self.stream.isatty()
         self._drawn = ""
         self._checked = -math.inf
         self._last = 0.0
-        self._texts = 0
-        self._since = (0.0, 0)  # training seconds and texts at the last line
+        self._done = 0  # texts, or units
+        self._since = (0.0, 0)  # training seconds and texts or units at the last line
 
     def note(self, text: str) -> None:
         self._line(f"{self.prefix}{text}")
 
     def step(self, step: Step, options: TrainingConfig) -> None:
-        self._texts += step.texts
+        self._done += step.units if self.units else step.texts
         if not self._due():
             return
-        seconds, texts = step.seconds - self._since[0], self._texts - self._since[1]
-        self._since = (step.seconds, self._texts)
+        seconds, done = step.seconds - self._since[0], self._done - self._since[1]
+        self._since = (step.seconds, self._done)
         self._draw(
             f"{self.prefix}epoch {step.epoch:.2f}/{options.epochs:g}  "
-            f"{texts / max(seconds, 1e-9):,.0f} texts/s  loss {step.loss:.4f}  "
+            f"{done / max(seconds, 1e-9):,.0f} {'units' if self.units else 'texts'}/s  {self._loss(step)}  "
             f"{clock(_left(step, options))} left"
         )
 
@@ -62,9 +64,12 @@ class Terminal:
             return
         self._checked = now
         self._line(
-            f"{self.prefix}epoch {step.epoch:.2f}  {step.seconds:.1f} s  loss {step.loss:.4f}  "
+            f"{self.prefix}epoch {step.epoch:.2f}  {step.seconds:.1f} s  {self._loss(step)}  "
             f"dev {scores.metric} {scores.headline:.4f}{'  best so far' if best else ''}"
         )
+
+    def _loss(self, step: Step) -> str:
+        return f"loss {step.loss:.4f}{' nats/unit' if self.units else ''}"
 
     def _due(self) -> bool:
         """Whether it is time for another line of progress; the first waits too."""

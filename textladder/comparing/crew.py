@@ -44,6 +44,7 @@ class Request:
     budget: float | None
     learning_curve: bool
     device: str
+    units: list[str] | None = None  # every rung with each of them
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,7 @@ def _child(writer: Any, training: Training, request: Request, out: Path, notes: 
     path = {
         name: Path(value) if value else None for name, value in (("dev", request.dev), ("test", request.test))
     }
+    streams = task_class(request.task).streams
     try:
         data = read_data(
             training.recipe.data,
@@ -161,7 +163,7 @@ def _child(writer: Any, training: Training, request: Request, out: Path, notes: 
             path["dev"],
             path["test"],
             look_for_leakage=False,  # the parent has done so
-            streams=task_class(request.task).streams,
+            streams=streams,
         )
         data = replace(data, notes=notes)
         if training.share < 1:
@@ -172,7 +174,7 @@ def _child(writer: Any, training: Training, request: Request, out: Path, notes: 
             training.out,
             resume=True,
             device=request.device,
-            reporter=Terminal(prefix=f"{training.out.name}: "),
+            reporter=Terminal(prefix=f"{training.out.name}: ", units=streams),
             stop_at=training.stop_at,
         )
         writer.send(("done", scores))
