@@ -11,7 +11,7 @@ from torch import Tensor
 
 from textladder.search.config import SearchConfig
 from textladder.search.filters import penalised
-from textladder.search.sampling import never_chosen
+from textladder.search.sampling import barrier_of
 from textladder.search.state import State, Stepper, select
 
 Ended = Callable[[Sequence[int]], bool]
@@ -62,7 +62,7 @@ def beam(
     first = torch.arange(prompts, device=last.device)[:, None] * width  # the first row of each prompt
     state, last = select(state, rows), last[rows]
     before = None if config.repetition_penalty == 1 or seen is None else seen[rows]
-    never = never_chosen(end, banned, config, last.device)
+    barrier: Tensor | None = None
     # One hypothesis of no units each; the other rows are empty (-inf).
     sums = torch.full((prompts, width), -math.inf, device=last.device)
     sums[:, 0] = 0
@@ -71,11 +71,11 @@ def beam(
     pools = _Pools(config, prompts, end, ended)
     for length in range(1, config.length + 1):
         log_probs, state = step(last, state)  # [B * K, V]
+        if barrier is None:
+            barrier = barrier_of(log_probs, end, banned, config)
         scores = log_probs if before is None else penalised(log_probs, before, config.repetition_penalty)
-        if never is not None:
-            scores = scores.index_fill(1, never, -math.inf)
         units = scores.shape[1]
-        sums, place = (sums.view(-1, 1) + scores).view(prompts, -1).topk(width)  # [B, K]
+        sums, place = (sums.view(-1, 1) + scores + barrier).view(prompts, -1).topk(width)  # [B, K]
         parents, last = (first + place // units).flatten(), (place % units).flatten()
         nats = nats[parents] + log_probs[parents, last]
         written = written[parents]

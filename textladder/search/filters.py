@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from textladder.search.config import SearchConfig
-
-# The units looked at first for `top_p`: most often they hold enough, and the vocabulary need not be sorted.
-FIRST = 256
 
 
 def penalised(scores: Tensor, seen: Tensor, penalty: float) -> Tensor:
@@ -29,25 +27,24 @@ def narrowed(scores: Tensor, config: SearchConfig) -> tuple[Tensor, Tensor | Non
     if 0 < config.top_k < scores.shape[-1]:
         scores, ids = scores.topk(config.top_k)
     if config.top_p < 1:
-        scores, ids = _nucleus(scores, ids, config.top_p)
+        scores = _nucleus(scores, config.top_p)
     if config.min_p > 0:
         least = scores.amax(-1, keepdim=True) + math.log(config.min_p)
         scores = scores.masked_fill(scores < least, -math.inf)
     return scores, ids
 
 
-def _nucleus(scores: Tensor, ids: Tensor | None, share: float) -> tuple[Tensor, Tensor | None]:
-    """The most probable units until they have `share` together; the one that reaches it is the last. Holtzman
-    et al. 2020, https://arxiv.org/abs/1904.09751, section 3.1. ids: those of scores that are in order
-    already."""
-    whole = scores.logsumexp(-1, keepdim=True)  # [B, 1]
-    if ids is None:
-        ranked, ids = scores.topk(min(FIRST, scores.shape[-1]))
-        if ranked.shape < scores.shape and bool(((ranked - whole).exp().sum(-1) < share).any()):
-            ranked, ids = scores.sort(-1, descending=True)
-        scores = ranked
-    shares = (scores - whole).exp()
-    before = shares.cumsum(-1) - shares
-    left_out = before >= share
-    left_out[:, 0] = False  # rounding must not leave out the first
-    return scores.masked_fill(left_out, -math.inf), ids
+def _nucleus(scores: Tensor, share: float) -> Tensor:
+    """The most probable units until they have `share` together; the one that reaches it is the last, with all
+    that are as probable. Holtzman et al. 2020, https://arxiv.org/abs/1904.09751, section 3.1."""
+    rising = _sorted(scores)
+    below = rising.softmax(-1).cumsum(-1) <= 1 - share  # that they and all less probable ones have
+    first = below.sum(-1, keepdim=True).clamp(max=scores.shape[-1] - 1)
+    return scores.masked_fill(scores < rising.gather(-1, first), -math.inf)
+
+
+def _sorted(scores: Tensor) -> Tensor:
+    """Each row from low to high. On the processor by numpy, in a fifth of the time: torch orders places too."""
+    if scores.device.type == "cpu":
+        return torch.from_numpy(np.sort(scores.numpy(), axis=-1))
+    return scores.sort(-1).values

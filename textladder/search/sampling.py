@@ -47,12 +47,13 @@ def sample(
     chance = _Chance(config, total) if config.draws else None
     penalty = config.repetition_penalty
     before = None if penalty == 1 or seen is None else seen[rows]
-    never = never_chosen(end, banned, config, last.device)
+    barrier: Tensor | None = None
     for number in range(config.length):
         log_probs, state = step(last, state)  # [B * n, V]
+        if barrier is None:
+            barrier = barrier_of(log_probs, end, banned, config)
         scores = log_probs if before is None else penalised(log_probs, before, penalty)
-        if never is not None:
-            scores = scores.index_fill(1, never, -torch.inf)
+        scores = scores + barrier
         last = scores.argmax(-1) if chance is None else _drawn(scores, config, chance(number, live))
         nats = log_probs.gather(1, last[:, None])[:, 0]
         if before is not None:
@@ -63,9 +64,9 @@ def sample(
             nats = nats.new_zeros(total).index_copy_(0, live, nats)
         over = last == end
         if ended is not None:
-            over |= ended(ids)[live]
+            over |= ended(ids).to(over.device)[live]
         yield ids, nats
-        if not bool(over.any()):
+        if True not in over.tolist():
             continue
         (kept,) = torch.where(~over)
         if not len(kept):
@@ -74,22 +75,22 @@ def sample(
         before = None if before is None else before[kept]
 
 
-def never_chosen(
-    end: int, banned: Tensor | None, config: SearchConfig, device: torch.device
-) -> Tensor | None:
-    """The ids that are never chosen; None for none."""
-    ids = [] if banned is None else banned.tolist()
+def barrier_of(log_probs: Tensor, end: int, banned: Tensor | None, config: SearchConfig) -> Tensor:
+    """[V] what is added to log-probabilities: -inf for units that are never chosen, 0 for all others."""
+    barrier = torch.zeros_like(log_probs[0])
+    if banned is not None:
+        barrier[banned.to(barrier.device)] = -torch.inf
     if config.ignore_end:
-        ids.append(end)
-    return torch.tensor(ids, device=device) if ids else None
+        barrier[end] = -torch.inf
+    return barrier
 
 
 def _drawn(scores: Tensor, config: SearchConfig, chance: Tensor) -> Tensor:
-    """One unit for each row of scores [B, V], by the random numbers [B]: the first whose probability, added
-    to that of all before it, is above its row's number."""
+    """One unit for each row of scores [B, V], by the random numbers [B, 1]: the first whose probability,
+    added to that of all before it, is above its row's number."""
     scores, ids = narrowed(scores, config)
     sums = scores.softmax(-1).cumsum(-1, dtype=chance.dtype)  # [B, C]
-    column = torch.searchsorted(sums, chance[:, None] * sums[:, -1:], right=True)
+    column = torch.searchsorted(sums, chance * sums[:, -1:], right=True)  # [B, 1]
     return (column if ids is None else ids.gather(1, column))[:, 0]
 
 
@@ -101,13 +102,15 @@ class _Chance:
         self.sources = [np.random.default_rng([config.seed or 0, row % config.n]) for row in range(total)]
         if config.seed is None:
             self.sources = [np.random.default_rng() for _ in range(total)]
-        self.made = torch.empty(0)
+        self.made: tuple[Tensor, ...] = ()
 
     def __call__(self, number: int, live: Tensor) -> Tensor:
-        """[rows that are live] for unit `number`; called for each number once, in order."""
+        """[rows that are live, 1] for unit `number`; called for each number once, in order."""
         if number % DRAWS == 0:
             some = min(DRAWS, self.length - number)
-            drawn: NDArray[np.float64] = np.stack([source.random(some) for source in self.sources])
+            drawn: NDArray[np.float64] = np.stack([source.random(some) for source in self.sources], 1)
             # Below 1 by so much that rounding cannot reach the last sum, where no unit would be found.
-            self.made = torch.from_numpy(np.minimum(drawn, 1 - 2.0**-50).T.copy()).to(live.device)
-        return self.made[number % DRAWS][live]
+            drawn = np.minimum(drawn, 1 - 2.0**-50)[..., None]
+            self.made = torch.from_numpy(drawn).to(live.device).unbind(0)
+        chance = self.made[number % DRAWS]
+        return chance if len(live) == len(chance) else chance[live]
