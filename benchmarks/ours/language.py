@@ -36,8 +36,8 @@ def job(
         folder = Path(name)
         if seconds is not None:
             short = [*given, "training.epochs=1000", f"training.max_seconds={min(PROBE_SECONDS, seconds)}"]
-            tried = run(rung, train, valid, units, short, folder / "probe")
-            epochs = tried["epochs"] * seconds / max(tried["training_seconds"], 1e-3)
+            run(rung, train, valid, units, [*short, "training.log_every=2"], folder / "probe")
+            epochs = seconds * epochs_per_second(folder / "probe" / "log.jsonl")
             given += [f"training.epochs={epochs:.6f}", f"training.max_seconds={seconds}"]
         began = time.perf_counter()
         scores = run(rung, train, valid, units, given, folder / "run")
@@ -79,11 +79,21 @@ def run(
 
 
 def checks_of(log: Path) -> list[held_out.Check]:
-    """Of a run whose units are characters; counted models have no log."""
-    if not log.exists():
-        return []
-    events = map(json.loads, log.read_text(encoding="utf-8").splitlines())
-    return [(e["seconds"], e["dev_score"] * math.log(2)) for e in events if e["event"] == "check"]
+    """(seconds, nats per character)"""
+    return [(event["seconds"], event["dev_score"] * math.log(2)) for event in events(log, "check")]
+
+
+def epochs_per_second(log: Path) -> float:
+    """Without the first steps, which are slower than all that follow."""
+    steps = events(log, "step")
+    first, last = (steps[1], steps[-1]) if len(steps) > 2 else ({"epoch": 0.0, "seconds": 0.0}, steps[-1])
+    return (last["epoch"] - first["epoch"]) / max(last["seconds"] - first["seconds"], 1e-3)
+
+
+def events(log: Path, kind: str) -> list[dict[str, Any]]:
+    """Lines of a kind; counted models have no log."""
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    return [event for event in map(json.loads, lines) if event["event"] == kind]
 
 
 def count(tokenizer: Path, train: str) -> int:

@@ -16,7 +16,7 @@ from torch import Tensor
 from benchmarks import child, held_out
 from benchmarks.peers.nanogpt import judge
 
-PROBE_STEPS = 20
+PROBE_STEPS, WARM_UP_STEPS = 20, 4  # the first steps are slower than all that follow
 TEMPERATURE = 0.8
 
 
@@ -72,18 +72,20 @@ def train(
         """Stops when the seconds are over."""
 
         def __init__(self, limit: float | None) -> None:
-            self.limit, self.began, self.seconds = limit, 0.0, 0.0
+            self.limit, self.began, self.seconds, self.warm = limit, 0.0, 0.0, 0.0
 
         def on_train_begin(self, *args: Any, **more: Any) -> None:
             self.began = time.perf_counter()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
             self.seconds = time.perf_counter() - self.began
+            if state.global_step == WARM_UP_STEPS:
+                self.warm = self.seconds
             if self.limit is not None and self.seconds >= self.limit:
                 control.should_training_stop = True
 
-    def steps_of(model: Any, steps: int, limit: float | None) -> tuple[int, float]:
-        """(steps taken, seconds)"""
+    def fit(model: Any, steps: int, limit: float | None) -> tuple[int, Clock]:
+        """Steps taken, and how long they took."""
         clock = Clock(limit)
         with tempfile.TemporaryDirectory() as folder:
             options = TrainingArguments(
@@ -104,12 +106,14 @@ def train(
             )
             trainer = Trainer(model=model, args=options, train_dataset=blocks, callbacks=[clock])
             trainer.train()
-        return trainer.state.global_step, clock.seconds
+        return trainer.state.global_step, clock
 
     shape = (vocabulary, block, layers, heads, width)
-    tried, needed = steps_of(gpt2(*shape), PROBE_STEPS, None)
+    tried = fit(gpt2(*shape), PROBE_STEPS, None)[1]
+    rate = (PROBE_STEPS - WARM_UP_STEPS) / (tried.seconds - tried.warm)
     model = gpt2(*shape)
-    steps, took = steps_of(model, max(round(seconds * tried / needed), 1), seconds)
+    steps, clock = fit(model, max(round(seconds * rate), 1), seconds)
+    took = clock.seconds
     model.eval()
     nats = judge(scores_of(model), judged, block, block // 2)
     characters = len(Path(valid).read_text(encoding="utf-8"))
