@@ -44,7 +44,7 @@ def _nucleus(scores: Tensor, share: float) -> Tensor:
 
 
 def _sorted(scores: Tensor) -> Tensor:
-    """Each row from low to high. On the processor by numpy, in a fifth of the time: torch orders places too."""
+    """Each row from low to high. On the processor by numpy, in a fifth of torch's time."""
     if scores.device.type == "cpu":
         return torch.from_numpy(np.sort(scores.numpy(), axis=-1))
     return scores.sort(-1).values
