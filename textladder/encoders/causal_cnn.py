@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -128,6 +129,6 @@ class CausalCnn(Encoder):
     def step(self, last: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         x, after = self.embedding(last), []
         for block, before in zip(self.blocks, state, strict=True):
-            x, seen = block.step(x, before)
+            x, seen = cast(GatedBlock, block).step(x, before)
             after.append(seen)
         return self.norm(x), tuple(after)

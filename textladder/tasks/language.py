@@ -118,6 +118,8 @@ def _output(
     if not ranked or tokens < SMALLEST:
         why = f"{tokens} units are too few" if ranked else "these units are not ordered by frequency"
         raise Problem(
-            "task.softmax", f"an adaptive softmax is for large vocabularies of words, and {why}.", "Use full."
+            "task.softmax",
+            f"an adaptive softmax is for large vocabularies of words, and {why}.",
+            "Set task.softmax=full, or auto.",
         )
     return AdaptiveSoftmax(dim, tokens, labels, cutoffs_for(tokens))
