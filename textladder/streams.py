@@ -127,9 +127,11 @@ def context(model: Model) -> tuple[int, int]:
     return most, max(most // 2, 1)
 
 
-def outcomes(model: Model, store: Store, precision: str = "float32") -> NDArray[np.float64]:
-    """[R, 6] what each block of a judged store costs (`tasks.judging.Block`); every process does its share
-    of the windows."""
+def outcomes(
+    model: Model, store: Store, precision: str = "float32", *, shared: bool = False
+) -> NDArray[np.float64]:
+    """[R, 6] what each block of a judged store costs (`tasks.judging.Block`). shared: all processes call it,
+    and each does its share of the windows."""
     from textladder.tasks.judging import Block
 
     offsets = np.asarray(store.columns["text"].offsets)
@@ -137,12 +139,13 @@ def outcomes(model: Model, store: Store, precision: str = "float32") -> NDArray[
     for column in (Block.CHARACTERS, Block.WORDS, Block.UNKNOWN, Block.SPELLING):
         found[:, column] = store.columns[column.name.lower()].flat
     nats, units = np.zeros(len(store)), np.zeros(len(store))
-    for at, said, predicted in _said(model, store, precision):
+    share = (distributed.rank(), distributed.size()) if shared else (0, 1)
+    for at, said, predicted in _said(model, store, precision, *share):
         block = np.searchsorted(offsets, at + 1, side="right") - 1
         np.add.at(nats, block, said)
         np.add.at(units, block, predicted)
     for column, values in ((Block.NATS, nats), (Block.UNITS, units)):
-        found[:, column] = sum(distributed.gather(values))
+        found[:, column] = sum(distributed.gather(values)) if shared else values
     return found
 
 
@@ -151,20 +154,20 @@ def unit_nats(model: Model, store: Store) -> NDArray[np.float64]:
     found = np.zeros(int(store.columns["text"].offsets[-1]))
     for at, said, predicted in _said(model, store, "float32"):
         found[at[predicted] + 1] = said[predicted]
-    return np.sum(distributed.gather(found), axis=0)
+    return found
 
 
 def _said(
-    model: Model, store: Store, precision: str
+    model: Model, store: Store, precision: str, rank: int = 0, size: int = 1
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]]:
     """Batches of (places in the stream, nats of the unit after each, whether that unit is predicted here), of
-    this process's share of the windows."""
+    one process's share of the windows."""
     from textladder.layers.softmax import IGNORED
 
     offsets = np.asarray(store.columns["text"].offsets)
     bounds = documents(offsets, np.asarray(store.columns["start"].flat).astype(np.bool_))
     windows = evaluation_windows(bounds, *context(model))
-    mine = np.arange(distributed.rank(), len(windows), distributed.size())
+    mine = np.arange(rank, len(windows), size)
     with model.predicting(precision):
         for places in evaluation_plan(windows.lengths[mine], PREDICT_UNITS):
             rows = mine[places]

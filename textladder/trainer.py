@@ -235,7 +235,7 @@ class Trainer:
         """Predictions for a part, one per text, each process doing its share."""
         store, rank, size = self.prepared.stores[name], distributed.rank(), distributed.size()
         if self.model.task.streams:
-            return streams.outcomes(self.model, store, precision)
+            return streams.outcomes(self.model, store, precision, shared=True)
         parts = distributed.gather(
             self.model.predict_columns(store, np.arange(rank, len(store), size), precision)
         )
