@@ -64,11 +64,18 @@ class Part:
 
     def first(self, share: float, seed: int) -> Part:
         """A random share of the rows, the same for the same seed; a larger share holds the smaller one. Of
-        text that runs on: its end, which stands next to what it is judged on."""
-        if "start" in self.corpus.store.columns:
+        documents in blocks, whole documents; of one text in its order the end, which stands next to what it
+        is judged on."""
+        if self.corpus.in_order:
             return Part(self.corpus, self.rows[-max(1, round(share * len(self.rows))) :])
-        order = np.random.default_rng([seed, 0x5EED]).permutation(len(self.rows))
-        return Part(self.corpus, np.sort(self.rows[order[: max(1, round(share * len(order)))]]))
+        document = np.arange(len(self.rows))
+        if "start" in self.corpus.store.columns:
+            starts = np.asarray(self.corpus.store.columns["start"].flat)[self.rows].astype(bool)
+            starts[:1] = True
+            document = np.cumsum(starts) - 1
+        order = np.random.default_rng([seed, 0x5EED]).permutation(document[-1] + 1)
+        kept = order[: max(1, round(share * len(order)))]
+        return Part(self.corpus, self.rows[np.isin(document, kept)])
 
 
 class Golds(Sequence[Example]):
