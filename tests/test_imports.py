@@ -68,6 +68,7 @@ LEVELS = {
     "vectors_cli": 9,
     "language_cli": 9,
     "generating_cli": 9,
+    "arpa_cli": 9,
     "cli": 9,
     "__main__": 9,
 }
@@ -92,7 +93,8 @@ BESIDE = {
     "vectors_cli": ("output", "vectors_changing", "vectors_options"),
     "language_cli": ("cli_options", "output"),
     "generating_cli": ("cli_options", "output"),
-    "cli": ("cli_options", "exits", "generating_cli", "language_cli", "output", "vectors_cli"),
+    "arpa_cli": ("cli_options", "output"),
+    "cli": ("arpa_cli", "cli_options", "exits", "generating_cli", "language_cli", "output", "vectors_cli"),
     "__main__": ("cli",),
 }
 FILES = sorted(ROOT.rglob("*.py"))

@@ -226,3 +226,38 @@ def test_a_document_is_one_context_across_blocks(text: Path, tmp_path: Path) -> 
     assert outcomes[:, Block.NATS].sum() == pytest.approx(-whole.sum())
     assert outcomes[:, Block.UNITS].sum() == len(ids) - 1
     np.testing.assert_allclose(model.unit_nats(store), -whole)
+
+
+def test_to_an_arpa_file_and_back(text: Path, tmp_path: Path) -> None:
+    given = ("--units", "whitespace", "--set", "encoder.order=3", "--json")
+    assert textladder("train", text, *LANGUAGE, *given, "--out", tmp_path / "run").code == 0
+    ended = textladder("arpa", tmp_path / "run", tmp_path / "model.arpa.gz")
+    assert ended.code == 0, ended.err
+    assert "of order 3" in ended.out
+    ended = textladder("arpa", tmp_path / "model.arpa.gz", tmp_path / "again", "--json")
+    assert ended.code == 0, ended.err
+    one, two = (load_model(tmp_path / name) for name in ("run", "again"))
+    assert isinstance(one, CountedModel)
+    assert isinstance(two, CountedModel)
+    assert json.loads(ended.out) == {"counts": two.ngrams.counts, "notes": []}
+    assert two.ngrams.vocabulary == one.ngrams.vocabulary
+    ids = one.tokenizer.encode(["the sun sat on a wet zebra", "when the"])
+    assert ids.flat.tolist() == two.tokenizer.encode(["the sun sat on a wet zebra", "when the"]).flat.tolist()
+    np.testing.assert_allclose(one.ngrams.log_probs(ids).flat, two.ngrams.log_probs(ids).flat, atol=1e-5)
+    ended = textladder("score", tmp_path / "again", text, "--json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["bits_per_character"] < 1
+
+
+def test_what_is_no_arpa_file_and_no_counted_model(text: Path, tmp_path: Path, trained: Path) -> None:
+    broken = tmp_path / "broken.arpa"
+    broken.write_text("\\data\\\nngram 1=2\n\n\\1-grams:\n-1 a\n-x b\n\n\\end\\\n")
+    refused(textladder("arpa", broken, tmp_path / "out"), "broken.arpa, line 6")
+    assert sorted(os.listdir(tmp_path)) == ["broken.arpa"]
+    refused(textladder("arpa", tmp_path / "none.arpa", tmp_path / "out"), "none.arpa")
+    refused(textladder("arpa", trained, tmp_path / "out.arpa"), "no model of counted n-grams")
+    refused(textladder("arpa", broken, tmp_path / "out", "--units", "bpe"), "--units bpe")
+    refused(textladder("arpa", broken, tmp_path / "out", "--units", "wird"), "--units wird")
+    add_k = ("--set", "encoder.estimator=add-k", "--out", tmp_path / "run")
+    assert textladder("train", text, *LANGUAGE, *add_k).code == 0
+    refused(textladder("arpa", tmp_path / "run", tmp_path / "out.arpa"), "cannot say what add-k gives")

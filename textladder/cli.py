@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from textladder import __version__, generating_cli, language_cli
+from textladder import __version__, arpa_cli, generating_cli, language_cli
 from textladder.cli_options import (
     DataSet,
     Device,
@@ -42,6 +42,7 @@ app = typer.Typer(
 app.add_typer(vectors_app, name="vectors")
 app.command()(language_cli.score)
 app.command()(generating_cli.generate)
+app.command()(arpa_cli.arpa)
 
 DevFile = Annotated[Path | None, typer.Option("--dev", help="file to choose by (split off if not given)")]
 TestFile = Annotated[
