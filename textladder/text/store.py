@@ -22,7 +22,7 @@ from textladder.errors import Problem
 from textladder.ragged import Numbers, Ragged
 
 # Pages read since the last release; at this many bytes they are given back, which keeps resident memory flat.
-RELEASE_BYTES = 64 << 20
+RELEASE_BYTES = 16 << 20
 TOUCHED_BYTES = 1 << 16  # that a random row of offsets may map
 
 

@@ -19,6 +19,7 @@ from textladder.text.store import Store
 from textladder.training.options import TrainingConfig
 
 BLOCK_TEXTS = 1024  # texts read and made into batches in one go: few enough to stay in the cache
+OWNER = "owner"  # the column that says which text a row is of: asked after predicting, not in training
 HELD_BYTES = 64 << 20  # columns of a store are read into memory while they are smaller than this together
 
 Block = tuple[int, int]  # epoch, number of the block in it
@@ -112,7 +113,7 @@ class Feed:
         return batches
 
     def _take(self, rows: Numbers) -> dict[str, Ragged]:
-        others = self.store.columns.keys() - self._held.keys()
+        others = self.store.columns.keys() - self._held.keys() - {OWNER}
         taken = self.store.take(rows, others) if others else {}
         return taken | {name: column.take(rows) for name, column in self._held.items()}
 
@@ -126,9 +127,8 @@ def _small_columns(store: Store) -> dict[str, Ragged]:
     """Copies in memory of the columns that fit, the smallest first: random rows of them cost no call of the
     system, and what is held has a bound."""
     held, free = {}, HELD_BYTES
-    for name, column in sorted(
-        store.columns.items(), key=lambda item: item[1].flat.nbytes + item[1].offsets.nbytes
-    ):
+    read = {name: column for name, column in store.columns.items() if name != OWNER}
+    for name, column in sorted(read.items(), key=lambda item: item[1].flat.nbytes + item[1].offsets.nbytes):
         free -= column.flat.nbytes + column.offsets.nbytes
         if free < 0:
             break
