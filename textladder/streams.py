@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from textladder.model import Model
     from textladder.preparing import Part
 
+CHUNK = 1024  # blocks that are made into ids at a time
 PREDICT_UNITS = 16384  # units of one batch when scoring
 STRIDE = 1024  # units that a window counts, where an encoder's reach lets it choose
 WARM_UP = 512  # units before them that a recurrent encoder reads first
@@ -39,7 +40,7 @@ def store_stream(
     last = np.append(starts[1:], True)
     base = 0
     with writing(folder), StoreWriter(folder) as writer:
-        for rows, texts, targets in part.corpus.chunks(part.rows):
+        for rows, texts, targets in part.corpus.chunks(part.rows, CHUNK):
             here = slice(base, base + len(rows))
             first = [begin_unit(t, begin, part, row) for t, row in zip(targets, rows, strict=True)]
             ids = tokenizer.encode(texts)
@@ -52,7 +53,7 @@ def store_stream(
                 unknown = np.add.reduceat(np.append(ids.flat == UNKNOWN, 0), ids.offsets[:-1])
                 counts = {
                     "characters": count_characters(texts),
-                    "words": count_words(texts),
+                    "words": count_words(texts, starts[here]),
                     "unknown": np.where(ids.lengths > 0, unknown, 0),
                     "spelling": spelling.nats(texts, np.append(starts[here], last[here][-1]), held),
                 }
@@ -103,11 +104,14 @@ def count_characters(texts: Ragged) -> NDArray[np.int64]:
     return _sums((texts.flat & 0xC0) != 0x80, texts)
 
 
-def count_words(texts: Ragged) -> NDArray[np.int64]:
-    """[texts] stretches between ASCII white space. A block ends beside it: no word is counted twice."""
+def count_words(texts: Ragged, starts: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """[texts] stretches between ASCII white space that begin in each; starts: [texts] whether a document
+    begins with it. A stretch that goes on in the next block is counted once."""
     blank = np.isin(texts.flat, np.frombuffer(b" \t\n\v\f\r", np.uint8))
     begins = ~blank
-    begins[1:] &= blank[:-1] | np.isin(np.arange(1, len(blank)), texts.offsets[1:-1])
+    begins[1:] &= blank[:-1]
+    heads = texts.offsets[:-1][starts & (texts.lengths > 0)]
+    begins[heads] = ~blank[heads]
     return _sums(begins, texts)
 
 
