@@ -6,24 +6,38 @@ from typing import Any
 
 from textladder import __version__
 from textladder.recipe import Recipe
+from textladder.wording import words_of
+
+FOLDER = "PATH/TO/THIS/FOLDER"
+USES = {
+    "classify": (
+        f'echo "a text" | textladder predict {FOLDER} -',
+        "TextClassifier",
+        'model.predict(["a text"])',
+    ),
+    "language": (
+        f'textladder generate {FOLDER} --prompt "The" --length 200 --temperature 0.8\n'
+        f"textladder score {FOLDER} some.txt",
+        "LanguageModel",
+        'model.generate("The", length=200, temperature=0.8)\nmodel.bits_per_character(["a text"])',
+    ),
+}
 
 
 def model_card(recipe: Recipe, scores: dict[str, Any], labels: Any) -> str:
     """Markdown from a recipe and the content of scores.json."""
-    names, latency = labels["labels"], scores["latency_ms"]
-    shown = ", ".join(f"`{name}`" for name in names[:30]) + (
-        f" and {len(names) - 30} more" if len(names) > 30 else ""
-    )
+    latency, words = scores["latency_ms"], words_of(scores)
+    trained = f"Trained by textladder {__version__}, seed {scores['seed']}."
     lines = [
         f"# {recipe.rung}: a model for the task `{recipe.task_name}`",
         "",
         f"{recipe.about} {recipe.source}".strip(),
         "",
-        f"Trained by textladder {__version__}, seed {scores['seed']}. Labels ({len(names)}): {shown}.",
+        f"{trained} {_labels(labels['labels'])}".strip(),
         "",
         "## How good it is",
         "",
-        f"| texts | {scores['metric']} | 95 % interval | count |",
+        f"| {words.tested} | {scores['metric']} | 95 % interval | count |",
         "|---|---|---|---|",
     ]
     for part in ("dev", "test"):
@@ -31,17 +45,24 @@ def model_card(recipe: Recipe, scores: dict[str, Any], labels: Any) -> str:
         low, high = entry["interval"]
         interval = f"{low:.4f} to {high:.4f}"
         lines.append(f"| {part} | {entry['score']:.4f} | {interval} | {entry['count']:,} |")
+    told = f"The interval comes from resampling the test {words.tested}; it"
     lines += [
         "",
-        "The model was chosen by dev and tested once. The interval comes from resampling the test texts; it",
+        f"The model was chosen by dev and tested once. {told}",
         "says nothing about texts of another kind than these.",
+    ]
+    if "perplexity" in scores["test"].get("scores", {}):
+        lines += ["", *_perplexities(recipe, scores["test"]["scores"])]
+    command, name, call = USES[recipe.task_name]
+    many = words.throughput.partition("/")[0]
+    lines += [
         "",
         "## What it costs",
         "",
         f"- training: {scores['training_seconds']:.1f} s "
         f"({scores['epochs']:g} epochs, stopped by: {scores['stopped']})",
-        f"- one text: {latency['p50']:.2f} ms (median), {latency['p95']:.2f} ms (95 %)",
-        f"- many texts: {scores['throughput']:,.0f} a second",
+        f"- {words.one}: {latency['p50']:.2f} ms (median), {latency['p95']:.2f} ms (95 %)",
+        f"- many {many}: {scores['throughput']:,.0f} a second",
         f"- parameters: {scores['parameters']:,}",
         "",
         "## What it was trained on",
@@ -51,15 +72,29 @@ def model_card(recipe: Recipe, scores: dict[str, Any], labels: Any) -> str:
         "## How to use it",
         "",
         "```",
-        'echo "a text" | textladder predict PATH/TO/THIS/FOLDER -',
+        command,
         "```",
         "```python",
-        "from textladder import TextClassifier",
-        'model = TextClassifier.load("PATH/TO/THIS/FOLDER")',
-        'model.predict(["a text"])',
+        f"from textladder import {name}",
+        f'model = {name}.load("{FOLDER}")',
+        call,
         "```",
         "",
         "`recipe.toml` holds everything that is needed to train it again. Loading runs no code from here.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _labels(names: list[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - 30} more" if len(names) > 30 else ""
+    return f"Labels ({len(names)}): {', '.join(f'`{name}`' for name in names[:30])}{more}."
+
+
+def _perplexities(recipe: Recipe, values: dict[str, float | None]) -> list[str]:
+    """Infinite ones are None."""
+    said = [("per unit", values["perplexity"]), ("per word", values["perplexity_per_word"])]
+    shown = ", ".join(f"{'infinite' if value is None else f'{value:,.4g}'} {of}" for of, value in said)
+    return [f"Test perplexity: {shown}. Units: {recipe.tokenizer.units}."]

@@ -1,0 +1,135 @@
+"""`textladder score`, and what the other commands say of a language model."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.program import refused, textladder
+from tests.test_language_compare import TINY
+from tests.test_language_estimator import lines, sentences
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of the rung ngram on characters."""
+    folder = tmp_path_factory.mktemp("model")
+    text = lines(folder / "a.txt", 600)
+    ended = textladder("train", text, "--rung", "ngram", "--units", "character", "--out", folder / "run")
+    assert ended.code == 0, ended.err
+    assert "blocks), dev" in ended.out
+    assert "ms for one more unit" in ended.out
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of a small net on characters."""
+    folder = tmp_path_factory.mktemp("net")
+    tiny = folder / "tiny.toml"
+    tiny.write_text(TINY.format(name="tiny"), encoding="utf-8")
+    ended = textladder("train", lines(folder / "a.txt", 300), "--rung", tiny, "--out", folder / "run")
+    assert ended.code == 0, ended.err
+    assert "nats/unit" in ended.err
+    return folder / "run"
+
+
+def scored(model: Path, file: object, *more: object, stdin: str = "") -> dict:
+    ended = textladder("score", model, file, "--json", *more, stdin=stdin)
+    assert ended.code == 0, ended.err
+    found: dict = json.loads(ended.out)
+    return found
+
+
+def test_the_figures_of_a_text_follow_from_its_bits(model: Path, tmp_path: Path) -> None:
+    text = "".join(sentences(60, seed=5))
+    (tmp_path / "b.txt").write_text(text, encoding="utf-8")
+    found = scored(model, tmp_path / "b.txt")
+    assert found["characters"] == len(text)
+    assert found["words"] == len(text.split())
+    assert found["units_predicted"] == len(text) + 1
+    assert (found["units"], found["documents"]) == ("character", 1)
+    assert found["count"] == math.ceil(len(text) / 1000)
+    assert found["bits_per_character"] == pytest.approx(found["bits"] / len(text), rel=1e-5)
+    assert found["perplexity"] == pytest.approx(2 ** (found["bits"] / (len(text) + 1)), rel=1e-5)
+    assert found["perplexity_per_word"] == pytest.approx(2 ** (found["bits"] / found["words"]), rel=1e-4)
+    low, high = found["interval"]
+    assert low <= found["score"] == found["bits_per_character"] <= high
+    assert "context|" in found["signature"]
+    assert "ends=" in found["signature"]
+    assert "unknown=" in found["signature"]
+
+
+def test_any_source_of_the_same_text_is_scored_alike(model: Path, tmp_path: Path) -> None:
+    text = "".join(sentences(30, seed=6))
+    (tmp_path / "b.txt").write_text(text, encoding="utf-8")
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(text.encode()))
+    plain = scored(model, tmp_path / "b.txt")
+    for other in (scored(model, tmp_path / "b.txt.gz"), scored(model, "-", stdin=text)):
+        assert other == plain
+    said = textladder("evaluate", model, tmp_path / "b.txt", "--json")
+    assert json.loads(said.out) == plain
+    rows = tmp_path / "b.csv"
+    with rows.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), (text, "x"), ("the king", "y")])
+    found = scored(model, rows)
+    assert (found["documents"], found["characters"]) == (2, len(text) + 8)
+    assert "not used" in found["notes"][0]  # the labels
+    lined = scored(model, tmp_path / "b.txt", "--set", "data.documents=line")
+    assert lined["documents"] == 30
+
+
+@pytest.mark.parametrize("kind", ["model", "net"])
+def test_every_unit_is_told_with_its_bits(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    folder = request.getfixturevalue(kind)
+    text = "the king saw the gaté.\nand the queen\theard.\n" * 40
+    (tmp_path / "b.txt").write_text(text, encoding="utf-8")
+    found = scored(folder, tmp_path / "b.txt", "--per-token")
+    tokens = found["tokens"]
+    assert "".join(token["text"] for token in tokens) == text
+    assert len(tokens) == found["units_predicted"] == len(text) + 1
+    assert tokens[-1]["unit"] == "</s>"
+    said = np.array([token["bits"] for token in tokens])
+    # What an unknown unit costs to spell is said of the text as a whole.
+    assert said.sum() == pytest.approx(math.log2(found["perplexity"]) * len(tokens), rel=1e-4)
+    assert found["units_unknown"] == 80 == sum(token["unit"] == "<unk>" for token in tokens)
+    surprising = np.array([token["surprising"] for token in tokens])
+    assert surprising.any()
+    assert said[surprising].min() > said[~surprising].max()
+
+
+def test_what_people_see(model: Path) -> None:
+    ended = textladder("score", model, "-", "--per-token", stdin="the king saw the land.\n" * 9 + "a\tZ\n")
+    assert ended.code == 0, ended.err
+    first, *rest = ended.out.splitlines()
+    assert first.split("\t")[2] == "t"
+    assert "\x1b" not in ended.out  # colour is for terminals
+    assert [line.split("\t")[2] for line in rest[:3]] == ["h", "e", " "]
+    assert any(line.split("\t")[1:] == ["!", "\\t"] for line in rest)
+    assert any(line.split("\t")[1:] == ["!", "Z"] for line in rest)
+    assert sum("\t!\t" in line for line in rest) < 20
+    assert "bits per character" in ended.out
+    assert "1 block of 1 document)" in ended.out
+
+
+def test_a_command_of_another_task_names_the_right_one(model: Path, trained: Path, tmp_path: Path) -> None:
+    text = lines(tmp_path / "b.txt", 3)
+    refused(textladder("predict", model, text), "textladder generate", "textladder score")
+    refused(textladder("score", trained, text), "task classify", "textladder evaluate")
+    refused(textladder("score", model, tmp_path / "none.txt"), "none.txt")
+    refused(textladder("score", model, "-", stdin=" \n"), "stdin", "no text in it")
+    refused(textladder("score", tmp_path, text), "no finished model")
+
+
+def test_the_card_says_how_to_use_the_model(net: Path) -> None:
+    card = (net / "model" / "README.md").read_text(encoding="utf-8")
+    assert "bits_per_character" in card
+    assert "textladder generate" in card
+    assert "LanguageModel.load" in card
+    assert "TextClassifier" not in card
