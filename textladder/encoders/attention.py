@@ -27,6 +27,7 @@ from textladder.layers.positions import LearnedPositions, SinusoidalPositions
 from textladder.ranges import Share, Size
 
 DEVIATION = 0.02  # of GPT-2's initial weights
+EPSILON = np.float32(1e-5)  # of nn.LayerNorm
 
 
 class SelfAttention(Encoder):
@@ -77,7 +78,7 @@ class SelfAttention(Encoder):
             config.word_dropout,
             std=1 / math.sqrt(self.dim),
         )
-        self.positions: nn.Module | None = None
+        self.positions: LearnedPositions | SinusoidalPositions | None = None
         if config.positions == "learned":
             self.positions, self.max_length = LearnedPositions(self.dim, config.max_length), config.max_length
         elif config.positions == "sinusoidal":
@@ -193,29 +194,42 @@ class SelfAttention(Encoder):
         units, at = ids.shape[1], units_known(state)
         state = with_room(state, units, self.config.max_length)
         state[0][:, at : at + units] = ids
-        places = torch.arange(at, at + units, device=ids.device)
-        x = self._vectors(ids, places, at + units)  # [B, n, D]
-        if units == 1 and self._packed is not None and x.dtype == torch.float32:
-            self._one_unit(x[:, 0], state[1], at, self._packed)
+        if units == 1 and self._compiled_now():
+            x = self._one_unit(ids[:, 0], state[1], at)[:, None]
         else:
+            places = torch.arange(at, at + units, device=ids.device)
+            x = self._vectors(ids, places, at + units)  # [B, n, D]
             for layer, known in zip(self.layers, state[1].unbind(1), strict=True):
                 assert isinstance(layer, TransformerLayer)
                 x = layer.extend(x, known, at)
         return self.norm(x), gone_on(state, units)
 
-    def _one_unit(self, x: Tensor, known: Tensor, at: int, weights: NDArray[np.float32]) -> None:
+    def _compiled_now(self) -> bool:
+        """Whether `_one_unit` does what the layers would: it knows no dropout and no bfloat16."""
+        return self._packed is not None and not self.training and not torch.is_autocast_enabled("cpu")
+
+    def _one_unit(self, ids: Tensor, known: Tensor, at: int) -> Tensor:
+        """Unit `at` of each text, ids [B] -> [B, D]."""
+        assert self.embedding is not None
+        assert self._packed is not None
+        x = self.embedding.weight.index_select(0, ids)
+        if self.scale != 1:
+            x *= self.scale
+        if self.positions is not None:
+            x += self.positions.at(at)
         config = self.config
         one_unit(
             x.numpy(),
             known.numpy(),
             at,
-            weights,
+            self._packed,
             config.num_heads,
             config.feedforward_dim,
             config.norm == "pre",
             ACTIVATIONS.index(config.activation),
-            np.float32(1e-5),
+            EPSILON,
         )
+        return x
 
     def _vectors(self, ids: Tensor, places: Tensor, width: int) -> Tensor:
         """Ids [...] at places [...], all below `width` -> [..., D], what the first layer reads."""

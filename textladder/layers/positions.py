@@ -35,6 +35,12 @@ class SinusoidalPositions(nn.Module):
             self.table = sinusoids(max(width, 2 * len(self.table)), self.dim, self.table.device)
         return self.table[positions]
 
+    def at(self, position: int) -> Tensor:
+        """[D] of one position."""
+        if position >= len(self.table):
+            self(torch.tensor([position], device=self.table.device), position + 1)
+        return self.table[position]
+
 
 class LearnedPositions(nn.Module):
     """Positions [N] -> [N, D], a trained vector for each of `max_length` positions (Devlin et al. 2019)."""
@@ -47,3 +53,7 @@ class LearnedPositions(nn.Module):
     def forward(self, positions: Tensor, width: int) -> Tensor:
         vectors: Tensor = self.table(positions)
         return vectors
+
+    def at(self, position: int) -> Tensor:
+        """[D] of one position."""
+        return self.table.weight[position]
