@@ -25,7 +25,7 @@ def arpa(
     ] = "whitespace",
     as_json: Json = False,
 ) -> None:
-    """Write a counted model as an ARPA file, or an ARPA file as a model.
+    """Turn a counted model into an ARPA file, or back.
 
     The model can be scored and written with like any other: textladder score, textladder generate.
     """
