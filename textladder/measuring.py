@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from textladder.batch import Tokens
 from textladder.model import Model
 from textladder.preparing import Part
 from textladder.streams import count_characters, store_stream
@@ -77,29 +76,13 @@ def _unit_seconds(model: Any, part: Part) -> list[float]:
     step, start = model.stepper()
     seconds = []
     with model.predicting() if isinstance(model, Model) else nullcontext():
-        try:
-            state = start(1)
-        except NotImplementedError:  # no cache: the whole window anew for each unit
-            step, state = _rereading(model), None
+        state = start(1)
         for unit in [begin, *ids]:
             last = torch.tensor([unit])
             began = time.perf_counter()
             _, state = step(last, state)
             seconds.append(time.perf_counter() - began)
     return seconds[WARM_UP:] or seconds
-
-
-def _rereading(model: Model) -> Any:
-    window = model.recipe.tokenizer.max_length
-    output: Any = model.task.output
-
-    def step(last: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
-        ids = last.expand(window)
-        tokens = Tokens(ids, torch.tensor([0, window]), window)
-        states = model.encoder(tokens.to(model.device)).states  # [1, T, D]
-        return output.log_probs(states[:, -1]), None
-
-    return step
 
 
 def _judged_per_second(model: Any, part: Part) -> float:

@@ -70,6 +70,7 @@ def trade_off(comparison: Mapping[str, Any], cost: str) -> Figure:
             "name": "Pareto front",
         }
     ]
+    beside = _beside({row["rung"]: (row[cost], row["score"]) for row in rows})
     for row in rows:
         mine, chosen = look[row["rung"]], row["rung"] == comparison["pick"]["rung"]
         (low, high), name = row["interval"], _plain(row["rung"])
@@ -89,7 +90,7 @@ def trade_off(comparison: Mapping[str, Any], cost: str) -> Figure:
                 },
                 "marker": {"color": mine["colour"], "symbol": mine["symbol"], "size": 14 if chosen else 10},
                 "text": [f"<b>{name}</b>" if chosen else name],
-                "textposition": "top right",
+                "textposition": beside[row["rung"]],
                 "cliponaxis": False,
                 "name": name,
                 "hovertemplate": f"{name}: %{{y:.3f}} [{low:.3f}, {high:.3f}] at %{{x:.3g}}<extra></extra>",
@@ -100,6 +101,26 @@ def trade_off(comparison: Mapping[str, Any], cost: str) -> Figure:
     )
     figure.update_xaxes(**_log_axis([row[cost] for row in rows]))
     return figure
+
+
+def _beside(marks: Mapping[str, tuple[float, float]]) -> dict[str, str]:
+    """Where the name of each mark (cost on a log axis, score) stands: towards the middle, and below it where
+    a mark just above is near."""
+    if not marks:
+        return {}
+    x = {rung: math.log10(cost) for rung, (cost, _) in marks.items()}
+    low, wide = min(x.values()), max(x.values()) - min(x.values())
+    scores = [score for _, score in marks.values()]
+    tall = max(scores) - min(scores)
+    found = {}
+    for rung, (_, score) in marks.items():
+        above = (
+            other != rung and abs(x[other] - x[rung]) < 0.3 * wide and 0 <= other_score - score < 0.15 * tall
+            for other, (_, other_score) in marks.items()
+        )
+        side = "left" if x[rung] - low > 0.6 * wide else "right"
+        found[rung] = f"{'bottom' if any(above) else 'top'} {side}"
+    return found
 
 
 def learning(checks: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, x: str = "epoch") -> Figure:

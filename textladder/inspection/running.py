@@ -16,7 +16,7 @@ SHOWN = (
     ("perplexity", "perplexity per unit", "{:,.2f}"),
     ("perplexity_per_word", "perplexity per word", "{:,.4g}"),
     ("unknown_share", "unknown units", "{:.2%}"),
-    ("spelling_bits", "of the bits: spelling", "{:.3f}"),
+    ("spelling_bits", "spelling, bits per character", "{:.3f}"),
 )
 
 
@@ -30,8 +30,8 @@ def measures(material: Material, drawn: Mapping[str, Any]) -> str:
         f"{heads}{rates}</tr></thead><tbody>{body}</tbody></table></div>"
         '<p class="soft">Test text, first seed of each rung. Bits per character and perplexity per word are '
         "of the text itself, and can be compared whatever the units; perplexity per unit only between rungs "
-        "of the same units. Spelling: bits per character to write what the units leave open, such as unknown "
-        "words.</p>"
+        "of the same units. Spelling: the part of the bits that writes what the units leave open, such as "
+        "unknown words.</p>"
     )
 
 

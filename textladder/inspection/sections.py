@@ -199,10 +199,9 @@ def _ends(material: Material) -> str:
         cut = scores.get("stopped") in ("max_seconds", "budget")
         still = cut and material.checks[rung] and material.checks[rung][-1].get("best")
         more = " – it was still getting better: more time may raise its score" if still else ""
+        told = f"{epochs:.3g} {'epoch' if epochs == 1 else 'epochs'}"
         ended = "the time limit" if cut else str(scores.get("stopped", "?"))
-        lines.append(
-            f"<li>{esc(rung)}: {epochs:.3g} epochs, best at {best:.3g}, ended by {esc(ended)}{more}</li>"
-        )
+        lines.append(f"<li>{esc(rung)}: {told}, best at {best:.3g}, ended by {esc(ended)}{more}</li>")
     return f"<ul>{''.join(lines)}</ul>" if lines else ""
 
 
