@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from tests.ngrams.helpers import chunks, drawn, fitted, tokenised, vocabulary
+from textladder import counted
 from textladder import recipe as recipes
 from textladder.counted import CountedModel, count, stretches
 from textladder.errors import Problem
@@ -283,3 +284,20 @@ def test_judging_needs_no_output_layer(tmp_path: Path) -> None:
     bits = sums[Block.NATS] / np.log(2) / sums[Block.CHARACTERS]
     assert scores.headline == pytest.approx(bits)
     assert task.statistic(outcomes, []).value == pytest.approx(bits)
+
+
+def test_held_out_text_is_bounded_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counted, "HELD_OUT_UNITS", 100)
+    chosen = recipes.rung("ngram", "language")
+    flat = stream(TEXTS)
+    store = Store.of({"text": Ragged(flat, np.array([0, len(flat)]))})
+    tokenizer = Tokenizer.of_vocabulary(vocabulary(SIZE), chosen.tokenizer)
+    known = {"units": SIZE, "labels": [], "spelling": {}}
+    for estimator, expected in (("interpolation", True), ("kneser-ney", False)):
+        config = NgramConfig(order=2, estimator=estimator)  # type: ignore[arg-type]
+        one = replace(chosen, encoder=config)
+        made = count(one, tokenizer, known, {"train": store, "dev": store}, tmp_path / estimator)
+        said = f"the weights were learnt on the first 100 of {len(flat):,} units of dev"
+        assert (said in made.notes) == expected
+        facts = made.model.facts()["estimated"]
+        assert not expected or 80 < facts["held_out_units"] < 100

@@ -13,13 +13,12 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textladder import __version__
-from textladder.errors import Problem
 from textladder.files import damaged, fresh_folder, read_json, sha256, verify_folder, write_header
 from textladder.ngrams.config import NgramConfig
 from textladder.ngrams.model import HEADER, NgramModel
@@ -81,18 +80,6 @@ class CountedModel:
             "estimated": about.facts or {},
             "notes": list(about.notes),
         }
-
-    def notes(self, seconds: float) -> Iterator[str]:
-        """What a reader should know of how the model was made, in sentences."""
-        about = self.ngrams.about
-        rate = (about.units + about.texts) / max(seconds, 1e-9)
-        counted = f"{self.parameter_count:,} n-grams of {about.units:,} units"
-        yield f"{counted} in {seconds:.2f} s ({rate:,.0f} units/s)"
-        yield from about.notes
-        if (about.facts or {}).get("held_out_units", 0) >= HELD_OUT_UNITS - about.texts:
-            yield f"the weights were learnt on the first {HELD_OUT_UNITS:,} units of dev"
-        if not about.normalised:
-            yield "stupid backoff gives scores: they are divided by their sum after each context"
 
     def stepper(self) -> tuple[Callable[[Tensor, State], tuple[Tensor, State]], Callable[[int], State]]:
         """step(last ids [B], state) -> (log-probabilities of the next unit [B, V], state), and start(B) ->
@@ -164,38 +151,48 @@ class CountedModel:
         except (KeyError, TypeError) as error:
             what = f"these are not the labels of a model ({error!r})"
             raise damaged(folder / "labels.json", what) from error
-        if header["ngrams"] != sha256(folder / "ngrams" / HEADER) or ngrams.vocabulary != list(units):
+        if header.get("ngrams") != sha256(folder / "ngrams" / HEADER) or ngrams.vocabulary != list(units):
             raise damaged(folder / "ngrams", "these are the n-grams of another model")
         return cls(recipe, tokenizer, labels, ngrams)
 
 
-def count(  # noqa: PLR0917
+class Counted(NamedTuple):
+    """A model that was just made."""
+
+    model: CountedModel
+    seconds: float
+    notes: list[str]  # what a reader should know of how it was made
+
+
+def count(
     recipe: Recipe,
     tokenizer: Tokenizer,
     labels: Any,
     stores: dict[str, Store],
     folder: Path,
+    *,
     check: Callable[[], None] = lambda: None,
-) -> tuple[CountedModel, float]:
-    """A model from the streams "train" and, for weights that are learnt, "dev"; and the seconds that it took.
-    Its arrays are in `folder`, which may be removed while the model is used. `check` is called now and then,
-    and may raise. Raises Problem for a corpus too short for the order."""
+) -> Counted:
+    """A model from the stream "train" and, where weights are learnt, "dev". Its arrays are in `folder`, which
+    may be removed while the model is used. `check` is called now and then, and may raise. Raises Problem for
+    a corpus too short for the order."""
     config: NgramConfig = recipe.encoder
     units = Judging.units(tokenizer.vocabulary, labels)
     _compile(config, folder.with_name(f"{folder.name}-first"))
     began = time.perf_counter()
-    texts = (
-        stretches(stores[name], check, most) for name, most in (("train", None), ("dev", HELD_OUT_UNITS))
-    )
-    train, held_out = texts
-    try:
-        ngrams = NgramModel.fit(train, units, config, folder, held_out, len(labels["labels"]))
-    except Problem as problem:
-        if problem.where != "corpus":
-            raise
-        where = "encoder.order" if "order" in problem.what else "data"
-        raise Problem(where, problem.what, problem.next_step) from problem
-    return CountedModel(recipe, tokenizer, labels, ngrams), time.perf_counter() - began
+    train, held_out = stretches(stores["train"], check), stretches(stores["dev"], check, HELD_OUT_UNITS)
+    ngrams = NgramModel.fit(train, units, config, folder, held_out, len(labels["labels"]))
+    seconds = time.perf_counter() - began
+    model, about = CountedModel(recipe, tokenizer, labels, ngrams), ngrams.about
+    rate = (about.units + about.texts) / max(seconds, 1e-9)
+    many = f"{model.parameter_count:,} n-grams of {about.units:,} units"
+    notes = [f"{many} in {seconds:.2f} s ({rate:,.0f} units/s)", *about.notes]
+    dev = int(stores["dev"].columns["text"].offsets[-1])
+    if "held_out_units" in (about.facts or {}) and dev > HELD_OUT_UNITS:
+        notes.append(f"the weights were learnt on the first {HELD_OUT_UNITS:,} of {dev:,} units of dev")
+    if not about.normalised:
+        notes.append("stupid backoff gives scores: they are divided by their sum after each context")
+    return Counted(model, seconds, notes)
 
 
 def stretches(

@@ -237,9 +237,9 @@ def _counted(
                 raise Interrupted(signals[0], saved=False)
 
         parts = (prepared.tokenizer, prepared.labels, prepared.stores)
-        model, seconds = count(recipe, *parts, folder, check)
+        model, seconds, notes = count(recipe, *parts, folder, check=check)
         check()
-    for note in model.notes(seconds):
+    for note in notes:
         reporter.note(note)
     return Trained(
         model,
