@@ -34,10 +34,9 @@ def cross_entropy(vectors: Tensor, rows: Tensor, bias: Tensor, target: Tensor) -
     vectors [N, D], rows [V, D], bias [V], target [N]. Under autocast to bfloat16 the products are in that,
     the softmax in float32.
     """
-    vectors, target = counted(vectors, target)
     if len(rows) <= FEW:
         logits = F.linear(vectors, rows, bias).float()
-        return F.cross_entropy(logits, target, reduction="sum")
+        return F.cross_entropy(logits, target, ignore_index=IGNORED, reduction="sum")
     learns = torch.is_grad_enabled() and any(t.requires_grad for t in (vectors, rows, bias))
     total: Tensor = _CrossEntropy.apply(vectors, rows, bias, target, learns)
     return total
@@ -142,16 +141,19 @@ class _Part:
             self.to_rows += (logits.t() @ scaled).float()
 
     def _softmax(self, logits: Tensor, target: Tensor, inverse: Tensor) -> None:
-        """Adds to the loss, and puts e - s y in place of the logits and 1/s into `inverse`."""
+        """Adds to the loss, and puts e - s y in place of the logits and 1/s into `inverse`, 0 where IGNORED:
+        these rows stay, so that their number is the same in every batch (`layers.strip.ROUND`)."""
+        counts = target != IGNORED  # [n, 1]
+        target = target * counts
         e = logits if logits.dtype == torch.float32 else self.work[: len(logits)].copy_(logits)
         e += self.bias
         e -= e.amax(1, keepdim=True)
-        self.total -= e.gather(1, target).sum()
+        wanted = e.gather(1, target)
         s = e.exp_().sum(1, keepdim=True)
-        self.total += s.log().sum()
+        self.total += ((s.log() - wanted) * counts).sum()
         if self.learns:
             e.scatter_add_(1, target, -s)
-            torch.reciprocal(s, out=inverse)
+            torch.div(counts, s, out=inverse)
             self.to_bias.addmv_(e.t(), inverse[:, 0])
             if e is not logits:
                 logits.copy_(e)

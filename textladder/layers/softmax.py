@@ -14,11 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from textladder.layers.cross_entropy import IGNORED, counted, cross_entropies, cross_entropy
+from textladder.layers.strip import counted_up
 
 __all__ = ["IGNORED", "AdaptiveSoftmax", "UnitSoftmax", "cutoffs_for"]
 
 FIRST = 1  # predicted unit: <unk>; before it stands <pad>
 BEGIN = 2  # <s>: given, never predicted
+MEMBERS = 64  # units of a cluster in a batch are counted up to a multiple
 
 
 class UnitSoftmax(nn.Module):
@@ -65,8 +67,7 @@ class UnitSoftmax(nn.Module):
 
     def loss(self, vectors: Tensor, target: Tensor) -> Tensor:
         """The sum of -log p(target) over those that are not IGNORED, in nats. vectors [N, D], target [N]."""
-        vectors, target = counted(vectors, target)
-        return cross_entropy(self._reduced(vectors), self.rows, self.bias + self.never, target - FIRST)
+        return cross_entropy(self._reduced(vectors), self.rows, self.bias + self.never, _entries(target))
 
     def losses(self, vectors: Tensor, target: Tensor) -> Tensor:
         """[N] -log p(target) of each, 0 where IGNORED."""
@@ -143,40 +144,50 @@ class AdaptiveSoftmax(nn.Module):
 
     def loss(self, vectors: Tensor, target: Tensor) -> Tensor:
         """The sum of -log p(target) over those that are not IGNORED, in nats. vectors [N, D], target [N]."""
-        vectors, target = counted(vectors, target)
         vectors, layers = self._reduced(vectors), self._layers()
-        choice, places = self._choices(target)
+        choice, members = self._choices(target)
         total = cross_entropy(vectors, *layers[0], choice)
-        for number, (there, layer) in enumerate(zip(places, layers[1:], strict=True)):
-            within = target[there] - FIRST - self.bounds[number + 1]
-            total = total + cross_entropy(self._projected(vectors[there], number), *layer, within)
+        for number, ((there, within), layer) in enumerate(zip(members, layers[1:], strict=True)):
+            x = self._projected(vectors.index_select(0, there), number)
+            total = total + cross_entropy(x, *layer, within)
         return total
 
     def losses(self, vectors: Tensor, target: Tensor) -> Tensor:
         """[N] -log p(target) of each, 0 where IGNORED."""
         x, at = counted(vectors, target)
         x, layers = self._reduced(x), self._layers()
-        choice, places = self._choices(at)
+        choice, members = self._choices(at)
         found = cross_entropies(x, *layers[0], choice)
-        for number, (there, layer) in enumerate(zip(places, layers[1:], strict=True)):
-            within = at[there] - FIRST - self.bounds[number + 1]
-            of_cluster = cross_entropies(self._projected(x[there], number), *layer, within)
+        for number, ((there, within), layer) in enumerate(zip(members, layers[1:], strict=True)):
+            of_cluster = cross_entropies(self._projected(x.index_select(0, there), number), *layer, within)
             found = found.index_add(0, there, of_cluster)
         return _spread(found, target)
 
-    def _choices(self, target: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Units [N] -> the entry of the head for each, and where the units of each cluster stand."""
-        at = target - FIRST
+    def _choices(self, target: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """Units [N] -> the entry of the head for each, and of each cluster where its units stand, and which
+        of its units they are: counted up, those beyond IGNORED, as products of every size would cost."""
+        at = _entries(target)
         starts = torch.tensor(self.bounds[1:-1], device=at.device)
         cluster = torch.bucketize(at, starts, right=True)  # 0: the head
         choice = torch.where(cluster == 0, at, self.sizes[0] - 1 + cluster)
-        return choice, [torch.nonzero(cluster == number).flatten() for number in range(1, len(self.sizes))]
+        members = []
+        for number in range(1, len(self.sizes)):
+            there = torch.nonzero(cluster == number).flatten()
+            more = counted_up(len(there), MEMBERS) - len(there) if len(target) else 0
+            within = F.pad(at[there] - self.bounds[number], (0, more), value=IGNORED)
+            members.append((F.pad(there, (0, more)), within))
+        return choice, members
 
 
 def cutoffs_for(tokens: int) -> tuple[int, ...]:
     """A sixteenth of the units in the head, two clusters behind it. Where frequencies follow Zipf's law that
     is within 15 % of the fewest products that two clusters can have, from 4,000 units to a million."""
     return tokens // 16, tokens // 4
+
+
+def _entries(target: Tensor) -> Tensor:
+    """Units to the numbers of their rows; IGNORED stays."""
+    return torch.where(target == IGNORED, IGNORED, target - FIRST)
 
 
 def _all_units(log_probs: Tensor, units: int) -> Tensor:
