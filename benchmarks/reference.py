@@ -21,6 +21,7 @@ from pathlib import Path
 
 from textladder import ranges, recipe
 from textladder.encoders import ENCODERS, encoder_class
+from textladder.ngrams import COUNTED
 from textladder.tasks import TASKS, task_class
 from textladder.text.reading import DataConfig
 from textladder.text.tokenizing import TokenizerConfig
@@ -138,13 +139,19 @@ def recipes_page() -> str:
         parts += [said, ""] if said else []
         parts += [f"Source: {kind.source}", ""] if kind.source else []
         parts += [*table(kind.Config), ""]
+    for name in COUNTED:
+        config = recipe.encoder_config(name)
+        said = (inspect.getdoc(config) or "").split("\n\n")[0].replace("\n", " ")
+        parts += [f'## [encoder] name = "{name}"', "", said, "", *table(config), ""]
     return "\n".join(parts)
 
 
 def ladder() -> str:
-    """The ladder as a Markdown table."""
-    lines = ["| rung | what it is | units | source |", "|---|---|---|---|"]
+    """The ladder as a Markdown table for each task."""
+    lines: list[str] = []
     for task in TASKS:
+        lines += ["", f"`--task {task}`:", ""] if lines else []
+        lines += ["| rung | what it is | units | source |", "|---|---|---|---|"]
         for name in recipe.rungs(task):
             chosen = recipe.rung(name, task)
             lines.append(f"| `{name}` | {chosen.about} | {chosen.tokenizer.units} | {chosen.source} |")

@@ -4,6 +4,7 @@
 # ruff: noqa: N803  X is what scikit-learn calls it
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
@@ -99,7 +100,8 @@ class LanguageModel(BaseEstimator):
 
     def perplexity(self, X: Texts) -> float:
         """Per unit, ends of documents included: to be compared between models of the same units only."""
-        return float(self._scored(X)["perplexity"])
+        found = self._scored(X)["perplexity"]
+        return math.inf if found is None else float(found)
 
     def score(self, X: Texts, y: Any = None) -> float:
         """Minus bits per character: higher is better, as scikit-learn's search wants it."""

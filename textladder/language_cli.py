@@ -58,14 +58,19 @@ def print_score(result: dict[str, Any]) -> None:
     typer.echo(
         f"bits per character {result['bits_per_character']:.4f} "
         f"(95 % interval {low:.4f} to {high:.4f}, {blocks} of {documents})\n"
-        f"  perplexity {result['perplexity']:.4f} per {result['units']} unit, "
-        f"{result['perplexity_per_word']:.6g} per word\n"
+        f"  perplexity {_told(result['perplexity'])} per {result['units']} unit, "
+        f"{_told(result['perplexity_per_word'])} per word\n"
         f"  {result['bits']:,.1f} bits for {result['characters']:,} characters, {result['words']:,} words, "
         f"{result['units_predicted']:,} units ({result['units_unknown']:,} unknown)"
     )
     for note in result["notes"]:
         typer.echo(note)
     typer.echo(result["signature"])
+
+
+def _told(perplexity: float | None) -> str:
+    """Infinite ones are None."""
+    return "infinite" if perplexity is None else f"{perplexity:.6g}"
 
 
 def _line_of(unit: Unit, *, coloured: bool) -> str:

@@ -325,7 +325,7 @@ def score_summary(model: Model | CountedModel, outcomes: Any, part: Part) -> dic
         "score": scores.headline,
         "interval": [interval.low, interval.high],
         "count": scores.count,
-        "scores": {name: None if math.isnan(value) else value for name, value in scores.values.items()},
+        "scores": {name: value if math.isfinite(value) else None for name, value in scores.values.items()},
         "signature": "; ".join([scores.signature, *policy, interval.signature]),
         "details": scores.details,
     }
