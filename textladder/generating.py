@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor
 
-from textladder.counted import CountedModel
 from textladder.errors import Problem, suggest
 from textladder.model import Model
 from textladder.search import SearchConfig, State, Stepper, beam, sample
@@ -20,7 +19,10 @@ from textladder.text.spelling import Spelling
 from textladder.text.tokenizing import BEGIN, END, SPECIAL, UNKNOWN
 from textladder.training.threads import threads_for
 
-LanguageModel: TypeAlias = Model | CountedModel
+if TYPE_CHECKING:
+    from textladder.counted import CountedModel
+
+LanguageModel: TypeAlias = "Model | CountedModel"
 PAD = 0
 
 
@@ -170,7 +172,7 @@ class Writing:
 
     def _searched(self) -> Iterator[list[str]]:
         def stopped(ids: Sequence[int]) -> bool:
-            row = self._row(self.prompts[0])
+            row = self._row(self.prompts[0])  # whichever: prompts change no more than the first space
             return any(row.add(unit) for unit in ids)
 
         step, state, last = _begin(self.model, self.prompts)

@@ -38,7 +38,8 @@ def generate(
         float | None, typer.Option("--repetition-penalty", help="above 1: units that were there sink")
     ] = None,
     stop: Annotated[
-        list[str] | None, typer.Option("--stop", help="the text ends before this; again for more")
+        list[str] | None,
+        typer.Option("--stop", help="the text ends before this (a line end: $'\\n'); again for more"),
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="the same seed writes the same text")] = None,
     beam: Annotated[

@@ -54,7 +54,7 @@ def test_the_same_as_transformers(units: int, options: dict[str, Any]) -> None:
     for name, warper in warpers.items():
         if name in options:
             theirs = warper(options[name])(None, theirs)
-    torch.testing.assert_close(left(scores, **options), theirs)
+    torch.testing.assert_close(left(scores, **options).log_softmax(-1), theirs.log_softmax(-1))
 
 
 def test_repetition_penalty_is_that_of_transformers() -> None:
@@ -74,6 +74,14 @@ def test_a_nucleus_is_the_fewest_units_that_have_the_share(share: float) -> None
         assert inside.sum() >= share - 1e-5
         assert inside.sum() - inside.min() < share
         assert inside.min() >= row.exp()[~kept].max()
+
+
+def test_a_temperature_near_zero_leaves_the_most_probable() -> None:
+    scores = scores_of(4, 30)
+    for temperature in (1e-6, 1e-45, 5e-324):
+        shares = left(scores, temperature=temperature).softmax(-1)
+        assert (shares.argmax(-1) == scores.argmax(-1)).all()
+        torch.testing.assert_close(shares.amax(-1), torch.ones(4))
 
 
 def test_nothing_is_done_where_no_filter_is_set() -> None:

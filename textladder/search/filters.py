@@ -19,10 +19,12 @@ def penalised(scores: Tensor, seen: Tensor, penalty: float) -> Tensor:
 
 
 def narrowed(scores: Tensor, config: SearchConfig) -> tuple[Tensor, Tensor | None]:
-    """The units to draw from: their scores [B, C] at the temperature of `config`, above 0, and their ids
-    [B, C]; None: unit c is column c. They need not sum to one. Where no filter is set it costs nothing."""
+    """The units to draw from: their scores [B, C] at the temperature of `config`, which is above 0, up to a
+    constant of each row, and their ids [B, C]; None: unit c is column c. Without filters it costs nothing."""
     if config.temperature != 1:
-        scores = scores / config.temperature
+        # From the most probable down, so that it stays a number at any temperature.
+        least = torch.finfo(scores.dtype).tiny
+        scores = (scores - scores.amax(-1, keepdim=True)) / max(config.temperature, least)
     ids = None
     if 0 < config.top_k < scores.shape[-1]:
         scores, ids = scores.topk(config.top_k)
