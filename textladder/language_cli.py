@@ -33,8 +33,10 @@ def score(
 ) -> None:
     """Score a language model on text: bits per character, perplexity.
 
-    With --per-token first a line per unit: bits, a mark if they are far above the mean, the unit. Units are
-    predicted from all that stands before them in their document, as far as the model looks back.
+    With --per-token first a line per unit: its bits, its marks (! far above the mean, ? unknown), the unit.
+    Units are predicted from all that stands before them in their document, as far as the model looks back.
+    What it costs to spell an unknown unit, or to place white space that units leave out, is in the bits of the
+    text alone.
     """
     from textladder.scoring import opened
 
@@ -77,4 +79,5 @@ def _line_of(unit: Unit, *, coloured: bool) -> str:
     shown = unit.text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t") or unit.unit
     if unit.surprising and coloured:
         shown = f"{RED}{shown}{RESET}"
-    return f"{unit.bits:8.3f}\t{'!' if unit.surprising else ' '}\t{shown}"
+    marks = ("!" if unit.surprising else "") + ("?" if unit.unknown else "")
+    return f"{unit.bits:8.3f}\t{marks or ' '}\t{shown}"

@@ -26,6 +26,7 @@ from textladder.tasks.judging import Block
 from textladder.text.corpus import Corpus
 from textladder.text.documents import DocumentSource, open_documents
 from textladder.text.formats import format_of
+from textladder.text.tokenizing import UNKNOWN
 from textladder.trainer import pick_device
 
 if TYPE_CHECKING:
@@ -39,13 +40,14 @@ SURPRISING = 2.0  # standard deviations above the mean bits of a unit
 
 @dataclass(frozen=True)
 class Unit:
-    """One unit that was predicted. text: as it stands in the text, "" for the end of a document; surprising:
-    it cost far more than most of this text."""
+    """One unit that was predicted. text: as it stands in the text, "" for the end of a document; unknown: read
+    as <unk>; surprising: it cost far more than most of this text."""
 
     where: str
     unit: str
     text: str
     bits: float
+    unknown: bool
     surprising: bool
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,6 +85,7 @@ class Scored:
             "score": found["score"],
             "interval": found["interval"],
             **found["scores"],
+            "scores": found["scores"],  # as `evaluate` has them of every task
             "bits": round(float(sums[Block.NATS] + sums[Block.SPELLING]) / math.log(2), 4),
             "count": found["count"],
             "documents": int(part_starts(self.part).sum()),
@@ -105,8 +108,8 @@ class Scored:
             here = np.asarray(ids[offsets[row] : offsets[row + 1]])[int(starts[row]) :]
             costs = bits[int(offsets[row]) + int(starts[row]) : offsets[row + 1]]
             for unit, text, cost in zip(here, self._spelled(example.texts[0], here), costs, strict=True):
-                said = self.model.tokenizer.vocabulary[unit]
-                yield Unit(example.where, said, text, float(cost), bool(cost > limit))
+                said, unknown = self.model.tokenizer.vocabulary[unit], bool(unit == UNKNOWN)
+                yield Unit(example.where, said, text, float(cost), unknown, bool(cost > limit))
 
     def _spelled(self, text: str, ids: NDArray[np.int32]) -> list[str]:
         """The stretch of the text that each unit stands for."""
