@@ -54,7 +54,8 @@ Units that have no peer named are ours alone.
 - `best`: half an hour of training on two cores.
 - `lstm-characters`, `lstm-words`: the loop of pytorch/examples around nn.LSTM with the same width, lanes,
   window and number of steps (2 x 512, 50 lanes of 100 characters; 2 x 200, 20 lanes of 35 words of
-  WikiText-2, 14 k kinds), dropout 0.2 and tied embeddings on both sides.
+  WikiText-2, 14 k kinds), dropout 0.2 and tied embeddings on both sides. The peer takes the optimizer that
+  brings it further: Adam with 0.002 on characters, SGD with 20, as in the example, on words.
 - `generate`: temperature 0.8, 240 characters within a context of 256.
 - `wiki`: Wikipedia 2018; both learn 8,000 subwords from its training part and train a GPT-2 (4 layers, 256
   wide, context 128, 16 rows a batch) for the same seconds, a cosine of the learning rate over them. 500,000

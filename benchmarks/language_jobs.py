@@ -55,8 +55,8 @@ def costs(what: str, mine: str, other: str, unit: str = "characters/s") -> list[
     ]
 
 
-# Every character is known, every check is scored, and the best of 2000 steps is not cut off by patience.
-CHARACTERS = ["tokenizer.min_count=1", "training.patience=0"]
+# As for the peers: every unit of the training text is known, and nothing but the number of steps ends it.
+EVERY_UNIT = ["tokenizer.min_count=1", "training.patience=0"]
 
 
 def nanogpt(quick: bool) -> Job:
@@ -65,7 +65,7 @@ def nanogpt(quick: bool) -> Job:
     target = 3.0 if quick else TARGET
     short = {"iterations": 40, "check_every": 10} if quick else {}
     theirs = beside("nanoGPT, CPU recipe", "nanogpt", files, task="train", target=target, **short)
-    settings = [*CHARACTERS, f"training.checks_per_epoch={4 if quick else 13}"]
+    settings = [*EVERY_UNIT, f"training.checks_per_epoch={4 if quick else 13}"]
     mine = ours("gpt", "gpt", files, "character", settings, target=target)
     what = f"gpt, tiny Shakespeare: training to {target:g} nats"
     lines: list[Line] = [
@@ -79,7 +79,7 @@ def best(quick: bool) -> Job:
     """The best model of tiny Shakespeare after half an hour."""
     files = made("shakespeare", quick=quick)
     seconds = 3.0 if quick else BEST_SECONDS
-    given = [*CHARACTERS, *BEST]
+    given = [*EVERY_UNIT, *BEST]
     mine = ours("gpt, 30 minutes", "gpt", files, "character", given, seconds=seconds)
     what = "gpt, tiny Shakespeare: held-out loss after 30 minutes"
     return Job([mine], [LanguageLine(what, mine.name, "nats", "nats", "lower", 1.55, reach_on="value")], 1)
@@ -144,14 +144,15 @@ def lstm(quick: bool, kind: str, files: dict[str, Any], settings: list[str], loo
 
 
 def lstm_characters(quick: bool) -> Job:
-    loop = {"width": 512, "layers": 2, "batch": 50, "bptt": 100, "steps": 100}
-    return lstm(quick, "characters", made("shakespeare", quick=quick), CHARACTERS, loop)
+    loop: dict[str, Any] = {"width": 512, "layers": 2, "batch": 50, "bptt": 100, "steps": 100}
+    # After 200,000 characters 2.44 nats; the example's SGD with a rate of 20 gives 3.46 (on words it is better).
+    loop |= {"optimizer": "adam", "learning_rate": 0.002}
+    return lstm(quick, "characters", made("shakespeare", quick=quick), EVERY_UNIT, loop)
 
 
 def lstm_words(quick: bool) -> Job:
-    loop = {"width": 200, "layers": 2, "batch": 20, "bptt": 35, "steps": 300}
-    known = ["tokenizer.min_count=1", "training.patience=0"]
-    return lstm(quick, "words", made("words", quick=quick), known, loop)
+    loop: dict[str, Any] = {"width": 200, "layers": 2, "batch": 20, "bptt": 35, "steps": 300}
+    return lstm(quick, "words", made("words", quick=quick), EVERY_UNIT, loop)
 
 
 SIZES = {  # of generation: nanoGPT's recipes for a laptop, with a longer context, and for a GPU
@@ -232,7 +233,7 @@ def wiki(quick: bool) -> Job:
 def growth(quick: bool) -> Job:
     """The training text ten times over: ten times the time, the same memory."""
     systems, lines = [], []
-    settings = {"lstm": [*CHARACTERS, "training.epochs=1"], "gpt": [*CHARACTERS, "training.epochs=1"]}
+    settings = {"lstm": [*EVERY_UNIT, "training.epochs=1"], "gpt": [*EVERY_UNIT, "training.epochs=1"]}
     settings["ngram"] = ["tokenizer.min_count=1", "encoder.order=5"]
     for rung, given in settings.items():
         for times in (1, 10):

@@ -26,7 +26,7 @@ def job(
     """`length` characters of `batch` texts. One step of training is taken: speed is the same after many."""
     import torch
 
-    from textladder.language import LanguageModel
+    from textladder import LanguageModel
 
     torch.set_num_threads(child.threads())
     settings = {
