@@ -35,8 +35,8 @@ def score(
 
     With --per-token first a line per unit: its bits, its marks (! far above the mean, ? unknown), the unit.
     Units are predicted from all that stands before them in their document, as far as the model looks back.
-    What it costs to spell an unknown unit, or to place white space that units leave out, is in the bits of the
-    text alone.
+    What it costs to spell an unknown unit, or to place white space that units leave out, is in the bits of
+    the text alone.
     """
     from textladder.scoring import opened
 

@@ -40,8 +40,8 @@ SURPRISING = 2.0  # standard deviations above the mean bits of a unit
 
 @dataclass(frozen=True)
 class Unit:
-    """One unit that was predicted. text: as it stands in the text, "" for the end of a document; unknown: read
-    as <unk>; surprising: it cost far more than most of this text."""
+    """One unit that was predicted. text: as it stands in the text, "" for the end of a document; unknown:
+    read as <unk>; surprising: it cost far more than most of this text."""
 
     where: str
     unit: str
