@@ -243,11 +243,18 @@ def test_what_was_written_is_there_when_it_is_stopped_half_way() -> None:
     assert [(text.units, text.finished) for text in texts] == [(10, False)] * 2
 
 
-def test_the_model_is_left_as_it_was() -> None:
+def test_the_caller_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two pieces too, also where a model is asked with one thread."""
     model, threads = gpt("word"), torch.get_num_threads()
-    for _ in generate(model, "To be", options=SearchConfig(length=3)):
-        assert not torch.is_inference_mode_enabled()
-    assert torch.get_num_threads() == threads
+    monkeypatch.setattr(model.encoder, "threads_pay", False)
+    torch.set_num_threads(2)
+    try:
+        pieces = generate(model, "To be", options=SearchConfig(length=3, ignore_end=True))
+        for _ in pieces:
+            assert not torch.is_inference_mode_enabled()
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("units", KINDS)

@@ -142,8 +142,13 @@ class Writing:
         self._rows = [self._row(prompt) for prompt in prompts for _ in range(self.options.n)]
 
     def __iter__(self) -> Iterator[list[str]]:
-        with _threads(self.model):
-            yield from self._drawn() if self.options.beam == 1 else self._searched()
+        steps = self._drawn() if self.options.beam == 1 else self._searched()
+        while True:
+            with _threads(self.model):  # not while the caller has its turn
+                pieces = next(steps, None)
+            if pieces is None:
+                break
+            yield pieces
         yield self.close()
 
     def texts(self) -> list[list[Text]]:

@@ -23,8 +23,8 @@ def narrowed(scores: Tensor, config: SearchConfig) -> tuple[Tensor, Tensor | Non
     constant of each row, and their ids [B, C]; None: unit c is column c. Without filters it costs nothing."""
     if config.temperature != 1:
         # From the most probable down, so that it stays a number at any temperature.
-        least = torch.finfo(scores.dtype).tiny
-        scores = (scores - scores.amax(-1, keepdim=True)) / max(config.temperature, least)
+        tiny = torch.finfo(scores.dtype).tiny
+        scores = (scores - scores.amax(-1, keepdim=True)) / max(config.temperature, tiny)
     ids = None
     if 0 < config.top_k < scores.shape[-1]:
         scores, ids = scores.topk(config.top_k)
