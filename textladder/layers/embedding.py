@@ -66,6 +66,7 @@ class UnitEmbedding(nn.Embedding):
         super().__init__(max(size, UNKNOWN + 1), dim, padding_idx=PAD, sparse=sparse)
         self.dropout = Dropout(dropout)
         self.word_dropout = word_dropout
+        self.shared = False  # True: another module reads rows of it too
         # Called with the ids that are read next: an optimizer's, while it puts updates of rows off.
         self.before_reading: Callable[[Tensor], None] | None = None
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from textladder.batch import Batch, Carry, Example, Loss, Ragged, Tokens
 from textladder.errors import Problem
+from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.softmax import IGNORED, AdaptiveSoftmax, UnitSoftmax, cutoffs_for
 from textladder.tasks.judging import Block, Judging, bits_per_character, per_character
 from textladder.tasks.task import Encode, Task
@@ -57,6 +58,8 @@ class Language(Judging, Task):
     def tie(self, embedding: nn.Embedding | None) -> None:
         if self.config.tied and embedding is not None:
             self.output.tie(cast(nn.Parameter, embedding.weight))
+            if isinstance(embedding, UnitEmbedding):
+                embedding.shared = True
 
     # Training.
 

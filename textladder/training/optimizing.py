@@ -294,6 +294,7 @@ def _deferred(model: nn.Module, config: OptimizerConfig) -> list[tuple[UnitEmbed
         and module.weight.requires_grad
         and module.weight.numel() >= LARGE
         and _compiled(module.weight)
+        and not module.shared  # the other reader's gradient is of all rows
         and owners[id(module.weight)] == 1  # another module would read rows that are behind
     ]
     if not found:
