@@ -110,12 +110,15 @@ class RecurrentLayer(nn.Module):
         """One direction, from a state: x [B, T, D], state [B, S, H] -> [B, T, H], and the state after the
         last unit of each text (`lengths` [B], at least 1; None: T), float32 and without gradient."""
         (weights,) = self._weights()
+        if x.shape[1] == 1 and not torch.is_grad_enabled():
+            after = self._unit(x[:, 0], state.to(x.dtype), weights)
+            return after[:, :1], after.float()
         start = state.transpose(0, 1)  # [S, B, H]
         if self._walks(x):
             output, *end = lstm.walk(x, start[0], start[1], weights, lengths)
             return output, torch.stack([part.float() for part in end], 1)
-        output, after = self._call(x, start.to(x.dtype)[:, None].contiguous(), weights)
-        end_state = torch.cat([part.detach() for part in after]).transpose(0, 1).float()  # [B, S, H]
+        output, ends = self._call(x, start.to(x.dtype)[:, None].contiguous(), weights)
+        end_state = torch.cat([part.detach() for part in ends]).transpose(0, 1).float()  # [B, S, H]
         if lengths is not None:
             early = (lengths < x.shape[1]).nonzero()[:, 0]
             end_state[early] = self._early(x[early].detach(), state[early].detach(), lengths[early], weights)
@@ -136,10 +139,17 @@ class RecurrentLayer(nn.Module):
         state = state.to(x.dtype)
         with torch.no_grad():
             for unit in range(int(lengths.max()) if len(lengths) else 0):
-                start = state.transpose(0, 1)[:, None].contiguous()
-                after = torch.cat(self._call(x[:, unit : unit + 1], start, weights)[1]).transpose(0, 1)
+                after = self._unit(x[:, unit], state, weights)
                 state = torch.where((unit < lengths)[:, None, None], after, state)
         return state.float()
+
+    def _unit(self, x: Tensor, state: Tensor, weights: list[Tensor]) -> Tensor:
+        """One unit: x [B, D], state [B, S, H] before it -> after it. oneDNN's primitive puts all weights into
+        its own order first, which takes ten times as long as this product."""
+        function = getattr(torch, f"{cast(nn.RNNBase, self.nets[0]).mode.lower()}_cell")
+        parts = state.unbind(1)
+        after = function(x, parts if self.has_memory else parts[0], *weights)
+        return torch.stack(after if self.has_memory else (after,), 1)
 
     def _walks(self, x: Tensor) -> bool:
         return self.wide and lstm.can_walk(x)
