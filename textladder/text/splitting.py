@@ -155,7 +155,8 @@ def _drawn(
     if copies:
         notes.append(f"{copies:,} documents repeat another; copies were kept in the same part.")
     row_part = np.repeat(part, sizes)
-    return Split(*(np.flatnonzero(row_part == n) for n in range(3)), notes)
+    train, dev, test = (np.flatnonzero(row_part == n) for n in range(3))
+    return Split(train, dev, test, notes)
 
 
 def check_classes(where: str, counts: dict[str, int], rare: str = "error") -> None:
