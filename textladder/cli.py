@@ -40,9 +40,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(vectors_app, name="vectors")
-app.command()(language_cli.score)
-app.command()(generating_cli.generate)
-app.command()(arpa_cli.arpa)
 
 DevFile = Annotated[Path | None, typer.Option("--dev", help="file to choose by (split off if not given)")]
 TestFile = Annotated[
@@ -300,6 +297,11 @@ def predict(
         out.flush()  # a program at the other end of a pipe may be waiting for this answer
     if as_json:
         out.write("\n]}\n" if number else '{"predictions": []}\n')
+
+
+app.command()(generating_cli.generate)
+app.command()(language_cli.score)
+app.command()(arpa_cli.arpa)
 
 
 @app.command()

@@ -25,7 +25,7 @@ def generate(
     prompt: Annotated[str, typer.Option("--prompt", help="how the text begins; none: at its start")] = "",
     length: Annotated[int | None, typer.Option("--length", help="units to write, at most")] = None,
     temperature: Annotated[
-        float | None, typer.Option("--temperature", help="below 1 bolder, above 1 wilder, 0 greedy")
+        float | None, typer.Option("--temperature", help="below 1 more predictable, above 1 wilder, 0 greedy")
     ] = None,
     top_k: Annotated[int | None, typer.Option("--top-k", help="draw from the k most probable units")] = None,
     top_p: Annotated[
