@@ -16,7 +16,7 @@ class NgramConfig:
     """Of a model of n-grams up to `order` units."""
 
     order: int = 3  # units of the longest n-gram, 1 to 7: each unit is predicted from order - 1 before it
-    # How counts become probabilities: modified Kneser-Ney, linear interpolation with weights learnt on dev, ...
+    # How counts become probabilities. kneser-ney: modified; interpolation: with weights learnt on dev.
     estimator: Literal["kneser-ney", "interpolation", "stupid-backoff", "add-k"] = "kneser-ney"
     # N-grams counted this often or less are left out: one number per order from 1 on, the last one for all
     # higher orders, as lmplz --prune. Units are never left out: that is the tokenizer's min_count.
