@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textladder.ragged import Ragged
 from textladder.text.store import Store
 from textladder.text.windowing import (
+    OPENED,
     StreamPlan,
     TrainingWindows,
     documents,
@@ -43,13 +45,14 @@ def test_training_windows_predict_every_unit_once(sizes: list[int], width: int, 
     bounds = bounds_of(sizes)
     random = None if seed is None else np.random.default_rng(seed)
     windows = TrainingWindows(bounds, width, random)
-    begin, end, first = windows.at(np.arange(len(windows)))
+    begin, end, head = windows.at(np.arange(len(windows)))
     assert (windows.lengths == end - begin).all()
     assert ((end > begin) & (end - begin <= width)).all()
     # All but the unit that a document begins with, in the order of the stream.
     assert predicted(begin, end).tolist() == np.setdiff1d(np.arange(bounds[-1]), bounds[:-1]).tolist()
     assert (owners(bounds, begin) == owners(bounds, end)).all()
-    assert begin[first].tolist() == bounds[:-1].tolist()
+    assert begin[begin == head].tolist() == bounds[:-1].tolist()
+    assert head.tolist() == bounds[owners(bounds, begin)].tolist()
 
 
 def test_documents_of_any_size_have_windows() -> None:
@@ -112,7 +115,9 @@ def _check_lanes(bounds: Any, made: list[np.ndarray[Any, Any]], carried: bool) -
     ends: dict[int, int] = {}
     steps = 0
     for rows in made:
-        begin, end, lane, number, fresh = rows.T
+        begin, end, lane, number, fresh, opened = rows.T
+        heads = bounds[owners(bounds, begin)]
+        assert ((opened == -1) | ((opened == heads) & (begin != heads) & (fresh == 1))).all()
         if (lane < 0).any():
             # No state is read or left: whole documents of one window, or windows of a model without state.
             assert (lane == -1).all()
@@ -126,7 +131,7 @@ def _check_lanes(bounds: Any, made: list[np.ndarray[Any, Any]], carried: bool) -
         for at, (a, b) in enumerate(zip(begin.tolist(), end.tolist(), strict=True)):
             begins = a in bounds[:-1]
             # A state is new at the beginning of a document and of a lane, else it was left just before.
-            assert fresh[at] == (begins or steps == 0)
+            assert fresh[at] == (begins or steps == 0 or opened[at] >= 0)
             assert fresh[at] or ends[at] == a
             ends[at] = b
         steps += 1
@@ -141,6 +146,13 @@ def test_epochs_differ_and_lanes_are_even() -> None:
     assert {len(rows) for rows in steps[:-1]} == {8}
     seeds = stream_plan(bounds, 16, 4096, 8, seed=1, epoch=0, carried=True)
     assert [rows.tolist() for rows in batches(seeds)] != first
+
+
+@pytest.mark.parametrize("carried", [True, False])
+def test_some_windows_are_opened(carried: bool) -> None:
+    plan = stream_plan(np.array([0, 100_000]), 10, 4096, 32, seed=0, epoch=0, carried=carried)
+    opened = np.concatenate(batches(plan))[:, 5] >= 0
+    assert opened.mean() == pytest.approx(OPENED, abs=0.01)
 
 
 def test_a_plan_over_much_text_is_small_and_at_once() -> None:

@@ -18,6 +18,9 @@ from textladder.text.batching import BatchPlan, plan
 from textladder.text.store import Store
 
 Array = NDArray[np.int64]
+# Share of the windows inside documents that are read as if their document began there: a model of one long
+# text would see the beginning of a text once an epoch, and could not write from there.
+OPENED = 0.05
 
 
 @dataclass(frozen=True)
@@ -75,14 +78,14 @@ class TrainingWindows:
     def __len__(self) -> int:
         return int(self.ends[-1]) if len(self.ends) else 0
 
-    def at(self, rows: Numbers) -> tuple[Array, Array, NDArray[np.bool_]]:
-        """(begin, end, whether it begins its document) of the windows of these numbers."""
+    def at(self, rows: Numbers) -> tuple[Array, Array, Array]:
+        """(begin, end, begin of its document) of the windows of these numbers."""
         owner = np.searchsorted(self.ends, rows, side="right")
         number = rows - (self.ends[owner] - self.counts[owner])  # of the window in its document
         first, begin = self.first[owner], self.bounds[owner]
         ends = np.minimum(begin + first + number * self.width, self.bounds[owner + 1] - 1)
         starts = np.where(number == 0, begin, begin + first + (number - 1) * self.width)
-        return starts, ends, number == 0
+        return starts, ends, begin
 
     @property
     def lengths(self) -> NDArray[np.int32]:
@@ -121,15 +124,15 @@ class Lanes:
         return size + (extra > 0)
 
     def rows(self, step: int) -> Array:
-        """[B, 5], see `StreamPlan.rows`."""
+        """[B, 5] begin, end, lane, begin of the document, whether a new state begins."""
         size, extra = self._sizes
         lane = np.arange(self.count if step < size else extra)
         at = lane * size + np.minimum(lane, extra) + step
         place = np.searchsorted(self.ends, at, side="right")
         owner = self.documents[place]
         number = at - (self.ends[place] - self.windows.counts[owner])
-        begin, end, first = self.windows.at(self.windows.ends[owner] - self.windows.counts[owner] + number)
-        return np.stack([begin, end, lane, np.full(len(lane), step), first | (step == 0)], axis=1)
+        begin, end, head = self.windows.at(self.windows.ends[owner] - self.windows.counts[owner] + number)
+        return np.stack([begin, end, lane, head, (begin == head) | (step == 0)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,7 @@ class StreamPlan:
     """The batches of an epoch. steps[k]: the step of `lanes` that batch k is; or, below zero, batch
     -1 - steps[k] of `loose`, of windows that go on from no other."""
 
+    seed: tuple[int, int]  # of the run and the epoch
     windows: TrainingWindows
     loose: BatchPlan
     lanes: Lanes | None = None
@@ -146,15 +150,20 @@ class StreamPlan:
         return len(self.loose) if self.steps is None else len(self.steps)
 
     def rows(self, number: int) -> Array:
-        """[B, 5] begin, end, lane, number, fresh of the windows of one batch. lane, number: -1 for those that
-        go on from no other (see `batch.Carry`); fresh: whether it begins with a new state."""
+        """[B, 6] begin, end, lane, number, fresh, opened of the windows of one batch. lane, number: -1 for
+        those that go on from no other (see `batch.Carry`); fresh: whether it begins with a new state; opened:
+        where the unit stands that is read in place of its first (OPENED), or -1."""
         step = -1 - number if self.steps is None else int(self.steps[number])
         if step >= 0:
             assert self.lanes is not None
-            return self.lanes.rows(step)
-        begin, end, _ = self.windows.at(self.loose.rows(-1 - step).astype(np.int64))
-        alone = np.full(len(begin), -1)
-        return np.stack([begin, end, alone, alone, np.ones(len(begin), np.int64)], axis=1)
+            begin, end, lane, head, fresh = self.lanes.rows(step).T
+        else:
+            begin, end, head = self.windows.at(self.loose.rows(-1 - step).astype(np.int64))
+            lane, fresh = np.full(len(begin), -1), np.ones(len(begin), np.int64)
+        opened = np.random.default_rng([*self.seed, 2, number]).random(len(begin)) < OPENED
+        opened &= begin != head
+        turn = np.full(len(begin), max(step, -1))
+        return np.stack([begin, end, lane, turn, fresh | opened, np.where(opened, head, -1)], axis=1)
 
 
 def stream_plan(
@@ -170,7 +179,7 @@ def stream_plan(
     random = np.random.default_rng([seed, epoch, 1])
     windows = TrainingWindows(bounds, width, random)
     if not carried:
-        return StreamPlan(windows, plan(windows.lengths, budget_units, lanes, seed, epoch))
+        return StreamPlan((seed, epoch), windows, plan(windows.lengths, budget_units, lanes, seed, epoch))
     long = narrow(random.permutation(np.flatnonzero(windows.counts > 1)))
     short = np.flatnonzero(windows.counts == 1)
     loose = plan(windows.first[short], budget_units, lanes, seed, epoch)
@@ -182,7 +191,7 @@ def stream_plan(
     others[places] = False
     steps[others] = -1 - np.arange(len(loose))
     steps[places] = np.arange(run.steps)
-    return StreamPlan(windows, loose, run, narrow(steps))
+    return StreamPlan((seed, epoch), windows, loose, run, narrow(steps))
 
 
 def read_windows(store: Store, begin: Numbers, end: Numbers) -> tuple[Ragged, Ragged]:

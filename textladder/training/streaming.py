@@ -18,8 +18,8 @@ from textladder.training.options import TrainingConfig
 class StreamFeed(Feed):
     """Windows of at most `width` units of the column "text"; documents begin at the rows that "start" names.
 
-    A row of a batch is [begin, end, lane, number, fresh] of a window, see `windowing`. carried: the encoder
-    carries its state from window to window.
+    A row of a batch is [begin, end, lane, number, fresh, opened] of a window, see `windowing`. carried: the
+    encoder carries its state from window to window.
     """
 
     def __init__(
@@ -69,6 +69,9 @@ class StreamFeed(Feed):
 
     def _take(self, rows: Numbers) -> dict[str, Ragged]:
         inputs, targets = read_windows(self.store, rows[:, 0], rows[:, 1])
+        opened = np.flatnonzero(rows[:, 5] >= 0)
+        heads = rows[opened, 5]
+        inputs.flat[inputs.offsets[opened]] = self.store.spans("text", heads, heads + 1).flat
         each = np.arange(len(rows) + 1)
         carry = {n: Ragged(rows[:, k], each) for k, n in ((2, "lane"), (3, "number"), (4, "fresh"))}
         return {"text": inputs, "target": targets, **carry}
