@@ -35,7 +35,7 @@ def trained(sample, steps=150):
 
 
 def test_every_task_has_a_sample():
-    assert {sample.task for sample in SAMPLES.values()} == set(TASKS)
+    assert {sample.task for sample in SAMPLES.values()} == {n for n in TASKS if not task_class(n).streams}
 
 
 def test_an_unknown_task_gets_a_suggestion():

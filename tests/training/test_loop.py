@@ -35,6 +35,9 @@ class OneBatch:
     def rows(self, epoch: int, number: int) -> np.ndarray:
         return self.given[number]
 
+    def units(self, rows: np.ndarray) -> int:
+        return self.feed.units(rows)
+
     def batch(self, rows: np.ndarray) -> Batch:
         return self.feed.batch(rows)
 
