@@ -30,9 +30,9 @@ def test_the_commands_of_readme_print_what_it_shows(tmp_path: Path) -> None:
 
 
 def python_blocks() -> list[str]:
-    """Python as README shows it, in its order: the classifier, then the word vectors."""
+    """Python as README shows it, in its order: the classifier, the language model, the word vectors."""
     blocks: list[str] = re.findall(r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), re.M | re.S)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     return blocks
 
 
@@ -47,10 +47,19 @@ def test_the_classifier_of_readme_runs() -> None:
     assert set(names["model"].predict(["A tender and moving film."])) <= {"positive", "negative"}
 
 
+def test_the_language_model_of_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = ["ROMEO: To be or not to be, that is the question.", "JULIET: To be, and not to ask.", ""]
+    (tmp_path / "play.txt").write_text("\n".join(lines * 100), encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(python_blocks()[1], names)
+    assert names["lm"].next("To be or not to", top=1)[0][0] == " "
+
+
 def test_the_word_vectors_of_readme_run() -> None:
     court = "the king and the queen of the old land saw a man and a woman by the gate at the end of day"
     names: dict[str, Any] = {"texts": [court] * 50}
-    exec(python_blocks()[1], names)
+    exec(python_blocks()[2], names)
     neighbours = names["v"].most_similar("king", n=10)
     assert len(neighbours) == 10
     assert {word for word, _ in neighbours} <= set(court.split()) - {"king"}
