@@ -19,7 +19,8 @@ from typing import Any, Literal
 from benchmarks.child import STARTED, THREADS
 
 ROOT = Path(__file__).resolve().parent.parent
-OUT = ROOT / "benchmarks" / "out"
+OUT = ROOT / "benchmarks" / "out"  # of this machine alone: environments, files, runs
+RECORDS = ROOT / "benchmarks" / "results"  # tracked: every figure that a table of docs/ is made of
 REQUIREMENTS = ROOT / "benchmarks" / "peers" / "requirements.txt"
 TIMEOUT = 1200.0  # seconds of one process
 Result = dict[str, Any]
@@ -147,6 +148,22 @@ def versions(packages: Sequence[str], python: Path | str = sys.executable) -> di
     )
     done = subprocess.run([str(python), "-c", code, *packages], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
+
+
+def when_table(jobs: dict[str, dict[str, Any]]) -> str:
+    """When, where and by which command each job was measured: jobs may be of different days and machines."""
+    rows = [
+        [
+            name,
+            job["date"],
+            job["machine"],
+            str(job["repeats"]),
+            f"{job['seconds']:,.0f} s",
+            f"`{job['command']}`",
+        ]
+        for name, job in jobs.items()
+    ]
+    return table(["job", "date", "machine", "turns", "took", "command"], rows)
 
 
 def today() -> str:

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import OUT, machine, table, today
+from benchmarks.harness import OUT, RECORDS, machine, table, today
 from benchmarks.language import DOCUMENT, rungs, write_between
 from benchmarks.ours.language_data import beginning
 from benchmarks.speed import figure, read
 
-RESULTS = OUT / "ladder.json"
+RESULTS = RECORDS / "ladder.json"
 FOLDER = OUT / "ladder"
 BEGIN, END = "<!-- ladder: begin -->", "<!-- ladder: end -->"
 RUNGS = ("ngram", "neural-ngram", "rnn", "gru", "lstm", "causal-cnn", "gpt")
@@ -92,12 +92,12 @@ def main(arguments: list[str] | None = None) -> None:
     for name in names:
         print(name, flush=True)
         found = compare(name, here, seconds, options.quick)
-        measured[name] = found | {"absent": absent, "seconds": seconds, "date": today()}
+        measured[name] = found | {"absent": absent, "seconds": seconds, "date": today(), "machine": machine()}
         if not options.quick:
             RESULTS.write_text(json.dumps(measured, indent=1), encoding="utf-8")
         print(section(name, measured[name]), flush=True)
     if not options.quick:
-        write_between(DOCUMENT, BEGIN, END, document(measured, machine()))
+        write_between(DOCUMENT, BEGIN, END, document(measured))
         print(f"Written: {DOCUMENT.name}")
 
 
@@ -135,13 +135,12 @@ def run(command: list[str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def document(measured: dict[str, Any], where: str) -> str:
+def document(measured: dict[str, Any]) -> str:
     ladders = {name: measured[name] for name in LADDERS if name in measured}
     seconds = max(found["seconds"] for found in ladders.values())
     parts = [
         "## All rungs, side by side",
         "Written by `python -m benchmarks.ladder`.",
-        f"Machine: {where}.",
         ABOUT.format(seconds=seconds),
         *(section(name, found) for name, found in ladders.items()),
     ]
@@ -150,7 +149,7 @@ def document(measured: dict[str, Any], where: str) -> str:
 
 def section(name: str, found: dict[str, Any]) -> str:
     """Heading, command and table of one text; rungs without a figure are named with the reason."""
-    parts = [f"### {LADDERS[name].title}", f"{found['date']}, `{found['command']}`"]
+    parts = [f"### {LADDERS[name].title}", f"{found['date']}, {found['machine']}, `{found['command']}`"]
     why = dict.fromkeys(found["absent"], "there is no such rung")
     if "comparison" in found:
         parts.append(rows_table(found["comparison"]))

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import (
-    OUT,
+    RECORDS,
     ROOT,
     Result,
     System,
@@ -30,12 +30,13 @@ from benchmarks.harness import (
     table,
     today,
     versions,
+    when_table,
 )
 from benchmarks.language_jobs import HELD, JOBS, TARGET
 from benchmarks.ngrams import RESULTS as NGRAMS
 from benchmarks.speed import figure, pair, read
 
-RESULTS = OUT / "language.json"
+RESULTS = RECORDS / "language.json"
 DOCUMENT = ROOT / "docs" / "language.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 MET = {True: "yes", False: "**no**", None: ""}
@@ -92,7 +93,7 @@ def main(arguments: list[str] | None = None) -> None:
         "ours": versions(["textladder", "torch", "tokenizers", "numpy", "numba"]),
         "peers": versions(["torch", "transformers", "accelerate", "tokenizers"], peers_python()),
     }
-    write_between(DOCUMENT, BEGIN, END, document(measured, machine(), installed))
+    write_between(DOCUMENT, BEGIN, END, document(measured, installed))
     print(f"Written: {DOCUMENT.relative_to(ROOT)}")
 
 
@@ -115,6 +116,7 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
         "repeats": repeats,
         "threads": options.threads,
         "date": today(),
+        "machine": machine(),
         "seconds": round(time.perf_counter() - began, 1),
     }
 
@@ -140,20 +142,16 @@ def write_between(path: Path, begin: str, end: str, text: str) -> None:
     path.write_text("\n\n".join(parts).rstrip() + "\n", encoding="utf-8")
 
 
-def document(measured: dict[str, Any], where: str, installed: dict[str, dict[str, str]]) -> str:
+def document(measured: dict[str, Any], installed: dict[str, dict[str, str]]) -> str:
     jobs = {name: measured[name] for name in JOBS if name in measured}
     last = list(jobs.values())[-1]
     listed = "\n".join(
         f"- {side}: " + ", ".join(f"{k} {v}" for k, v in found.items()) for side, found in installed.items()
     )
-    rows = [
-        [name, job["date"], str(job["repeats"]), f"{job['seconds']:,.0f} s", f"`{job['command']}`"]
-        for name, job in jobs.items()
-    ]
     parts = [
         "## Speed and quality, beside peers",
-        "Written by `python -m benchmarks.language`; every run is in benchmarks/out/language.json.",
-        f"Machine: {where}.\n\n{listed}",
+        "Written by `python -m benchmarks.language`; every run is in benchmarks/results/language.json.",
+        listed,
         main_table(jobs),
         ngrams_table(read(NGRAMS)),
         "### How it is measured",
@@ -161,7 +159,7 @@ def document(measured: dict[str, Any], where: str, installed: dict[str, dict[str
         "### Every system",
         systems_table(jobs),
         "### When",
-        table(["job", "date", "turns", "took", "command"], rows),
+        when_table(jobs),
     ]
     return "\n\n".join(part for part in parts if part)
 

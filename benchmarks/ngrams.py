@@ -16,10 +16,21 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import OUT, System, data_folder, in_turns, machine, medians, short, table, today
+from benchmarks.harness import (
+    OUT,
+    RECORDS,
+    System,
+    data_folder,
+    in_turns,
+    machine,
+    medians,
+    short,
+    table,
+    today,
+)
 from benchmarks.jobs import Job, Line
 
-RESULTS = OUT / "ngrams.json"
+RESULTS = RECORDS / "ngrams.json"
 ODD = {"<unk>", "<s>", "</s>"}  # lmplz refuses them as words
 REPEATS = 8  # of the text that is scored, so that there is something to measure
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import (
-    OUT,
+    RECORDS,
     REQUIREMENTS,
     ROOT,
     in_turns,
@@ -28,10 +28,11 @@ from benchmarks.harness import (
     table,
     today,
     versions,
+    when_table,
 )
 from benchmarks.jobs import JOBS, clean
 
-RESULTS = OUT / "speed.json"
+RESULTS = RECORDS / "speed.json"
 DOCUMENT = ROOT / "docs" / "speed.md"
 
 HOW = """\
@@ -88,7 +89,7 @@ def main(arguments: list[str] | None = None) -> None:
     packages = ["textladder", "torch", "tokenizers", "numpy", "numba"]
     peers = [line.partition("==")[0] for line in REQUIREMENTS.read_text().splitlines() if "==" in line]
     installed = {"ours": versions(packages), "peers": versions(peers, peers_python())}
-    DOCUMENT.write_text(document(measured, machine(), installed), encoding="utf-8")
+    DOCUMENT.write_text(document(measured, installed), encoding="utf-8")
     print(f"Written: {DOCUMENT.relative_to(ROOT)}")
 
 
@@ -109,6 +110,7 @@ def measure(name: str, repeats: int, options: argparse.Namespace) -> dict[str, A
         "repeats": repeats,
         "threads": options.threads,
         "date": today(),
+        "machine": machine(),
         "seconds": round(time.perf_counter() - began, 1),
     }
 
@@ -118,7 +120,7 @@ def read(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def document(measured: dict[str, Any], where: str, installed: dict[str, dict[str, str]]) -> str:
+def document(measured: dict[str, Any], installed: dict[str, dict[str, str]]) -> str:
     """docs/speed.md."""
     jobs = {name: measured[name] for name in JOBS if name in measured}
     last = list(jobs.values())[-1]
@@ -127,8 +129,8 @@ def document(measured: dict[str, Any], where: str, installed: dict[str, dict[str
     ]
     parts = [
         "# Speed, beside peers",
-        "Written by `make bench` (`python -m benchmarks.speed`); every run is in benchmarks/out/speed.json.",
-        f"Machine: {where}.\n\n" + "\n".join(listed),
+        "Written by `make bench` (`python -m benchmarks.speed`); all runs are in benchmarks/results/speed.json.",
+        "\n".join(listed),
         main_table(jobs),
         "## How it is measured",
         HOW.format(threads=last["threads"], repeats=max(job["repeats"] for job in jobs.values())).rstrip(),
@@ -136,13 +138,7 @@ def document(measured: dict[str, Any], where: str, installed: dict[str, dict[str
         systems_table(jobs),
         commands_table(jobs.get("starting", {})),
         "## When",
-        table(
-            ["job", "date", "turns", "took", "command"],
-            [
-                [name, job["date"], str(job["repeats"]), f"{job['seconds']:,.0f} s", f"`{job['command']}`"]
-                for name, job in jobs.items()
-            ],
-        ),
+        when_table(jobs),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import (
-    OUT,
+    RECORDS,
     ROOT,
     Result,
     System,
@@ -32,11 +32,12 @@ from benchmarks.harness import (
     table,
     today,
     versions,
+    when_table,
 )
 from benchmarks.speed import figure, main_table, read
 from benchmarks.vectors_jobs import HELD, JOBS
 
-RESULTS = OUT / "vectors.json"
+RESULTS = RECORDS / "vectors.json"
 DOCUMENT = ROOT / "docs" / "vectors.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
@@ -89,7 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
-    parts = [before.rstrip(), BEGIN, document(measured, machine(), installed), END, after.lstrip()]
+    parts = [before.rstrip(), BEGIN, document(measured, installed), END, after.lstrip()]
     DOCUMENT.write_text("\n\n".join(parts).rstrip() + "\n", encoding="utf-8")
     print(f"Written: {DOCUMENT.relative_to(ROOT)}")
 
@@ -109,6 +110,7 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
         "repeats": repeats,
         "threads": options.threads,
         "date": today(),
+        "machine": machine(),
         "seconds": round(time.perf_counter() - began, 1),
     }
 
@@ -134,21 +136,17 @@ def judge(runs: dict[str, list[Result]], threads: int) -> None:
         path.unlink(missing_ok=True)
 
 
-def document(measured: dict[str, Any], where: str, installed: dict[str, dict[str, str]]) -> str:
+def document(measured: dict[str, Any], installed: dict[str, dict[str, str]]) -> str:
     jobs = {name: measured[name] for name in JOBS if name in measured}
     last = list(jobs.values())[-1]
     listed = "\n".join(
         f"- {side}: " + ", ".join(f"{k} {v}" for k, v in found.items()) for side, found in installed.items()
     )
-    rows = [
-        [name, job["date"], str(job["repeats"]), f"{job['seconds']:,.0f} s", f"`{job['command']}`"]
-        for name, job in jobs.items()
-    ]
     repeats = max(job["repeats"] for job in jobs.values())
     parts = [
         "## Speed, beside peers",
-        "Written by `python -m benchmarks.vectors`; every run is in benchmarks/out/vectors.json.",
-        f"Machine: {where}.\n\n{listed}",
+        "Written by `python -m benchmarks.vectors`; every run is in benchmarks/results/vectors.json.",
+        listed,
         main_table(jobs),
         "### How it is measured",
         HOW.format(threads=last["threads"], repeats=repeats).rstrip(),
@@ -160,7 +158,7 @@ def document(measured: dict[str, Any], where: str, installed: dict[str, dict[str
         "the share of pairs or questions that have vectors.",
         quality_table(jobs),
         "### When",
-        table(["job", "date", "turns", "took", "command"], rows),
+        when_table(jobs),
     ]
     return "\n\n".join(part for part in parts if part)
 

@@ -92,10 +92,15 @@ def test_a_figure_alone_is_judged_by_itself_and_a_failed_system_by_nothing() -> 
 def test_the_page_of_speed_has_every_line() -> None:
     line = jobs.Line("bow | one text", "a", "one_ms", "ms", "lower", 0.15, "b", reach_on="value")
     found = {"a": {"one_ms": 0.2, "accuracy": 0.9}, "b": {"one_ms": 0.4, "accuracy": 0.8}}
-    job = {"rows": [line.row(found)], "medians": found, "repeats": 3, "threads": 2, "date": "2026-01-01"}
-    page = speed.document(
-        {"bags": job | {"seconds": 9.0, "command": "c"}}, "a machine", {"ours": {"torch": "2"}}
-    )
+    job = {
+        "rows": [line.row(found)],
+        "medians": found,
+        "repeats": 3,
+        "threads": 2,
+        "date": "2026-01-01",
+        "machine": "a machine",
+    }
+    page = speed.document({"bags": job | {"seconds": 9.0, "command": "c"}}, {"ours": {"torch": "2"}})
     assert (
         "| bow \\| one text | 0.2 ms | b | 0.4 ms | 0.5 | lower | <= 0.15 ms | **no** | 0.900 / 0.800 |"
         in page

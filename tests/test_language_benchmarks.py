@@ -87,10 +87,15 @@ def test_a_rung_that_is_not_there_is_named_and_not_run(monkeypatch: pytest.Monke
 def test_tables() -> None:
     line = language_jobs.LanguageLine("training", "a", "rate", "words/s", "higher", 1.5, "b")
     found = {"a": {"rate": 30.0, "nats": 1.25}, "b": {"rate": 10.0, "nats": 1.5}}
-    job = {"rows": [line.row(found)], "medians": found, "repeats": 3, "threads": 2, "date": "2026-01-01"}
-    page = language.document(
-        {"lstm-words": job | {"seconds": 9.0, "command": "c"}}, "a machine", {"ours": {"torch": "2"}}
-    )
+    job = {
+        "rows": [line.row(found)],
+        "medians": found,
+        "repeats": 3,
+        "threads": 2,
+        "date": "2026-01-01",
+        "machine": "a machine",
+    }
+    page = language.document({"lstm-words": job | {"seconds": 9.0, "command": "c"}}, {"ours": {"torch": "2"}})
     assert "| training | 30 words/s | b | 10 words/s | 3 | higher | >= 1.5 | yes | 1.250 / 1.500 |  |" in page
     counted = {"date": "2026-01-02", "rows": [line.row(found)]}
     assert "| training | 30 words/s | 10 words/s | 3 | 1.5 | yes |" in language.ngrams_table(counted)
@@ -192,10 +197,17 @@ def test_the_ladder_names_every_rung() -> None:
     row = {"rung": "gpt", "score": 2.0, "interval": [1.9, 2.1], "training_seconds": 3.0, "ended": "epochs"}
     other = row | {"rung": "lstm", "difference": 0.1, "difference_interval": [0.05, 0.15]}
     comparison = {"rows": [row, other], "best": "gpt", "stopped": {"ngram": "failed"}}
-    found = {"date": "d", "command": "c", "comparison": comparison, "absent": ["rnn"], "seconds": 600.0}
-    page = ladder.document({"wiki": found}, "a machine")
+    found = {
+        "date": "d",
+        "machine": "m",
+        "command": "c",
+        "comparison": comparison,
+        "absent": ["rnn"],
+        "seconds": 600.0,
+    }
+    page = ladder.document({"wiki": found})
     assert "| **gpt** | 2.000 [1.900, 2.100] |  | 3 | epochs |" in page
     assert "| lstm | 2.000 [1.900, 2.100] | +0.100 [+0.050, +0.150] | 3 | epochs |" in page
     assert "- `rnn` is missing: there is no such rung\n- `ngram` is missing: failed" in page
-    failed = {"date": "d", "command": "c", "error": "no file", "absent": [], "seconds": 1.0}
+    failed = {"date": "d", "machine": "m", "command": "c", "error": "no file", "absent": [], "seconds": 1.0}
     assert "Not measured: no file" in ladder.section("wiki", failed)
