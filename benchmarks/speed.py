@@ -129,7 +129,8 @@ def document(measured: dict[str, Any], installed: dict[str, dict[str, str]]) -> 
     ]
     parts = [
         "# Speed, beside peers",
-        "Written by `make bench` (`python -m benchmarks.speed`); all runs are in benchmarks/results/speed.json.",
+        "Written by `make bench` (`python -m benchmarks.speed`); every run is "
+        "in benchmarks/results/speed.json.",
         "\n".join(listed),
         main_table(jobs),
         "## How it is measured",
