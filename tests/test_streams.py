@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.real import real
 from textladder import recipe, streams
 from textladder.errors import Problem
 from textladder.model import Model
@@ -24,9 +24,6 @@ from textladder.text.documents import GivenDocuments
 from textladder.text.splitting import split_documents
 from textladder.text.tokenizing import BEGIN, END, Tokenizer, TokenizerConfig
 
-SHAKESPEARE = Path(
-    os.environ.get("TEXTLADDER_DATA", Path(__file__).parents[1] / ".." / "shared" / "data")
-) / "tiny_shakespeare" / "input.txt"  # fmt: skip
 SENTENCE = "The quick brown fox jumps over the lazy dog, and runs.\n"
 
 
@@ -162,10 +159,9 @@ def test_outcomes_are_those_of_whole_documents(
     assert found[:, Block.SPELLING].sum() == 0
 
 
-@pytest.mark.skipif(not SHAKESPEARE.exists(), reason="tiny Shakespeare is not here")
 @pytest.mark.parametrize("units", ["byte", "character", "word", "whitespace", "wordpiece", "bpe"])
 def test_units_of_blocks_are_those_of_the_text(units: str) -> None:
-    text = SHAKESPEARE.read_text()[:300_000]
+    text = real("tiny_shakespeare/input.txt").read_text()[:300_000]
     blocks = [block.text for block in blocks_of([Piece(text, 1, True)])]
     config = TokenizerConfig(units=units, unicode="none", lowercase=False, html=False, vocabulary_size=1000)  # type: ignore[arg-type]
     known = Tokenizer.fit([blocks], config)

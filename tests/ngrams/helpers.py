@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import random
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-import textladder
+from tests.real import real
 from textladder.batch import Ragged
 from textladder.ngrams.config import NgramConfig
 from textladder.ngrams.model import NgramModel
 from textladder.text.tokenizing import SPECIAL, Tokenizer, TokenizerConfig
-
-ROOT = Path(textladder.__file__).parent.parent
-DATA = Path(os.environ.get("TEXTLADDER_DATA") or ROOT.parent / "shared" / "data")
 
 
 def vocabulary(size: int) -> list[str]:
@@ -49,10 +44,7 @@ def fitted(
 
 def tokenised(name: str, units: str, limit: int) -> tuple[Ragged, list[str]]:
     """The first lines of a real text as ids, and the vocabulary."""
-    path = DATA / name
-    if not path.exists():
-        pytest.skip(f"{path} is not here")
-    lines = path.read_text(encoding="utf-8").split("\n")[:limit]
+    lines = real(name).read_text(encoding="utf-8").split("\n")[:limit]
     config = TokenizerConfig(units=units, min_count=2, lowercase=False)  # type: ignore[arg-type]
     tokenizer = Tokenizer.fit([lines], config)
     return tokenizer.encode(lines), tokenizer.vocabulary

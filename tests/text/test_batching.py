@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import csv
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.real import real
 from textladder.text.batching import BatchPlan, evaluation_plan, plan
 from textladder.text.tokenizing import Tokenizer, TokenizerConfig
 
-DATA = Path(os.environ.get("TEXTLADDER_DATA", Path(__file__).parents[3] / "shared" / "data"))
 lengths_lists = st.lists(st.integers(0, 80), max_size=200).map(lambda n: np.array(n, np.int64))
 
 
@@ -74,9 +72,8 @@ def test_nothing_makes_no_batch() -> None:
     assert plan(np.zeros(0, np.int64), 10, 4, 0, 0).padding_share(np.zeros(0, np.int64)) == 0
 
 
-@pytest.mark.skipif(not (DATA / "ag_news").is_dir(), reason="needs the data folder")
 def test_little_is_padded_on_real_texts() -> None:
-    with (DATA / "ag_news" / "train.csv").open(encoding="utf-8") as file:
+    with real("ag_news/train.csv").open(encoding="utf-8") as file:
         texts = [row["text"] for row in csv.DictReader(file)]
     lengths = Tokenizer.of_vocabulary([], TokenizerConfig()).encode(texts).lengths
     assert plan(lengths, 8192, 64, 1, 0).padding_share(lengths) < 0.03

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections import Counter
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.real import real
 from textladder.batch import Ragged
 from textladder.text import fitting, tokenizing
 from textladder.text.plain import PlainCounter, PlainEncoder, Scanner, merge
 from textladder.text.tokenizing import SPECIAL, Tokenizer, TokenizerConfig, scanner
 
 UNITS = ["word", "whitespace", "character", "byte"]
-DATA = Path(os.environ.get("TEXTLADDER_DATA", Path(__file__).parents[3] / "shared" / "data"))
 MARKUP = (
     "a&lt; &gt; &LT; &amp;lt; n&#39;t &#039; &quot; &apos &apos; &eacute; &lt;br&gt; <br&gt; &lt;br> &amp; "
     "AT&T & <br> <br /> /> <BR/> <b> <br bread don't ' '' <s> <pad> x"
@@ -162,10 +160,9 @@ def test_merge_takes_rows_from_both_sides() -> None:
     assert [merged[n].tolist() for n in range(5)] == [[1], [7, 7], [2, 3], [], []]
 
 
-@pytest.mark.skipif(not (DATA / "ag_news").is_dir(), reason="needs the data folder")
 @pytest.mark.parametrize("units", UNITS)
 def test_real_texts(units: str) -> None:
-    with (DATA / "ag_news" / "test.csv").open(encoding="utf-8") as file:
+    with real("ag_news/test.csv").open(encoding="utf-8") as file:
         texts = [row["text"] for row in csv.DictReader(file)][:2000]
     t = Tokenizer.fit([texts], TokenizerConfig(units=units))
     fast = t.encode(texts)

@@ -6,18 +6,15 @@ import csv
 import gzip
 import io
 import json
-import os
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.real import real
 from textladder.errors import Problem
 from textladder.text.reading import DataConfig, Source, open_source
-
-DATA = Path(os.environ.get("TEXTLADDER_DATA", Path(__file__).parents[3] / "shared" / "data"))
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no real data here; set TEXTLADDER_DATA")
 
 ROWS = [
     ("a great film", "pos"),
@@ -270,7 +267,6 @@ def read_or_problem(path: Path, need_label: bool) -> list[str] | Problem:
         return problem
 
 
-@needs_data
 @pytest.mark.parametrize(
     ("file", "rows", "labels", "several"),
     [
@@ -282,19 +278,18 @@ def read_or_problem(path: Path, need_label: bool) -> list[str] | Problem:
     ],
 )
 def test_real_files(file: str, rows: int, labels: int, several: bool) -> None:
-    examples = list(open_source(DATA / file))
+    examples = list(open_source(real(file)))
     assert len(examples) == rows
     assert len({label for e in examples for label in e.target}) == labels
     assert any(len(e.target) > 1 for e in examples) == several
 
 
-@needs_data
 def test_the_lines_of_a_real_file_are_exact() -> None:
-    source = open_source(DATA / "imdb/test.csv.gz")
+    source = open_source(real("imdb/test.csv.gz"))
     wheres = [e.where for e in source]
-    with gzip.open(DATA / "imdb/test.csv.gz", "rt", encoding="utf-8", newline="\n") as file:
+    with gzip.open(real("imdb/test.csv.gz"), "rt", encoding="utf-8", newline="\n") as file:
         number_of_lines = sum(1 for _ in file)
     assert wheres[0] == "test.csv.gz:2"
     assert int(wheres[-1].rsplit(":", 1)[1]) <= number_of_lines
-    fine = open_source(DATA / "trec/train.csv", DataConfig(label="label_fine"))
+    fine = open_source(real("trec/train.csv"), DataConfig(label="label_fine"))
     assert next(iter(fine)).target == ("DESC:manner",)

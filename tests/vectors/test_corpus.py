@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import gzip
 import json
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from tests.real import real
 from textladder.errors import Problem
 from textladder.ragged import Ragged
 from textladder.text.store import StoreWriter
@@ -32,7 +32,6 @@ TEXTS = [
     "<s> the dog </s> <pad> <unk>",
     "e\u0301t\u00e9 été 🙂 🙂 &amp; the dog<br>sat",
 ]
-DATA = Path(os.environ.get("TEXTLADDER_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
 def sentences(corpus: VectorCorpus) -> list[list[str]]:
@@ -98,9 +97,8 @@ def test_texts_in_memory(tmp_path: Path, once: bool, many: int) -> None:
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["ids"], "what was spooled is gone"
 
 
-@pytest.mark.skipif(not DATA.exists(), reason="no data")
 def test_real_text_in_parallel(tmp_path: Path) -> None:
-    path = DATA / "sst2" / "train.csv"
+    path = real("sst2/train.csv")
     seen: list[Any] = []
     config = VectorsConfig(min_count=5)
     corpus = build(path, config, tmp_path, seen.append)

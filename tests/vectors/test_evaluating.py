@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +9,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from tests.real import real
 from textladder.errors import Problem
 from textladder.metrics.correlation import spearman, spearman_interval
 from textladder.vectors.analogies import BLOCK, answer
 from textladder.vectors.evaluating import Judge, mean_similarity, unit_rows
 from textladder.vectors.judgements import Pairs, Questions, read_pairs, read_questions
-
-DATA = Path(os.environ.get("TEXTLADDER_DATA") or Path(__file__).parents[2] / ".." / "shared" / "data")
 
 
 def brute_force(
@@ -222,13 +220,12 @@ def test_files_without_content_are_refused(tmp_path: Path) -> None:
         read_questions(path)
 
 
-@pytest.mark.skipif(not (DATA / "word_similarity").exists(), reason="needs the shared data")
 def test_all_shared_files_are_read() -> None:
-    sizes = {path.stem: len(read_pairs(path).words) for path in (DATA / "word_similarity").glob("*.txt")}
+    sizes = {path.stem: len(read_pairs(path).words) for path in real("word_similarity").glob("*.txt")}
     assert sizes["EN-WS-353-ALL"] == 353
     assert sizes["EN-SIMLEX-999"] == 999
     assert sizes["EN-MEN-TR-3k"] == 3000
-    questions = read_questions(DATA / "word_analogy" / "questions-words.txt")
+    questions = read_questions(real("word_analogy/questions-words.txt"))
     assert len(questions.sections) == 14
     assert sum(map(len, questions.sections.values())) == 19544
     assert questions.sections["family"][0] == ("boy", "girl", "brother", "sister")
