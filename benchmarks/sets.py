@@ -31,6 +31,7 @@ class DataSet:
     settings: dict[str, list[str]] = field(default_factory=dict)
     reach_rungs: tuple[float, tuple[str, ...]] | None = None
     within: float | None = None  # every neural rung is asked to come this near to the best
+    remarks: str = ""  # what the page says below the table
 
     def settings_of(self, rung: str) -> list[str]:
         return [*self.settings.get(EVERY, []), *self.settings.get(rung, [])]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import child, harness, jobs, quality, sets, speed
+from benchmarks import child, harness, jobs, quality, quality_page, sets, speed
 from benchmarks.ours import attention, data
 from textladder import recipe
 
@@ -177,56 +176,111 @@ def test_phrases_are_polar_unique_and_not_of_the_held_out() -> None:
 
 @pytest.mark.parametrize("name", sets.SETS)
 def test_settings_of_every_set_fit_every_rung(name: str) -> None:
-    for rung in recipe.rungs(quality.TASK):
+    for rung in recipe.rungs(quality_page.TASK):
         assert quality.recipe_of(name, rung, seed=3).training.seed == 3
 
 
-def run_of(dev: float, test: float) -> dict[str, object]:
-    scored = {
-        "score": test,
+def record_of(rung: str, dev: float, test: float, **more: object) -> quality_page.Record:
+    return {
+        "set": "trec",
+        "rung": rung,
+        "seed": 1,
+        "metric": "accuracy",
+        "dev": dev,
+        "test": test,
         "interval": [test - 0.02, test + 0.02],
         "count": 100,
         "scores": {"accuracy": test},
-    }
-    return {
-        "dev": {"score": dev},
-        "test": scored,
-        "training_seconds": 1.0,
+        "seconds": 1.0,
         "epochs": 2.0,
-        "metric": "accuracy",
-    }
+        "date": "2026-01-01",
+        "machine": "a machine",
+        "threads": 2,
+        "versions": {"torch": "2"},
+        "recipe": quality.tables_of("trec", rung, 1),
+    } | more
 
 
 def test_the_best_rung_is_chosen_by_dev() -> None:
     low_dev, high_dev = (
-        quality.Found.of(n, [run_of(*v)]) for n, v in (("bow", (0.7, 0.9)), ("cnn", (0.8, 0.6)))
+        quality_page.Found.of(n, [record_of(n, *v)]) for n, v in (("bow", (0.7, 0.9)), ("cnn", (0.8, 0.6)))
     )
-    assert quality.best([low_dev, high_dev]) is high_dev
+    assert quality_page.best([low_dev, high_dev]) is high_dev
     about = sets.DataSet("t", None, None, 0.85, "known", "about", reach_rungs=(0.5, ("cnn",)), within=0.03)
-    judged = [(one.rung, met) for _, one, _, met in quality.verdicts(about, [low_dev, high_dev])]
+    judged = [(one.rung, met) for _, one, _, met in quality_page.verdicts(about, [low_dev, high_dev])]
     assert judged == [("cnn", False), ("cnn", True), ("cnn", False)]
-    page = quality.document({"trec": [low_dev, high_dev]}, "command", {"torch": "2"})
+    page = quality_page.document({"trec": [low_dev, high_dev]})
     assert "| TREC-6 | best rung by dev at least 0.92 | cnn | 0.600 | 0.580 to 0.620 | **no** |" in page
     assert '`data.label="label"`' in page
 
 
 def test_seeds_give_mean_and_deviation() -> None:
-    found = quality.Found.of("bow", [run_of(0.7, 0.8), run_of(0.9, 0.6)])
+    found = quality_page.Found.of("bow", [record_of("bow", 0.7, 0.8), record_of("bow", 0.9, 0.6, seed=2)])
     assert (found.dev, found.test) == (pytest.approx(0.8), pytest.approx(0.7))
-    assert quality.score(found) == "0.700 ± 0.141"
+    assert quality_page.score(found) == "0.700 ± 0.141"
 
 
-def test_runs_of_another_recipe_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quality, "RUNS", tmp_path)
-    for seed, changed in ((1, False), (2, True)):
-        folder = tmp_path / "trec" / "runs" / f"bow-seed{seed}"
-        folder.mkdir(parents=True)
-        wanted = quality.recipe_of("trec", "bow", seed)
-        kept = wanted.with_training(epochs=99.0) if changed else wanted
-        (folder / "recipe.toml").write_text(kept.to_toml(), encoding="utf-8")
-        (folder / "scores.json").write_text(json.dumps(run_of(0.7, 0.8)), encoding="utf-8")
-    assert [one.seeds for one in quality.gather("trec")] == [1]
-    assert quality.gather("sst2") == []
+def test_a_set_says_when_and_where_each_rung_was_measured() -> None:
+    old, other = (
+        quality_page.Found.of(rung, [record_of(rung, 0.7, 0.8, machine=place, threads=1)])
+        for rung, place in (("bow", "here"), ("cnn", "there"))
+    )
+    one_place = quality_page.measured_lines([old])
+    assert one_place == "Measured 2026-01-01, here, 1 thread; torch 2."
+    both = quality_page.measured_lines([old, other]).splitlines()
+    assert [line.rpartition(" ")[2] for line in both] == ["(bow).", "(cnn)."]
+
+
+def test_records_of_another_recipe_do_not_count() -> None:
+    changed = quality.tables_of("trec", "cnn", 1) | {"training": {"epochs": 99.0}}
+    records = [
+        record_of("bow", 0.7, 0.8),
+        record_of("bow", 0.7, 0.8, seed=2),  # its recipe is that of seed 1
+        record_of("cnn", 0.7, 0.8, recipe=changed),
+    ]
+    assert [(one.rung, one.seeds) for one in quality.gather("trec", records)] == [("bow", 1)]
+    assert quality.gather("sst2", records) == []
+
+
+def test_a_fresh_record_replaces_that_of_the_same_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quality, "RESULTS", tmp_path / "results" / "quality.json")
+    assert quality.read() == []
+    for record in (record_of("cnn", 0.7, 0.8), record_of("bow", 0.6, 0.5), record_of("cnn", 0.9, 0.4)):
+        quality.write(quality.kept(quality.read(), record))
+    assert [(one["rung"], one["dev"]) for one in quality.read()] == [("bow", 0.6), ("cnn", 0.9)]
+    assert len(quality.RESULTS.read_text(encoding="utf-8").splitlines()) == 4  # a record a line
+    assert [one.rung for one in quality.gather("trec", quality.read())] == ["bow", "cnn"]
+
+
+def test_every_shipped_record_has_what_the_page_needs() -> None:
+    for name in sets.SETS:
+        quality_page.document({name: quality.gather(name, quality.read())})
+
+
+def test_a_set_is_trained_by_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for part, count in (("train", 40), ("test", 10)):
+        rows = [(f"{'good' if i % 2 else 'bad'} film {i}", str(i % 2)) for i in range(count)]
+        data.write_csv(tmp_path / f"{part}.csv", rows)
+    settings = {"bow": ["training.epochs=1"]}
+    about = sets.DataSet(
+        str(tmp_path / "train.csv"), None, str(tmp_path / "test.csv"), 0.5, "", "small", settings
+    )
+    monkeypatch.setitem(sets.SETS, "small", about)
+    monkeypatch.setattr(quality, "RUNS", tmp_path / "out")
+    record = quality.measure("small", "bow", 2, overwrite=False)
+    assert record is not None
+    assert (record["seed"], record["count"], record["epochs"]) == (2, 10, 1.0)
+    assert set(record["scores"]) == set(quality.METRICS)
+    assert record["recipe"]["training"]["epochs"] == 1.0
+    assert quality.gather("small", [record])[0].test == record["test"]
+
+    def nothing(*arguments: object, **options: object) -> None:
+        raise AssertionError("a finished run is trained again")
+
+    monkeypatch.setattr(quality.subprocess, "run", nothing)
+    assert quality.train("small", "bow", 2, tmp_path / "out" / "small" / "runs" / "bow-seed2", False)
 
 
 def test_versions_are_asked_of_an_interpreter() -> None:

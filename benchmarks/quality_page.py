@@ -1,0 +1,192 @@
+"""docs/quality.md: what the records of `benchmarks.quality` say, and whether it is what is asked."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.harness import table
+from benchmarks.sets import SETS, DataSet
+
+TASK = "classify"
+Record = dict[str, Any]  # one training: what was found, with which recipe, when and where
+
+HOW = """\
+Each rung is trained with its shipped recipe and the settings named below, stops when dev gets no better, and
+is tested once. The best rung is chosen by its dev score; the interval is the 95 % bootstrap interval of its
+test score (of the first seed, where there are several; scores are then means). No setting was chosen by a
+test score. Where a set has no dev file, a tenth of the training texts is held out. Seconds are those of a
+machine that may have had other work to do: `docs/speed.md` is where speed is measured.
+"""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A rung on a data set: means over its seeds; interval and test metrics of the first seed."""
+
+    rung: str
+    dev: float
+    test: float
+    spread: float | None  # standard deviation of test over seeds
+    interval: tuple[float, float]
+    count: int
+    seconds: float
+    epochs: float
+    metric: str
+    metrics: dict[str, float | None]
+    seeds: int
+    measured: tuple[str, ...]  # when and where
+
+    @classmethod
+    def of(cls, rung: str, runs: list[Record]) -> Found:
+        tests = [run["test"] for run in runs]
+        first = runs[0]
+        return cls(
+            rung,
+            statistics.mean(run["dev"] for run in runs),
+            statistics.mean(tests),
+            statistics.stdev(tests) if len(tests) > 1 else None,
+            tuple(first["interval"]),
+            first["count"],
+            statistics.mean(run["seconds"] for run in runs),
+            statistics.mean(run["epochs"] for run in runs),
+            first["metric"],
+            first["scores"],
+            len(runs),
+            tuple(dict.fromkeys(map(when, runs))),
+        )
+
+
+def when(run: Record) -> str:
+    """When and where a training was, in words."""
+    threads = f"{run['threads']} thread" + ("s" if run["threads"] > 1 else "")
+    packages = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    return f"{run['date']}, {run['machine']}, {threads}; {packages}"
+
+
+def best(found: list[Found]) -> Found:
+    """By dev, never by test."""
+    return max(found, key=lambda one: one.dev)
+
+
+def verdicts(about: DataSet, found: list[Found]) -> list[tuple[str, Found, float, bool]]:
+    """(what is asked, who is judged, the figure asked for, met?) for all that is asked of a data set."""
+    top, listed = best(found), []
+    if about.reach is not None:
+        listed.append(
+            (f"best rung by dev at least {about.reach:g}", top, about.reach, top.test >= about.reach)
+        )
+    if about.reach_rungs is not None:
+        reach, names = about.reach_rungs
+        some = [one for one in found if one.rung in names]
+        if some:
+            chosen = best(some)
+            listed.append((f"an RNN or CNN rung at least {reach:g}", chosen, reach, chosen.test >= reach))
+    if about.within is not None:
+        last = min(
+            (one for one in found if one.rung not in ("bow", "ngrams")),
+            key=lambda one: one.test,
+            default=None,
+        )
+        if last:
+            least = max(one.test for one in found) - about.within
+            what = (
+                f"every neural rung within {about.within * 100:g} points of the best (at least {least:.3f})"
+            )
+            listed.append((what, last, least, last.test >= least))
+    return listed
+
+
+def document(found: dict[str, list[Found]]) -> str:
+    """docs/quality.md."""
+    parts = [
+        "# Quality, beside published scores",
+        "Written by `make check-quality` (`python -m benchmarks.quality`); every figure is in "
+        "benchmarks/results/quality.json, with the whole recipe that gave it.",
+        HOW.rstrip(),
+        summary_table(found),
+    ]
+    for name, listed in found.items():
+        if not listed:
+            continue
+        parts += [f"## {SETS[name].about}", set_table(listed)]
+        said = [settings_line(SETS[name]), SETS[name].remarks, measured_lines(listed)]
+        parts += [part for part in said if part]
+    return "\n\n".join(parts) + "\n"
+
+
+def summary_table(found: dict[str, list[Found]]) -> str:
+    header = ["data", "asked", "rung", "test", "95 % interval", "met", "known"]
+    rows = []
+    for name, listed in found.items():
+        about = SETS[name]
+        if not listed:
+            continue
+        judged = verdicts(about, listed) or [("report", best(listed), 0.0, True)]
+        for what, one, _, met in judged:
+            said = "" if what == "report" else "yes" if met else "**no**"
+            rows.append([about.about, what, one.rung, score(one), interval(one), said, about.known])
+    return table(header, rows)
+
+
+def set_table(found: list[Found]) -> str:
+    """One row per rung; the best by dev is bold. Multi-label sets have macro- and micro-F1 as well."""
+    if not found:
+        return "Nothing is finished."
+    top = best(found)
+    more = [
+        key for key in ("macro_f1", "micro_f1") if found[0].metric.endswith("f1") and key in found[0].metrics
+    ]
+    header = [
+        "rung",
+        f"dev {found[0].metric}",
+        "test",
+        "95 % interval",
+        *more,
+        "training, s",
+        "epochs",
+        "seeds",
+    ]
+    rows = []
+    for one in found:
+        extra = [f"{one.metrics[key] or 0:.3f}" for key in more]
+        name = f"**{one.rung}**" if one is top else one.rung
+        cells = [
+            f"{one.dev:.3f}",
+            score(one),
+            interval(one),
+            *extra,
+            f"{one.seconds:,.1f}",
+            f"{one.epochs:.3g}",
+        ]
+        rows.append([name, *cells, str(one.seeds)])
+    return table(header, rows) + f"\n\n{found[0].count:,} test texts."
+
+
+def settings_line(about: DataSet) -> str:
+    said = [
+        f"{'every rung' if rung == '*' else rung} `{' '.join(values)}`"
+        for rung, values in about.settings.items()
+    ]
+    return f"Settings beside the recipes: {', '.join(said)}." if said else ""
+
+
+def measured_lines(found: list[Found]) -> str:
+    """When and where; with the rungs, where they are not all of one day and machine."""
+    rungs: dict[tuple[str, ...], list[str]] = {}
+    for one in found:
+        rungs.setdefault(one.measured, []).append(one.rung)
+    lines = [
+        f"Measured {'; and '.join(measured)}" + (f" ({', '.join(names)})." if len(rungs) > 1 else ".")
+        for measured, names in rungs.items()
+    ]
+    return "\n".join(lines)
+
+
+def score(one: Found) -> str:
+    return f"{one.test:.3f}" + (f" ± {one.spread:.3f}" if one.spread is not None else "")
+
+
+def interval(one: Found) -> str:
+    return f"{one.interval[0]:.3f} to {one.interval[1]:.3f}"
