@@ -22,5 +22,7 @@ def resolve_precision(wanted: Precision, encoder: Encoder, device: torch.device)
 def has_bfloat16(device: torch.device) -> bool:
     """True if matrix products in bfloat16 are done in hardware."""
     if device.type == "cpu":
+        if torch.cpu._is_avx512_supported():  # oneDNN says yes to it, even if it emulates
+            return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     return bool(getattr(torch.get_device_module(device), "is_bf16_supported", lambda: True)())
