@@ -60,7 +60,8 @@ def _entry(value, like):  # type: ignore[no-untyped-def]
     return rounded
 
 
-LOG2_E, ONE, HALF = np.float32(1.4426950408889634), np.float32(1), np.float32(0.5)
+LOG2_E, HALF = np.float32(1.4426950408889634), np.float32(0.5)
+ONE, TWO = np.float32(1), np.float32(2)
 # 2^f for |f| <= 1/2: Taylor's series of exp(f ln 2), relative error below 1e-7
 C1, C2, C3 = np.float32(0.6931471805599453), np.float32(0.2402265069591007), np.float32(0.05550410866482158)
 C4, C5 = np.float32(0.009618129107628477), np.float32(0.0013333558146428443)
@@ -75,3 +76,16 @@ def exponential(x: Any) -> Any:
     f = x - whole
     power = ONE + f * (C1 + f * (C2 + f * (C3 + f * (C4 + f * (C5 + f * C6)))))
     return power * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+@numba.njit(inline="always")
+def sigmoid(x: Any) -> Any:
+    e = exponential(-abs(x))
+    return (ONE if x >= 0 else e) / (ONE + e)
+
+
+@numba.njit(inline="always")
+def tanh(x: Any) -> Any:
+    e = exponential(-TWO * abs(x))
+    t = (ONE - e) / (ONE + e)
+    return t if x >= 0 else -t

@@ -15,30 +15,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from textladder.layers.halves import COMPILED, entry, exponential, kernel, number, plain
+from textladder.layers.halves import COMPILED, entry, kernel, number, plain, sigmoid, tanh
 from textladder.layers.together import limit, one_thread_each, together
 
 ALONE = 16  # texts that a thread takes at least: fewer read the weights for too little work
-ONE, TWO = np.float32(1), np.float32(2)
-
-
-@numba.njit(inline="always")
-def _sigmoid(x: Any) -> Any:
-    e = exponential(-abs(x))
-    return (ONE if x >= 0 else e) / (ONE + e)
-
-
-@numba.njit(inline="always")
-def _tanh(x: Any) -> Any:
-    e = exponential(-TWO * abs(x))
-    t = (ONE - e) / (ONE + e)
-    return t if x >= 0 else -t
+ONE = np.float32(1)
 
 
 @kernel
@@ -58,17 +44,17 @@ def advance(gates: Any, recurrent: Any, bias: Any, before: Any, after: Any, hidd
         for j in range(len(values)):
             values[j] = number(g[j]) + number(r[j]) + bias[j]
         for j in range(width):
-            i_[j] = _sigmoid(i_[j])
+            i_[j] = sigmoid(i_[j])
         for j in range(width):
-            f_[j] = _sigmoid(f_[j])
+            f_[j] = sigmoid(f_[j])
         for j in range(width):
-            g_[j] = _tanh(g_[j])
+            g_[j] = tanh(g_[j])
         for j in range(width):
-            o_[j] = _sigmoid(o_[j])
+            o_[j] = sigmoid(o_[j])
         for j in range(width):
             new[j] = f_[j] * old[j] + i_[j] * g_[j]
         for j in range(width):
-            h[j] = entry(o_[j] * _tanh(new[j]), h[j])
+            h[j] = entry(o_[j] * tanh(new[j]), h[j])
         for j in range(len(values)):
             g[j] = entry(values[j], g[j])
 
@@ -99,7 +85,7 @@ def retreat(gates: Any, before: Any, after: Any, outer: Any, inner: Any, of_cell
         for j in range(len(values)):
             values[j] = number(g[j])
         for j in range(width):
-            squashed[j] = _tanh(new[j])
+            squashed[j] = tanh(new[j])
         for j in range(width):
             of_h[j] = number(out[j]) + number(own[j])
         for j in range(width):

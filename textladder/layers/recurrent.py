@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from textladder.batch import Tokens
-from textladder.layers import lstm
+from textladder.layers import lstm, one_text
 from textladder.layers.dropout import Dropout
 from textladder.layers.together import branched, limit
 
@@ -93,6 +93,8 @@ class RecurrentLayer(nn.Module):
 
     def forward(self, x: Tensor, order: Tensor | None) -> Tensor:
         """x: [B, T, D]. order: from `reversal`, for the reverse direction."""
+        if order is None and not self.training and one_text.can_walk(x):
+            return one_text.walk(x, self.nets, self.initial)
         weights = self._weights()
         # One call where nothing is turned by length; cuDNN wants its weights in one piece of memory.
         alone = limit() == 1 or len(x) == 1
