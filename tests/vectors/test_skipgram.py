@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from tests.vectors.oracle import Draws, Oracle
-from textladder.vectors import simd
+from textladder.layers import simd
 from textladder.vectors.hierarchical import huffman
 from textladder.vectors.sampling import draw, kept_share, noise, noise_word, thresholds
 from textladder.vectors.word2vec_kernels import GROUP, compact, loss_of, padded, step, table, train_block

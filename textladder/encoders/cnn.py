@@ -54,6 +54,7 @@ class Cnn(Encoder):
         self.dim = config.num_filters * len(config.windows)
         self.dropout = Dropout(config.dropout)
         self.pool = make_pooling(config.pooling, self.dim)
+        self.threads_pay = config.pooling != "max"  # `WindowMaxima` shares itself out
 
     @property
     def pads(self) -> bool:  # type: ignore[override]
@@ -68,12 +69,14 @@ class Cnn(Encoder):
             features = self._features(tokens)
             pooled = self._pool(features, tokens)
             return Encoded(self.dropout(pooled), tokens.mask, lambda: self._states(features, tokens))
-        pooled = self._maxima(tokens).relu()
+        # Chosen before, so that what is left out need not be computed.
+        kept = self.dropout(torch.ones(len(tokens), self.dim)) if self.training else None  # [B, D]
+        pooled = self._maxima(tokens, kept).relu()
 
         def states() -> Tensor:
             return self._states(self._features(tokens), tokens)
 
-        return Encoded(self.dropout(pooled), lambda: tokens.mask, states)
+        return Encoded(pooled if kept is None else pooled * kept, lambda: tokens.mask, states)
 
     def _features(self, tokens: Tokens) -> list[Tensor]:
         """[B, T, K] of each width."""
@@ -90,11 +93,12 @@ class Cnn(Encoder):
         pooled: Tensor = self.pool(self._states(features, tokens), tokens.mask)
         return pooled
 
-    def _maxima(self, tokens: Tokens) -> Tensor:
-        """[B, D] largest value of each filter over the text, before ReLU."""
+    def _maxima(self, tokens: Tokens, kept: Tensor | None) -> Tensor:
+        """[B, D] largest value of each filter over the text, before ReLU; of no meaning where kept [B, D] is
+        zero."""
         ids, starts, stops = self.windows.spread(tokens)
         x = self.embedding.rows(ids)  # [M + R - 1, E]
         weights = [convolution.weight for convolution in self.convolutions]
         biases = [convolution.bias for convolution in self.convolutions]
-        largest: Tensor = WindowMaxima.apply(x, self.windows, starts, stops, *weights, *biases)
+        largest: Tensor = WindowMaxima.apply(x, self.windows, starts, stops, kept, *weights, *biases)
         return largest

@@ -13,8 +13,9 @@ thread, in order: results do not depend on the number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise, zip_longest
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,9 @@ from torch.autograd.function import once_differentiable
 from textladder.batch import Tokens
 from textladder.layers.convolution import Convolution
 from textladder.layers.halves import kernel, number, plain
-from textladder.layers.strip import counted_up
+from textladder.layers.simd import LANES, fma, load, products, registers_hold, splat, store
+from textladder.layers.strip import ROUND, counted_up
+from textladder.layers.together import limit, together
 
 CHUNK = 1024  # rows of one product, so that its unfolded windows stay in the cache
 TILE = 32  # filters are counted up to a multiple: 300 took a quarter more time than 320
@@ -37,8 +40,8 @@ I64 = NDArray[np.int64]
 
 
 @kernel
-def largest_rows(products: Any, starts: I64, stops: I64, largest: F32, places: I32) -> None:
-    """products: [M, at least K]. Of each column the largest value in rows starts[b]..stops[b], and the first
+def largest_rows(answers: Any, starts: I64, stops: I64, largest: F32, places: I32) -> None:
+    """answers: [M, at least K]. Of each column the largest value in rows starts[b]..stops[b], and the first
     row it stands in, [B, K]; 0 and -1 where there is no row."""
     for b in range(len(starts)):
         best, place = largest[b], places[b]
@@ -46,9 +49,9 @@ def largest_rows(products: Any, starts: I64, stops: I64, largest: F32, places: I
             best[:], place[:] = 0, -1
             continue
         for k in range(len(best)):
-            best[k], place[k] = number(products[starts[b], k]), starts[b]
+            best[k], place[k] = number(answers[starts[b], k]), starts[b]
         for row in range(starts[b] + 1, stops[b]):
-            values, now = products[row], np.int32(row)
+            values, now = answers[row], np.int32(row)
             for k in range(len(best)):
                 value = number(values[k])
                 better = value > best[k]
@@ -57,30 +60,97 @@ def largest_rows(products: Any, starts: I64, stops: I64, largest: F32, places: I
 
 
 @kernel
-def add_scaled(total: F32, scale: Any, values: F32) -> None:
-    for j in range(len(total)):
-        total[j] += scale * values[j]
+def next_filters(kept: F32, spans: I64, k: int, four: I64) -> tuple[int, int]:
+    """The next filters from k on that count and have the same window, up to four, into `four`, the last of
+    them again where there are fewer; how many there are, and where to go on."""
+    count = 0
+    while k < len(kept) and count < len(four):
+        if kept[k] != 0:
+            if count > 0 and (spans[k, 0] != spans[four[0], 0] or spans[k, 1] != spans[four[0], 1]):
+                break
+            four[count:] = k
+            count += 1
+        k += 1
+    return count, k
 
 
 @kernel
-def add_windows(
-    gradient: F32, places: I32, x: F32, joint: F32, spans: I64, dim: int, to_x: F32, to_joint: F32
+def largest_windows(
+    x: F32, joint: F32, dim: int, spans: I64, kept: F32, starts: I64, stops: I64, largest: F32, places: I32
 ) -> None:
-    """The backward pass of product and maximum: adds to the gradients of x and of the filters, in place.
+    """As `largest_rows` of the products of windows and filters, which are made here, four windows and four
+    filters at a time; only of those filters of a text that have kept [B, K] != 0: 0 and -1 for the others.
 
-    gradient, places: [B, K] of `largest_rows`. x, to_x: flat, rows of `dim` numbers; `to_x` is empty where x
-    needs no gradient. spans: [K, 2] first and last column of each filter's own window in joint [K, R * D].
+    x: flat, rows of `dim` numbers; spans: see `add_to_units`."""
+    size, filters, four = joint.shape[1], joint.reshape(-1), np.empty(4, np.int64)
+    longest = 0
+    for b in range(len(starts)):
+        longest = max(longest, stops[b] - starts[b])
+    answers = np.empty(4 * (longest + 3), np.float32)  # [T / 4, 4, 4] of four filters
+    for b in range(len(starts)):
+        largest[b], places[b] = 0, -1
+        count, k = next_filters(kept[b], spans, 0, four) if starts[b] < stops[b] else (0, 0)
+        last, windows = (stops[b] - 1) * dim, stops[b] - starts[b]
+        while count > 0:
+            first = spans[four[0], 0]
+            length = -(-(spans[four[0], 1] - first) // LANES) * LANES
+            y_0, y_1, y_2, y_3 = four[0] * size, four[1] * size, four[2] * size, four[3] * size
+            for row in range(0, windows, 4):
+                x_0 = (starts[b] + row) * dim  # beyond the text its last window again
+                x_1, x_2, x_3 = min(x_0 + dim, last), min(x_0 + 2 * dim, last), min(x_0 + 3 * dim, last)
+                sums = products(
+                    x, x_0 + first, x_1 + first, x_2 + first, x_3 + first,
+                    filters, y_0 + first, y_1 + first, y_2 + first, y_3 + first, length,
+                )  # fmt: skip
+                store(answers, 4 * row, sums)
+            for n in range(count):
+                best, place = answers[4 * n], 0
+                for row in range(1, windows):
+                    value = answers[(row >> 2 << 4) + 4 * n + (row & 3)]
+                    better = value > best
+                    best, place = (value if better else best), (row if better else place)
+                largest[b, four[n]], places[b, four[n]] = best, starts[b] + place
+            count, k = next_filters(kept[b], spans, k, four)
+
+
+@kernel
+def add_scaled(total: F32, at: int, scale: Any, values: F32, start: int, length: int) -> None:
+    """Adds to `length` numbers from `at` on."""
+    scales, whole = splat(scale), length // LANES * LANES
+    for j in range(0, whole, LANES):
+        store(total, at + j, fma(scales, load(values, start + j), load(total, at + j)))
+    for j in range(whole, length):  # not beyond: what follows may be another thread's
+        total[at + j] += scale * values[start + j]
+
+
+@kernel
+def add_to_units(gradient: F32, places: I32, joint: F32, spans: I64, dim: int, to_x: F32) -> None:
+    """The backward pass of product and maximum for x: flat, rows of `dim` numbers, added to in place.
+
+    gradient, places: [B, K] of `largest_rows`. spans: [K, 2] first and last column of each filter's own
+    window in joint [K, R * D].
     """
+    size, filters = joint.shape[1], joint.reshape(-1)
     for b in range(len(gradient)):
         for k in range(gradient.shape[1]):
-            scale = gradient[b, k]
-            if scale == 0 or places[b, k] < 0:
-                continue
-            first, last = spans[k, 0], spans[k, 1]
-            begin = places[b, k] * dim
-            add_scaled(to_joint[k, first:last], scale, x[begin + first : begin + last])
-            if len(to_x) > 0:
-                add_scaled(to_x[begin + first : begin + last], scale, joint[k, first:last])
+            if gradient[b, k] != 0 and places[b, k] >= 0:
+                first, last = spans[k, 0], spans[k, 1]
+                begin = places[b, k] * dim + first
+                add_scaled(to_x, begin, gradient[b, k], filters, k * size + first, last - first)
+
+
+@kernel
+def add_to_filters(
+    gradient: F32, places: I32, x: F32, spans: I64, dim: int, bounds: tuple[int, int], to_joint: F32
+) -> None:
+    """As `add_to_units`, for the filters from bounds[0] to before bounds[1]."""
+    size, filters = to_joint.shape[1], to_joint.reshape(-1)
+    for b in range(len(gradient)):
+        for k in range(bounds[0], bounds[1]):
+            if gradient[b, k] != 0 and places[b, k] >= 0:
+                first, last = spans[k, 0], spans[k, 1]
+                begin = places[b, k] * dim + first
+                add_scaled(filters, k * size + first, gradient[b, k], x, begin, last - first)
 
 
 @kernel
@@ -113,6 +183,8 @@ class Windows:
         self.width = self.before + 1 + self.after  # R
         shapes = [layer.weight.shape for layer in convolutions]  # [K', D, w] each
         self.dim = shapes[0][1]
+        # Rows after the first one of the last window: its others, and zeros, as compiled loops read past it.
+        self.beyond = self.width - 1 - (1 - LANES) // self.dim
         self.columns = [(self.before - layer.before) * self.dim for layer in convolutions]
         self.filters = [0, *np.cumsum([shape[0] for shape in shapes]).tolist()]  # bounds of each in K
         spans = zip(shapes, self.columns, strict=True)
@@ -126,14 +198,15 @@ class Windows:
         offsets, gap = tokens.offsets.numpy(), max(self.before, self.after)
         shift = gap * np.arange(len(tokens))
         rows = counted_up(int(offsets[-1]) + gap * len(tokens))
-        ids = np.zeros(rows + self.width - 1, np.int64)
+        ids = np.zeros(rows + self.beyond, np.int64)
         starts, stops = offsets[:-1] + shift, offsets[1:] + shift
         ids[np.arange(offsets[-1]) + np.repeat(shift + self.before, stops - starts)] = tokens.flat.numpy()
         return torch.from_numpy(ids), starts, stops
 
     def joined(self, weights: Sequence[Tensor]) -> Tensor:
-        """[K counted up, R * D] filters of all widths, zero where one is narrower."""
-        joint = torch.zeros(counted_up(self.filters[-1], TILE), self.width * self.dim)
+        """[K counted up, R * D, and zeros to read past it] filters of all widths, zero where one is
+        narrower."""
+        joint = torch.zeros(counted_up(self.filters[-1], TILE), self.width * self.dim + LANES)
         for weight, first, column in zip(weights, self.filters, self.columns, strict=False):
             lay_in(weight.detach().numpy(), joint.numpy(), first, column)
         return joint
@@ -149,52 +222,103 @@ class Windows:
 
 
 class WindowMaxima(torch.autograd.Function):
-    """x [M + R - 1, D] of ids as `Windows.spread` has them -> [B, K] largest answer of each filter, its bias
-    added; 0 for a text without units.
+    """x [M + R - 1 and more, D] of ids as `Windows.spread` has them -> [B, K] largest answer of each filter,
+    its bias added; 0 for a text without units.
 
     On the processor, in float32; under autocast to bfloat16 the products are in that.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, windows: Windows, *given: Any) -> Tensor:
-        """given: starts and stops [B] of `Windows.spread`, the weights [K', D, w] of all convolutions, their
-        biases [K']."""
-        starts, stops, *parameters = given
+        """given: starts and stops [B] of `Windows.spread`; [B, K], zero where the answer is not wanted (it is
+        not made then, if that saves time), or None; the weights [K', D, w] of all convolutions, their biases
+        [K']."""
+        starts, stops, kept, *parameters = given
         weights, biases = parameters[: len(windows.columns)], parameters[len(windows.columns) :]
         half = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
-        dtype = torch.bfloat16 if half else torch.float32
-        joint, rows = windows.joined(weights), len(x) - windows.width + 1
-        filters = joint.to(dtype).t()  # [R * D, K counted up]
-        # Overlapping: row i begins at unit i.
-        unfolded = x.contiguous().to(dtype).as_strided((rows, len(filters)), (windows.dim, 1))
-        products = unfolded.new_empty(rows, len(joint))
-        for row in range(0, rows, CHUNK):
-            torch.mm(unfolded[row : row + CHUNK].contiguous(), filters, out=products[row : row + CHUNK])
+        x, joint = x.detach().contiguous(), windows.joined(weights)
         largest = torch.empty(len(starts), windows.filters[-1])
         places = torch.empty(largest.shape, dtype=torch.int32)
-        largest_rows(plain(products), starts, stops, largest.numpy(), places.numpy())
-        ctx.save_for_backward(x.contiguous(), joint, places)
+        found = largest.numpy(), places.numpy()
+        if half or not registers_hold():
+            _by_products(windows, x, joint, half, starts, stops, *found)
+        else:
+            wanted = torch.ones_like(largest) if kept is None else kept
+            _by_windows(windows, x, joint, wanted.numpy(), starts, stops, *found)
+        ctx.save_for_backward(x, joint, places)
         ctx.windows = windows
         return largest + torch.cat(biases) * torch.from_numpy(stops > starts)[:, None]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        gradient = gradients[0].contiguous()
         x, joint, places = ctx.saved_tensors
-        windows, needs_x = ctx.windows, ctx.needs_input_grad[0]
-        to_x = torch.zeros(x.shape if needs_x else (0, windows.dim))
-        to_joint = torch.zeros_like(joint)
-        add_windows(
-            gradient.numpy(),
-            places.numpy(),
-            x.view(-1).numpy(),
-            joint.numpy(),
-            windows.spans,
-            windows.dim,
-            to_x.view(-1).numpy(),
-            to_joint.numpy(),
-        )
+        windows, gradient, at = ctx.windows, gradients[0].contiguous(), places.numpy()
+        to_x, to_joint = torch.zeros_like(x), torch.zeros_like(joint)
+        shape = windows.spans, windows.dim
+        given, into = gradient.numpy(), (to_x.view(-1).numpy(), to_joint.numpy())
+        # Each thread has filters, then texts, of its own: sums are in the same order whatever their number
+        # (but for the zeros between texts, whose gradient nobody reads).
+        filters = [
+            partial(add_to_filters, given, at, x.view(-1).numpy(), *shape, (s.start, s.stop), into[1])
+            for s in _shares(windows.filters[-1])
+        ]
+        units = [
+            partial(add_to_units, given[s], at[s], joint.numpy(), *shape, into[0])
+            for s in _shares(len(gradient) if ctx.needs_input_grad[0] else 0)
+        ]
+        together([partial(_each, *jobs) for jobs in zip_longest(filters, units)])
         to_bias = torch.where(places >= 0, gradient, 0.0).sum(0)
         to_biases = [to_bias[first:stop] for first, stop in pairwise(windows.filters)]
-        return to_x if needs_x else None, None, None, None, *windows.parted(to_joint), *to_biases
+        of_x = to_x if ctx.needs_input_grad[0] else None
+        return of_x, None, None, None, None, *windows.parted(to_joint), *to_biases
+
+
+def _shares(count: int) -> list[slice]:
+    """Of 0..count - 1, one for each function that may run at the same time."""
+    bounds = [count * part // limit() for part in range(limit() + 1)]
+    return [slice(start, stop) for start, stop in pairwise(bounds) if stop > start]
+
+
+def _each(*jobs: Callable[[], None] | None) -> None:
+    for job in jobs:
+        if job is not None:
+            job()
+
+
+def _by_windows(
+    windows: Windows, x: Tensor, joint: Tensor, kept: F32, starts: I64, stops: I64, largest: F32, places: I32
+) -> None:
+    given = x.view(-1).numpy(), joint.numpy(), windows.dim, windows.spans
+    together(
+        [
+            partial(largest_windows, *given, kept[s], starts[s], stops[s], largest[s], places[s])
+            for s in _shares(len(starts))
+        ]
+    )
+
+
+def _by_products(
+    windows: Windows, x: Tensor, joint: Tensor, half: bool, starts: I64, stops: I64, largest: F32, places: I32
+) -> None:
+    """The same by matrix products of all windows and all filters."""
+    columns = windows.width * windows.dim
+    filters = joint[:, :columns].to(torch.bfloat16 if half else torch.float32).t()  # [R * D, K counted up]
+    rows = len(x) - windows.beyond
+    # Overlapping: row i begins at unit i.
+    unfolded = x.to(filters.dtype).as_strided((rows, columns), (windows.dim, 1))
+    answers = unfolded.new_empty(rows, len(joint))
+
+    def multiply(first: int, stop: int) -> None:
+        with torch.inference_mode():
+            for row in range(first, stop, CHUNK):
+                chunk = slice(row, min(row + CHUNK, stop))
+                answers[chunk] = unfolded[chunk].contiguous() @ filters
+
+    together([partial(multiply, s.start * ROUND, s.stop * ROUND) for s in _shares(rows // ROUND)])
+    together(
+        [
+            partial(largest_rows, plain(answers), starts[s], stops[s], largest[s], places[s])
+            for s in _shares(len(starts))
+        ]
+    )

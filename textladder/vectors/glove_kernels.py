@@ -16,7 +16,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.vectors.simd import LANES, fma, load, over_root, splat, store, totals
+from textladder.layers.simd import LANES, fma, load, over_root, splat, store, totals
 from textladder.vectors.word2vec_kernels import ask
 
 kernel = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=True)

@@ -19,8 +19,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from textladder.layers.simd import LANES, fma, load, splat, store
 from textladder.vectors.sampling import STEP, U32, below, draw, noise_word
-from textladder.vectors.simd import LANES, fma, load, splat, store
 from textladder.vectors.word2vec_kernels import GROUP, LEAST_RATE, REDRAWS, ask, loss_of, step
 
 kernel = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=True)

@@ -19,8 +19,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from textladder.layers.simd import LANES, fma, lane, load, prefetch, sigmoid, splat, store, totals
 from textladder.vectors.sampling import STEP, U32, below, draw, noise_word
-from textladder.vectors.simd import LANES, fma, lane, load, prefetch, sigmoid, splat, store, totals
 
 GROUP = 6  # rows of the output table that are worked on together: a word and five noise words
 REDRAWS = 8  # of a noise word that is the word itself

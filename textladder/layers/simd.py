@@ -1,4 +1,4 @@
-"""Sixteen float32 at a time in numba's compiled code: what the inner loops of word vectors are made of.
+"""Sixteen float32 at a time in numba's compiled code: what the innermost loops are made of.
 
 numba vectorises loops by itself, but not these: rows whose addresses are computed may overlap as far as it
 knows, and it prefers half of the width that the processor has. Here a `Vector` is one value of LLVM, which
@@ -10,10 +10,11 @@ Arrays are flat float32 [n]; `at` is the index of the first of sixteen entries, 
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import binding, ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.core.errors import RequireLiteralValue
 from numba.extending import intrinsic, models, register_model
@@ -129,22 +130,77 @@ def totals(  # noqa: PLR0917
     """
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        parts = [*arguments, arguments[-1], arguments[-1]]
-        width = LANES // 2
-        while len(parts) > 1:
-            # A part is now 16 / (2 * width) runs of partial sums; each run of 2 * width becomes one of width.
-            low = [n for n in range(2 * LANES) if n // width % 2 == 0]
-            high = [n + width for n in low]
-            parts = [
-                _halves(builder, first, second, low, high)
-                for first, second in zip(parts[::2], parts[1::2], strict=True)
-            ]
-            width //= 2
-        # Eight pairs are left, in the order of the parts: the last halving joins neighbours.
+        # Of eight vectors eight pairs are left, in their order: one more halving joins neighbours.
+        pairs = _summed(builder, [*arguments, arguments[-1], arguments[-1]])
         low, high = list(range(0, LANES, 2)) * 2, list(range(1, LANES, 2)) * 2
-        return _halves(builder, parts[0], parts[0], low, high)
+        return _halves(builder, pairs, pairs, low, high)
 
     return vector(vector, vector, vector, vector, vector, vector), build
+
+
+@intrinsic
+def products(  # noqa: PLR0917
+    typing: Any, x: Any, a: Any, b: Any, c: Any, d: Any, y: Any, e: Any, f: Any, g: Any, h: Any, count: Any
+) -> Any:
+    """Products of four runs of x, from a, b, c, d on, with four of y, from e, f, g, h on, each `count`
+    numbers long (a multiple of 16, at least 16): first the four with y[e:], then those with y[f:], ...
+
+    Sixteen sums in registers: eight numbers are read for every sixteen products and additions.
+    """
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kinds, size = signature.args, arguments[-1]
+        ones, others = (
+            [
+                _address(context, builder, kinds[n], (arguments[n], at), _FLOAT)
+                for at in arguments[n + 1 : n + 5]
+            ]
+            for n in (0, 5)
+        )
+        before = builder.block
+        loop, after = (builder.append_basic_block(f"products.{name}") for name in ("loop", "after"))
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        at, sums = builder.phi(size.type), [builder.phi(_VECTOR) for _ in range(LANES)]
+        lists = [
+            [
+                builder.load(builder.bitcast(builder.gep(run, [at]), _VECTOR.as_pointer()), align=4)
+                for run in runs
+            ]
+            for runs in (ones, others)
+        ]
+        pairs = [(one, other) for other in lists[1] for one in lists[0]]
+        parts = [
+            _call(builder, f"llvm.fma.v{LANES}f32", _VECTOR, [*pair, total])
+            for pair, total in zip(pairs, sums, strict=True)
+        ]
+        following = builder.add(at, size.type(LANES))
+        for value, first, then in [
+            (at, size.type(0), following),
+            *zip(sums, [_constant(0.0)] * LANES, parts, strict=True),
+        ]:
+            value.add_incoming(first, before)
+            value.add_incoming(then, loop)
+        builder.cbranch(builder.icmp_signed("<", following, size), loop, after)
+        builder.position_at_end(after)
+        return _summed(builder, parts)
+
+    return vector(x, *[types.intp] * 4, y, *[types.intp] * 5), build
+
+
+def _summed(builder: Any, parts: list[Any]) -> Any:
+    """2^n vectors to one, with 16 / 2^n partial sums of each in their order."""
+    width = LANES // 2
+    while len(parts) > 1:
+        # A part is now 16 / (2 * width) runs of partial sums; each run of 2 * width becomes one of width.
+        low = [n for n in range(2 * LANES) if n // width % 2 == 0]
+        high = [n + width for n in low]
+        parts = [
+            _halves(builder, first, second, low, high)
+            for first, second in zip(parts[::2], parts[1::2], strict=True)
+        ]
+        width //= 2
+    return parts[0]
 
 
 def _halves(builder: Any, first: Any, second: Any, low: list[int], high: list[int]) -> Any:
@@ -200,6 +256,13 @@ def over_root(typing: Any, a: Any, b: Any) -> Any:
         return builder.fmul(arguments[0], inverse, flags=_FAST)
 
     return vector(vector, vector), build
+
+
+@functools.cache
+def registers_hold() -> bool:
+    """Whether this processor has registers of sixteen float32 (AVX-512): elsewhere `products` needs more than
+    there are, and a library's matrix product is faster."""
+    return bool(binding.get_host_cpu_features().get("avx512f", False))
 
 
 _SERIES = [math.log(2) ** n / math.factorial(n) for n in range(7)]  # of 2^r
