@@ -11,6 +11,7 @@ from torch import Tensor
 from textladder.batch import Carry, Tokens
 from textladder.encoders.recurrent import Gru, Lstm, RecurrentEncoder, Rnn
 from textladder.layers.memory import Memory
+from textladder.layers.recurrent import RecurrentLayer
 
 VOCABULARY = [str(number) for number in range(30)]
 LONG = torch.randint(4, 30, (3, 23), generator=torch.Generator().manual_seed(1))  # a lane each
@@ -107,6 +108,46 @@ def test_the_gradient_ends_at_the_window(kind: type[RecurrentEncoder], changes: 
     rows = "embedding.weight"
     torch.testing.assert_close(got[rows][only], wanted[rows][only], rtol=1e-4, atol=1e-6)
     assert wanted["layers.0.initial"].abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "whole"),
+    [
+        ({"word_dropout": 0.3}, True),
+        ({"word_dropout": 0.0, "unit_dropout": 0.5}, True),
+        ({"word_dropout": 0.3, "unit_dropout": 0.5}, False),
+        ({"embedding_dropout": 0.3}, False),
+        ({"embedding_dropout": 0.3, "locked": True}, False),
+    ],
+)
+def test_a_small_table_is_multiplied_as_a_whole(
+    changes: dict[str, Any], whole: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first layer that is given the table of units is the same as one that is given their vectors, and
+    learns the same. Where something is left out at each place anew, it gets vectors."""
+    encoder = make(Lstm, {"hidden_dim": 256, "num_layers": 1, "embedding_dropout": 0.0} | changes).train()
+    tokens = Tokens.of_rows([[*row, 0][: 23 - number] for number, row in enumerate(LONG.tolist() * 2)])
+    carry = Carry(torch.arange(6), torch.ones(6, dtype=torch.bool), 0)
+    tokens = Tokens(tokens.flat, tokens.offsets, tokens.width, carry=carry)
+    tables: list[int] = []
+    run = RecurrentLayer.run
+
+    def told(self: RecurrentLayer, x: Tensor, *given: Any) -> Any:
+        tables.append(x.dim())
+        return run(self, x, *given)
+
+    monkeypatch.setattr(RecurrentLayer, "run", told)
+    found = []
+    for reads in (True, False):
+        if not reads:
+            monkeypatch.setattr(RecurrentLayer, "reads_tables", lambda *_: False)
+        encoder.zero_grad()
+        torch.manual_seed(1)  # the same is left out
+        states = encoder(tokens).states
+        states.square().sum().backward()
+        found.append((states.detach(), gradients(encoder)))
+    assert tables == [2 if whole else 3, 3]
+    torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-5)
 
 
 def test_what_is_tried_again_reads_what_it_read_first() -> None:

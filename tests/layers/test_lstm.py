@@ -62,6 +62,27 @@ def test_it_returns_the_state_after_the_last_unit_of_each_text() -> None:
             torch.testing.assert_close((end[row], end_cell[row]), (own[1][0][0], own[1][1][0]))
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_table_and_ids_are_the_vectors_that_they_name(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lstm, "ALONE", 8)
+    net, (_, hidden, cell) = problem()
+    table, ids = torch.randn(11, D, requires_grad=True), torch.randint(11, (B, T))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        with together.one_thread_each() if threads > 1 else nullcontext():
+            output, *ends = walk(table, hidden, cell, list(net.parameters()), ids=ids)
+            found = gradients(net, [table, hidden, cell], output)
+    finally:
+        torch.set_num_threads(before)
+    wanted, *wanted_ends = walk(table[ids], hidden, cell, list(net.parameters()))
+    torch.testing.assert_close((output, ends), (wanted, wanted_ends))
+    for got, want in zip(found, gradients(net, [table, hidden, cell], wanted), strict=True):
+        torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-5)
+
+
 def test_bfloat16_agrees_with_float32() -> None:
     net, given = problem()
     _, reduced = problem(torch.bfloat16)

@@ -87,8 +87,7 @@ class RecurrentEncoder(Encoder):
         return {}
 
     def forward(self, tokens: Tokens) -> Encoded:
-        x = self._embedded(tokens.ids)
-        x = self._through(x, tokens) if tokens.carry is None else self._carried(x, tokens, tokens.carry)
+        x = self._through(tokens) if tokens.carry is None else self._carried(tokens, tokens.carry)
         pooled = self.dropout(self._pooled(x, tokens.mask))
         full = len(tokens.flat) == len(tokens) * tokens.width
 
@@ -107,14 +106,26 @@ class RecurrentEncoder(Encoder):
         x: Tensor = self.before(self.units(self.embedding(ids), ids))
         return x  # [B, T, E]
 
-    def _through(self, x: Tensor, tokens: Tokens) -> Tensor:
+    def _table(self, ids: Tensor) -> tuple[Tensor, Tensor] | None:
+        """The vectors of ids [B, T] as a table [V, E] and what is read of it, for a first layer that gains by
+        it; None where values are left out anew at each place."""
+        assert isinstance(self.embedding, UnitEmbedding)
+        if self.before.leaves_out or not self._stack[0].reads_tables(self.embedding.weight, ids):
+            return None
+        if self.units.leaves_out and self.embedding.word_dropout:  # of the unit, not of <unk>
+            return None
+        found = self.embedding.table(ids)
+        return None if found is None else (self.units.of_table(found[0]), found[1])
+
+    def _through(self, tokens: Tokens) -> Tensor:
+        x = self._embedded(tokens.ids)
         order = reversal(tokens) if self.config.bidirectional else None
         for number, layer in enumerate(self._stack):
             x = layer(self.between(x) if number else x, order)
         return x  # [B, T, D]
 
-    def _carried(self, x: Tensor, tokens: Tokens, carry: Carry) -> Tensor:
-        """From the states that the lanes were left in, and leave them in those after."""
+    def _carried(self, tokens: Tokens, carry: Carry) -> Tensor:
+        """[B, T, D] From the states that the lanes were left in, and leave them in those after."""
         assert self.memory is not None
         initial = torch.stack([layer.initial[0, :, 0] for layer in self._stack])  # [layers, S, H]
         states = self.memory.read(carry, initial)  # [B, layers, S, H]
@@ -122,9 +133,11 @@ class RecurrentEncoder(Encoder):
         lengths = None
         if bool((early := carry.fresh & (tokens.lengths < tokens.width)).any()):
             lengths = tokens.lengths.where(early, tokens.lengths.new_tensor(tokens.width))
+        x, ids = self._table(tokens.ids) or (self._embedded(tokens.ids), None)
         ends = []
         for number, layer in enumerate(self._stack):
-            x, end = layer.run(self.between(x) if number else x, states[:, number], lengths)
+            given = (self.between(x), None) if number else (x, ids)
+            x, end = layer.run(given[0], states[:, number], lengths, given[1])
             ends.append(end)
         self.memory.write(carry, torch.stack(ends, 1))
         return x

@@ -74,13 +74,24 @@ class UnitEmbedding(nn.Embedding):
         nn.init.normal_(self.weight, std=self.std)
         self._fill_padding_idx_with_zero()
 
+    def table(self, ids: Tensor) -> tuple[Tensor, Tensor] | None:
+        """The table, as `forward` would give all of its rows, and the ids to be read of it; None where it is
+        not to be had as a whole: values left out at each place, rows that are read one by one."""
+        if (self.training and self.dropout.rate) or self.sparse or self.before_reading is not None:
+            return None
+        return _as_autocast(self.weight), self._with_unknown(ids)
+
+    def _with_unknown(self, ids: Tensor) -> Tensor:
+        """`word_dropout`"""
+        if not self.training or self.word_dropout == 0:
+            return ids
+        dropped = (torch.rand(ids.shape, device=ids.device) < self.word_dropout) & (ids != PAD)
+        return ids.masked_fill(dropped, UNKNOWN)
+
     def rows(self, ids: Tensor) -> Tensor:
         """Ids of any shape -> that shape with D behind it, both dropouts done, in the table's type; zeros at
         padding."""
-        if self.training and self.word_dropout > 0:
-            dropped = (torch.rand(ids.shape, device=ids.device) < self.word_dropout) & (ids != PAD)
-            ids = ids.masked_fill(dropped, UNKNOWN)
-        table = self.weight
+        ids, table = self._with_unknown(ids), self.weight
         if self.before_reading is not None:
             self.before_reading(ids)
         learns = torch.is_grad_enabled() and table.requires_grad
@@ -93,7 +104,11 @@ class UnitEmbedding(nn.Embedding):
 
     def forward(self, ids: Tensor) -> Tensor:
         """`rows` in autocast's type, if it is on: converted once, here, and not in every product."""
-        vectors, device = self.rows(ids), ids.device.type
-        if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
-            vectors = vectors.to(torch.get_autocast_dtype(device))
-        return vectors
+        return _as_autocast(self.rows(ids))
+
+
+def _as_autocast(vectors: Tensor) -> Tensor:
+    device = vectors.device.type
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
+        return vectors.to(torch.get_autocast_dtype(device))
+    return vectors

@@ -18,8 +18,12 @@ class LockedDropout(nn.Module):
     def extra_repr(self) -> str:
         return f"rate={self.rate}"
 
+    @property
+    def leaves_out(self) -> bool:
+        return self.training and self.rate > 0
+
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.rate == 0:
+        if not self.leaves_out:
             return x
         return x * _kept((len(x), 1, x.shape[-1]), self.rate, x)
 
@@ -35,10 +39,20 @@ class UnitDropout(nn.Module):
     def extra_repr(self) -> str:
         return f"rate={self.rate}"
 
+    @property
+    def leaves_out(self) -> bool:
+        return self.training and self.rate > 0
+
     def forward(self, x: Tensor, ids: Tensor) -> Tensor:
-        if not self.training or self.rate == 0:
+        if not self.leaves_out:
             return x
         return x * _kept((self.units, 1), self.rate, x)[ids]
+
+    def of_table(self, table: Tensor) -> Tensor:
+        """The same for the vectors of all units [V, D], before they are read."""
+        if not self.leaves_out:
+            return table
+        return table * _kept((self.units, 1), self.rate, table)
 
 
 def _kept(shape: tuple[int, ...], rate: float, like: Tensor) -> Tensor:

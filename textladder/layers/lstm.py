@@ -105,40 +105,55 @@ def retreat(gates: Any, before: Any, after: Any, outer: Any, inner: Any, of_cell
             g[j] = entry(values[j], g[j])
 
 
-def can_walk(x: Tensor) -> bool:
-    return x.device.type == "cpu" and x.dtype in COMPILED and x.shape[1] > 1
+def can_walk(x: Tensor, steps: int) -> bool:
+    return x.device.type == "cpu" and x.dtype in COMPILED and steps > 1
 
 
 def walk(
-    x: Tensor, hidden: Tensor, cell: Tensor, weights: Sequence[Tensor], lengths: Tensor | None = None
+    x: Tensor,
+    hidden: Tensor,
+    cell: Tensor,
+    weights: Sequence[Tensor],
+    lengths: Tensor | None = None,
+    ids: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """x [B, T, D], state [B, H] before it, weights as `nn.LSTM` has them -> the states [B, T, H], and hidden
     state and cell [B, H] after the last unit of each text (`lengths` [B], at least 1; None: T), which
-    carry no gradient. Cells are float32 throughout."""
-    found: tuple[Tensor, Tensor, Tensor] = _Walk.apply(x, hidden, cell, lengths, *weights)
+    carry no gradient. Cells are float32 throughout.
+
+    ids [B, T]: x is a table [V, D] instead, whose rows are read. Each row is multiplied once and not at each
+    place where it is read, forward and backward: of characters that saves half of a layer's products."""
+    found: tuple[Tensor, Tensor, Tensor] = _Walk.apply(x, hidden, cell, lengths, ids, *weights)
     return found
 
 
 class _Walk(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, hidden: Tensor, cell: Tensor, lengths: Tensor | None, *weights: Tensor
+        ctx: Any,
+        x: Tensor,
+        hidden: Tensor,
+        cell: Tensor,
+        lengths: Tensor | None,
+        ids: Tensor | None,
+        *weights: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
         w_ih, w_hh, *biases = weights
         w_in, w_rec = w_ih.detach().to(x.dtype), w_hh.detach().to(x.dtype)
         bias = (biases[0] + biases[1]).detach().float().numpy()
-        texts = len(x)
+        texts, steps = (x if ids is None else ids).shape[:2]
         threads = max(limit(), torch.get_num_threads())
         size = -(-texts // max(min(threads, texts // ALONE), 1))
         shares = [slice(start, start + size) for start in range(0, texts, size)]
         if lengths is None:
-            lengths = torch.full((texts,), x.shape[1])
-        output = x.new_empty(texts, x.shape[1], w_hh.shape[1])
+            lengths = torch.full((texts,), steps)
+        output = x.new_empty(texts, steps, w_hh.shape[1])
         last = x.new_empty(texts, w_hh.shape[1]), cell.new_empty(texts, w_hh.shape[1], dtype=torch.float32)
         jobs = [
             partial(
                 _forwards,
-                x.detach()[s],
+                x.detach()[s] if ids is None else x.detach(),
+                None if ids is None else ids[s],
                 (hidden.detach()[s], cell.detach()[s]),
                 (w_in, w_rec),
                 bias,
@@ -148,6 +163,7 @@ class _Walk(torch.autograd.Function):
             for s in shares
         ]
         ctx.kept, ctx.shares, ctx.weights = _side_by_side(jobs), shares, (w_in, w_rec)
+        ctx.by_text = ids is None
         ctx.types = x.dtype, hidden.dtype, cell.dtype
         ctx.mark_non_differentiable(*last)
         ctx.set_materialize_grads(False)
@@ -163,10 +179,12 @@ class _Walk(torch.autograd.Function):
             for s, own in zip(ctx.shares, kept, strict=True)
         ]
         found = list(zip(*_side_by_side(jobs), strict=True))
-        of_x = torch.cat(found[0]) if ctx.needs_input_grad[0] else None
+        of_x = None
+        if ctx.needs_input_grad[0]:
+            of_x = torch.cat(found[0]) if ctx.by_text else sum(found[0][1:], found[0][0])
         of_hidden, of_cell = (torch.cat(found[k]).to(ctx.types[k]) for k in (1, 2))
         w_ih, w_hh, bias = (sum(parts[1:], parts[0].float()) for parts in found[3:])
-        return of_x, of_hidden, of_cell, None, w_ih, w_hh, bias, bias
+        return of_x, of_hidden, of_cell, None, None, w_ih, w_hh, bias, bias
 
 
 def _side_by_side(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
@@ -182,18 +200,25 @@ def _side_by_side(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
 
 def _forwards(
     x: Tensor,
+    ids: Tensor | None,
     state: tuple[Tensor, Tensor],
     weights: tuple[Tensor, Tensor],
     bias: Any,
     lengths: Tensor,
     out: tuple[Tensor, ...],
-) -> tuple[Tensor, ...]:
-    """Some texts [b, T, D] through all steps; fills `out` and returns what the way back needs."""
-    texts, steps, dim = x.shape
+) -> tuple[Any, ...]:
+    """Some texts [b, T, D], or [b, T] and their table, through all steps; fills `out` and returns what the
+    way back needs."""
+    texts, steps = (x if ids is None else ids).shape[:2]
     w_in, w_rec = weights
     width = w_rec.shape[1]
-    x = x.transpose(0, 1).reshape(-1, dim)  # [T*b, D], step after step
-    gates = torch.mm(x, w_in.t()).view(steps, texts, 4 * width)
+    if ids is None:
+        x = x.transpose(0, 1).reshape(-1, x.shape[-1])  # [T*b, D], step after step
+        gates = torch.mm(x, w_in.t())
+    else:
+        ids = ids.t().flatten()  # [T*b]
+        gates = torch.mm(x, w_in.t()).index_select(0, ids)
+    gates = gates.view(steps, texts, 4 * width)
     hidden, cell = x.new_empty(steps + 1, texts, width), torch.empty(steps + 1, texts, width)
     hidden[0], cell[0] = state
     gates_, cell_, hidden_, product = plain(gates), plain(cell), plain(hidden), _product(w_rec, texts)
@@ -204,14 +229,14 @@ def _forwards(
     each = torch.arange(texts)
     last.copy_(hidden[lengths, each])
     last_cell.copy_(cell[lengths, each])
-    return x, gates, hidden, cell
+    return x, ids, gates, hidden, cell
 
 
 def _backwards(
-    gradient: Tensor, kept: tuple[Tensor, ...], weights: tuple[Tensor, Tensor], wants_x: bool
+    gradient: Tensor, kept: tuple[Any, ...], weights: tuple[Tensor, Tensor], wants_x: bool
 ) -> tuple[Any, ...]:
-    """Gradients of x [b, T, D], of the state before it, of both weights and of the bias."""
-    x, gates, hidden, cell = kept
+    """Gradients of x [b, T, D] or of the table, of the state before it, of both weights and of the bias."""
+    x, ids, gates, hidden, cell = kept
     steps, texts, wide = gates.shape
     w_in, w_rec = weights
     outer = gradient.to(x.dtype).transpose(0, 1).contiguous()  # [T, b, H]
@@ -222,17 +247,25 @@ def _backwards(
         retreat(gates_[t], cell_[t], cell_[t + 1], outer_[t], plain(inner), of_cell_, of_bias_)
         inner = product(gates[t])
     flat = gates.view(-1, wide)  # [T*b, 4H]
-    of_x = torch.mm(flat, w_in).view(steps, texts, -1).transpose(0, 1) if wants_x else None
-    turned = flat.t().contiguous()  # once; a product that turns its operand does it entry by entry
-    of_w_ih, of_w_hh = torch.mm(turned, x), torch.mm(turned, hidden[:-1].view(-1, wide // 4))
+    # Once: a product that turns its operand does it entry by entry, and rows that lie a power of two apart
+    # share a few places in the cache, so that the product with them takes twice the time.
+    turned = flat.t().contiguous()
+    of_w_hh = torch.mm(turned, hidden[:-1].view(-1, wide // 4))
+    if ids is None:
+        of_x = torch.mm(turned.t(), w_in).view(steps, texts, -1).transpose(0, 1) if wants_x else None
+        of_w_ih = torch.mm(turned, x)
+    else:
+        sums = torch.zeros(len(x), wide).index_add_(0, ids, flat.float()).to(x.dtype)  # [V, 4H]
+        of_x, of_w_ih = torch.mm(sums, w_in), torch.mm(sums.t().contiguous(), x)
     return of_x, inner, of_cell, of_w_ih, of_w_hh, of_bias
 
 
 def _product(weight: Tensor, rows: int) -> Callable[[Tensor], Tensor]:
-    """[rows, M] -> [rows, N], times weight [N, M] transposed. In bfloat16 the weight is put into oneDNN's own
-    order once, and not in every product: half the time of a step."""
+    """[rows, M] -> [rows, N], times weight [N, M] transposed. The weight is put into the order that products
+    want once, not in every step: half the time of a step in bfloat16 (oneDNN's order), two thirds of it in
+    float32 (M rows)."""
     if weight.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported():
         ordered = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), rows)
         return lambda values: torch.ops.mkldnn._linear_pointwise(values, ordered, None, "none", [], "")
-    turned = weight.t()
+    turned = weight.t().contiguous()
     return lambda values: torch.mm(values, turned)

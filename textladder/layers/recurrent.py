@@ -108,10 +108,16 @@ class RecurrentLayer(nn.Module):
         both = [(self._walk, (starts[0], *weights[0])), (backwards, (starts[1], *weights[1]))]
         return torch.cat(branched(x, both), -1)  # [B, T, R*H]
 
-    def run(self, x: Tensor, state: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def run(
+        self, x: Tensor, state: Tensor, lengths: Tensor | None = None, ids: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """One direction, from a state: x [B, T, D], state [B, S, H] -> [B, T, H], and the state after the
-        last unit of each text (`lengths` [B], at least 1; None: T), float32 and without gradient."""
+        last unit of each text (`lengths` [B], at least 1; None: T), float32 and without gradient. With ids
+        [B, T], x is the table [V, D] that they are rows of, for a layer that `reads_tables`."""
         (weights,) = self._weights()
+        if ids is not None:
+            output, *end = lstm.walk(x, state[:, 0], state[:, 1], weights, lengths, ids)
+            return output, torch.stack([part.float() for part in end], 1)
         if x.shape[1] == 1 and not torch.is_grad_enabled():
             after = self._unit(x[:, 0], state.to(x.dtype), weights)
             return after[:, :1], after.float()
@@ -153,8 +159,12 @@ class RecurrentLayer(nn.Module):
         after = function(x, parts if self.has_memory else parts[0], *weights)
         return torch.stack(after if self.has_memory else (after,), 1)
 
+    def reads_tables(self, table: Tensor, ids: Tensor) -> bool:
+        """Whether `run` takes these rows as ids, and is the faster: each row is multiplied once."""
+        return self.wide and lstm.can_walk(table, ids.shape[1]) and len(table) < ids.numel()
+
     def _walks(self, x: Tensor) -> bool:
-        return self.wide and lstm.can_walk(x)
+        return self.wide and lstm.can_walk(x, x.shape[1])
 
     def _walk(self, x: Tensor, initial: Tensor, *weights: Tensor) -> Tensor:
         """initial: [R, S, 1, H], S states. With the weights of two directions, the second walks from the end
