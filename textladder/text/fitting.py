@@ -42,9 +42,9 @@ def most_frequent(chunks: Iterable[Ragged | Sequence[str]], config: TokenizerCon
     counts = count(chunks, config)
     for unit in SPECIAL:
         counts.pop(unit, None)
-    kept = [unit for unit, n in counts.items() if n >= config.min_count]
-    room = max(config.vocabulary_size - len(SPECIAL), 0)
-    return heapq.nsmallest(room, kept, key=lambda unit: (-counts[unit], unit))
+    kept = sorted(unit for unit, n in counts.items() if n >= config.min_count)
+    kept.sort(key=counts.__getitem__, reverse=True)  # keeps the order of equals
+    return kept[: max(config.vocabulary_size - len(SPECIAL), 0)]
 
 
 def count(

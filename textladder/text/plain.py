@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -110,15 +110,14 @@ class PlainEncoder:
 
     def __init__(self, scanner: Scanner, vocabulary: Sequence[str]) -> None:
         self.scanner = scanner
-        codes = [[ord(char) for char in unit] for unit in vocabulary]
-        table = Ragged.of(codes, np.int64)
+        table = _code_points(vocabulary)
         self.codes, self.ends = table.flat, table.offsets
         self.single = np.full(PLANE, UNKNOWN, np.int32)
-        for unit, code in enumerate(codes):
-            if len(code) == 1 and code[0] < PLANE:
-                self.single[code[0]] = unit
-        self.slots = _slots(len(codes))
-        scanning.place(self.slots, self.codes, self.ends, np.arange(len(codes)))
+        alone = np.flatnonzero(table.lengths == 1)
+        alone = alone[self.codes[self.ends[alone]] < PLANE]
+        self.single[self.codes[self.ends[alone]]] = alone
+        self.slots = _slots(len(table))
+        scanning.place(self.slots, self.codes, self.ends, np.arange(len(table)))
 
     def one(self, text: bytes) -> NDArray[np.int32] | None:
         """Ids of one text, or None if it is not plain."""
@@ -234,13 +233,21 @@ class PlainCounter:
 
     def keep(self, counts: Mapping[str, int]) -> None:
         """Starts again from these counts."""
-        table = Ragged.of([[ord(char) for char in unit] for unit in counts], np.int64)
+        table = _code_points(counts)
         units, letters = len(table), len(table.flat)
         self._empty(2 * units + 1, 2 * letters + 1)
         self.codes[:letters], self.ends[: units + 1] = table.flat, table.offsets
         self.counts[:units] = list(counts.values())
         self.used[:2] = units, letters
         scanning.place(self.slots, self.codes, self.ends, np.arange(units))
+
+
+def _code_points(units: Collection[str]) -> Ragged:
+    """[M] of all units end to end, int64."""
+    flat = np.frombuffer("".join(units).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.int64)
+    offsets = np.zeros(len(units) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, units), np.int64, len(units)), out=offsets[1:])
+    return Ragged(flat, offsets)
 
 
 def _slots(units: int) -> NDArray[np.uint64]:

@@ -6,7 +6,6 @@ Ids 0 to 3 are <pad> <unk> <s> </s> in every vocabulary, and no text can write t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -303,6 +302,8 @@ def _string(texts: Ragged, row: int) -> str:
 
 
 def _parts(library: tokenizers.Tokenizer) -> tuple[Any, ...]:
-    """What a tokenizer does before it looks units up; the compiled path stands for exactly that."""
-    spec = json.loads(library.to_str())
-    return spec["normalizer"], spec["pre_tokenizer"], spec["added_tokens"]
+    """What a tokenizer does before it looks units up; the compiled path stands for exactly that. Not of its
+    file, which holds the vocabulary too: seconds for half a million words."""
+    steps = (library.normalizer, library.pre_tokenizer)
+    added = library.get_added_tokens_decoder()
+    return *(None if step is None else step.__getstate__() for step in steps), repr(sorted(added.items()))
