@@ -52,16 +52,17 @@ Units that have no peer named are ours alone.
   windows of 64 characters, each 32 after the one before it. Seconds to {target} nats lie between two checks,
   on a line. The peer is nanoGPT's recipe for a laptop, written from its description: 4 layers, 128 wide,
   block 64, batch 12, 2000 iterations, AdamW, cosine, float32.
-- `best`: half an hour of training on two cores.
+- `best`: half an hour of training on two cores; the learning rate falls over that time.
 - `lstm-characters`, `lstm-words`: the loop of pytorch/examples around nn.LSTM with the same width, lanes,
   window and number of steps (2 x 512, 50 lanes of 100 characters; 2 x 200, 20 lanes of 35 words of
-  WikiText-2, 14 k kinds), dropout 0.2 and tied embeddings on both sides. The peer takes the optimizer that
-  brings it further: Adam with 0.002 on characters, SGD with 20, as in the example, on words.
+  WikiText-2, 14 k kinds), tied embeddings on both sides; dropout of 0.2 for the peer, and for ours what the
+  rung has. The peer takes the optimizer that brings it further: Adam with 0.002 on characters, SGD with 20,
+  as in the example, on words.
 - `generate`: temperature 0.8, 240 characters within a context of 256.
 - `wiki`: Wikipedia 2018; both learn 8,000 subwords from its training part and train a GPT-2 (4 layers, 256
   wide, context 128, 16 rows a batch) for the same seconds, a cosine of the learning rate over them. 500,000
   characters are judged, in windows of 128 units, each 64 after the one before it.
-- `growth`: the training part of tiny Shakespeare once and ten times over.
+- `growth`: the training part of tiny Shakespeare once and ten times over, small models.
 """
 
 
