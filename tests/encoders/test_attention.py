@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from textladder.batch import Tokens
+from textladder.encoders import attention
 from textladder.encoders.attention import SelfAttention
 from textladder.errors import Problem
+from textladder.layers import together
 from textladder.layers.attention import Layout, MultiHeadAttention, TransformerLayer
 from textladder.layers.positions import SinusoidalPositions, sinusoids
 from textladder.layers.short_attention import ShortAttention
@@ -203,3 +205,37 @@ def test_shares_that_are_not_a_number_are_seen() -> None:
     got = ShortAttention.apply(joint, torch.tensor([0, 3, 4]), 3, HEADS, False)
     assert got[1].isnan().any()
     assert got[3].isfinite().all()
+
+
+@pytest.mark.parametrize("texts", [1, 2, 5])
+def test_threads_share_the_texts_of_a_step(texts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each text is taken by one thread alone: the same vectors, to the last bit."""
+    torch.manual_seed(0)
+    config = SelfAttention.Config(embedding_dim=DIM, num_heads=HEADS, causal=True, word_dropout=0.0)
+    encoder = SelfAttention(config, VOCABULARY).eval()
+    rows = torch.randint(2, 12, (texts, 6))
+
+    def stepped() -> Tensor:
+        state, found = encoder.start(texts), []
+        for column in rows.T:
+            vectors, state = encoder.step(column, state)
+            found.append(vectors)
+        return torch.stack(found)
+
+    alone, before = stepped(), torch.get_num_threads()
+    monkeypatch.setattr(attention, "PRODUCTS", 1)
+    jobs: list[int] = []
+
+    def told(functions: list[Any]) -> list[Any]:
+        jobs.append(len(functions))
+        return together.together(functions)
+
+    monkeypatch.setattr(attention, "together", told)
+    torch.set_num_threads(2)
+    try:
+        with together.one_thread_each():
+            shared = stepped()
+    finally:
+        torch.set_num_threads(before)
+    assert jobs == [min(texts, 2)] * 6
+    torch.testing.assert_close(shared, alone, rtol=0, atol=0)

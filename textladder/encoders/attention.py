@@ -24,8 +24,10 @@ from textladder.layers.one_unit import ACTIVATIONS, one_unit, packed, runs_compi
 from textladder.layers.parts import parted, side_by_side
 from textladder.layers.pooling import PoolingName, make_pooling
 from textladder.layers.positions import LearnedPositions, SinusoidalPositions
+from textladder.layers.together import limit, together
 from textladder.ranges import Share, Size
 
+PRODUCTS = 1 << 21  # products that a thread takes at least in a step: some 0.2 ms
 DEVIATION = 0.02  # of GPT-2's initial weights
 EPSILON = np.float32(1e-5)  # of nn.LayerNorm
 
@@ -211,24 +213,29 @@ class SelfAttention(Encoder):
     def _one_unit(self, ids: Tensor, known: Tensor, at: int) -> Tensor:
         """Unit `at` of each text, ids [B] -> [B, D]."""
         assert self.embedding is not None
-        assert self._packed is not None
+        packed = self._packed
+        assert packed is not None
         x = self.embedding.weight.index_select(0, ids)
         if self.scale != 1:
             x *= self.scale
         if self.positions is not None:
             x += self.positions.at(at)
         config = self.config
-        one_unit(
-            x.numpy(),
-            known.numpy(),
-            at,
-            self._packed,
-            config.num_heads,
-            config.feedforward_dim,
-            config.norm == "pre",
-            ACTIVATIONS.index(config.activation),
-            EPSILON,
-        )
+
+        def share(rows: slice) -> None:
+            one_unit(
+                x[rows].numpy(),
+                known[rows].numpy(),
+                at,
+                packed,
+                config.num_heads,
+                config.feedforward_dim,
+                config.norm == "pre",
+                ACTIVATIONS.index(config.activation),
+                EPSILON,
+            )
+
+        together([partial(share, rows) for rows in _shares(len(x), packed.size)])
         return x
 
     def _vectors(self, ids: Tensor, places: Tensor, width: int) -> Tensor:
@@ -252,3 +259,10 @@ class SelfAttention(Encoder):
                 f"a text has {longest} units, and there are positions for {self.max_length}.",
                 "Raise encoder.max_length, cut long texts, or set encoder.positions=sinusoidal.",
             )
+
+
+def _shares(texts: int, numbers: int) -> list[slice]:
+    """Of the texts of a step, one for each thread that pays; `numbers`: of all layers."""
+    threads = max(min(limit(), texts, texts * numbers // PRODUCTS), 1)
+    size = -(-texts // threads)
+    return [slice(start, start + size) for start in range(0, texts, size)]
