@@ -115,15 +115,12 @@ class RecurrentLayer(nn.Module):
         last unit of each text (`lengths` [B], at least 1; None: T), float32 and without gradient. With ids
         [B, T], x is the table [V, D] that they are rows of, for a layer that `reads_tables`."""
         (weights,) = self._weights()
-        if ids is not None:
-            output, *end = lstm.walk(x, state[:, 0], state[:, 1], weights, lengths, ids)
-            return output, torch.stack([part.float() for part in end], 1)
-        if x.shape[1] == 1 and not torch.is_grad_enabled():
+        if ids is None and x.shape[1] == 1 and not torch.is_grad_enabled():
             after = self._unit(x[:, 0], state.to(x.dtype), weights)
             return after[:, :1], after.float()
         start = state.transpose(0, 1)  # [S, B, H]
-        if self._walks(x):
-            output, *end = lstm.walk(x, start[0], start[1], weights, lengths)
+        if ids is not None or self._walks(x):
+            output, *end = lstm.walk(x, start[0], start[1], weights, lengths, ids)
             return output, torch.stack([part.float() for part in end], 1)
         output, ends = self._call(x, start.to(x.dtype)[:, None].contiguous(), weights)
         end_state = torch.cat([part.detach() for part in ends]).transpose(0, 1).float()  # [B, S, H]
