@@ -140,14 +140,14 @@ def bfloat16_here() -> bool:
 
 
 def lstm_characters(quick: bool) -> Job:
-    loop: dict[str, Any] = {"width": 512, "layers": 2, "batch": 50, "bptt": 100, "steps": 100}
+    loop: dict[str, Any] = {"width": 512, "layers": 2, "batch": 50, "bptt": 100, "steps": 60}
     # After 200,000 characters 2.44 nats; the example's SGD with a rate of 20 gives 3.46 (on words it wins).
     loop |= {"optimizer": "adam", "learning_rate": 0.002}
     return lstm(quick, "characters", made("shakespeare", quick=quick), EVERY_UNIT, loop)
 
 
 def lstm_words(quick: bool) -> Job:
-    loop: dict[str, Any] = {"width": 200, "layers": 2, "batch": 20, "bptt": 35, "steps": 300}
+    loop: dict[str, Any] = {"width": 200, "layers": 2, "batch": 20, "bptt": 35, "steps": 200}
     return lstm(quick, "words", made("words", quick=quick), EVERY_UNIT, loop)
 
 
@@ -188,7 +188,7 @@ def generate(quick: bool) -> Job:
 def wiki(quick: bool) -> Job:
     """Wikipedia 2018 in 8 k subwords: how far equal time takes two GPT-2s of one size."""
     files = made("wiki", quick=quick)
-    seconds = 5.0 if quick else 300.0
+    seconds = 5.0 if quick else 100.0
     shape = {"block": 128, "layers": 4, "heads": 4, "width": 256}
     vocabulary, batch = (1000 if quick else 8000), 16
     settings = [

@@ -56,7 +56,7 @@ def test_what_the_issue_asks_is_asked() -> None:
         if line.reach is not None
     }
     assert asked["gpt", "seconds_to_target", "nanoGPT, CPU recipe"] == 0.5
-    assert asked["gpt, 30 minutes", "nats", None] == 1.55
+    assert asked["lstm, 30 minutes", "nats", None] == 1.55
     assert asked["lstm characters, as shipped", "units_per_second", "nn.LSTM characters, float32"] == 1.5
     assert asked["lstm words, as shipped", "units_per_second", "nn.LSTM words, float32"] == 2.5
     for batch in (1, 16):
