@@ -134,6 +134,7 @@ def main(arguments: list[str] | None = None) -> None:
     ]
     print(table(["", "ours", "KenLM", "ratio", "asked"], cells))
     if not options.limit:
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
         kept = {"date": today(), "machine": machine(), "rows": rows, "medians": found}
         RESULTS.write_text(json.dumps(kept, indent=1), encoding="utf-8")
 
