@@ -16,6 +16,7 @@ import pytest
 
 from tests.program import command, environment, rows, textladder, write_csv
 from textladder import recipe
+from textladder.files import WORK
 
 COMMANDS = ("look", "train", "compare", "evaluate", "predict", "rungs", "data", "steps")
 
@@ -56,7 +57,7 @@ def test_train_tells_stderr_how_it_goes_and_stdout_how_it_ended(reviews: Path, t
     assert ended.out.endswith(f"The model: {tmp_path / 'run' / 'model'}\n")
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"recipe.toml", "log.jsonl", "predictions.jsonl", "scores.json", "model"} <= names
-    assert not names & {"work", "resume", ".lock"}
+    assert not names & {WORK, "resume", ".lock"}
 
 
 def test_train_as_json_is_what_scores_json_holds(reviews: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from textladder.compare import compare_rungs, duration
 from textladder.comparing.crew import how_it_ended, run_folder
 from textladder.errors import Problem
+from textladder.files import WORK
 from textladder.model import Model
 
 REVIEWS = str(Path(__file__).parent.parent / "docs" / "reviews.csv")
@@ -35,7 +36,7 @@ def test_a_compare_names_a_pick_keeps_its_runs_and_refuses_to_be_mixed_with_anot
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert first["pick"]["reason"].split(" ")[0] in page
     assert Model.load(tmp_path).recipe.rung == first["pick"]["rung"]  # the folder stands for its pick
-    assert not (tmp_path / "work").exists()
+    assert not (tmp_path / WORK).exists()
 
     times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/scores.json")}
     again = compared(tmp_path)
@@ -69,7 +70,7 @@ def test_a_rung_that_cannot_be_trained_leaves_room_to_the_others(tmp_path: Path)
     assert found["pick"]["rung"] == "bow"
     (why,) = found["stopped"].values()
     assert "8 positions" in why
-    assert not (run_folder(tmp_path / "out", str(recipe), 1) / "work").exists()
+    assert not (run_folder(tmp_path / "out", str(recipe), 1) / WORK).exists()
 
 
 def test_how_a_process_ended_that_could_not_say_it() -> None:

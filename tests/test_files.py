@@ -11,7 +11,7 @@ import pytest
 from safetensors import SafetensorError
 
 from textladder.errors import Problem
-from textladder.files import locked, write_text, writing
+from textladder.files import WORK, locked, write_text, writing
 
 
 @pytest.mark.parametrize(
@@ -70,15 +70,15 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
 
 def test_a_problem_takes_only_the_working_files(tmp_path: Path) -> None:
     (tmp_path / "scores.json").write_text("{}", encoding="utf-8")
-    (tmp_path / "work").mkdir()
-    (tmp_path / "work" / "ids").write_text("x", encoding="utf-8")
+    (tmp_path / WORK).mkdir()
+    (tmp_path / WORK / "ids").write_text("x", encoding="utf-8")
     with pytest.raises(Problem), locked(tmp_path):
         raise Problem("a", "b.", "c")
     assert [p.name for p in tmp_path.iterdir()] == ["scores.json"]
 
 
 def test_an_interrupt_keeps_the_working_files(tmp_path: Path) -> None:
-    (tmp_path / "work").mkdir()
+    (tmp_path / WORK).mkdir()
     with pytest.raises(KeyboardInterrupt), locked(tmp_path):
         raise KeyboardInterrupt
-    assert [p.name for p in tmp_path.iterdir()] == ["work"]
+    assert [p.name for p in tmp_path.iterdir()] == [WORK]

@@ -76,7 +76,7 @@ LEVELS = {
 BESIDE = {
     "checking": ("errors",),
     "files": ("errors", "distributed"),
-    "replacing": ("files",),
+    "replacing": ("errors", "files"),
     "distributed": ("errors",),
     "metrics": ("", "errors"),
     "recipe": ("training",),

@@ -19,6 +19,7 @@ from textladder import counted, measuring, recipe, run
 from textladder.counted import CountedModel
 from textladder.errors import Problem
 from textladder.estimators import TextClassifier
+from textladder.files import WORK
 from textladder.loading import load_model
 from textladder.ngrams.config import NgramConfig
 from textladder.preparing import read_data
@@ -111,7 +112,7 @@ def test_a_folder_is_not_lost_and_a_run_is_taken_up(text: Path, tmp_path: Path) 
     refused(textladder(*words), "a finished run")
     refused(textladder(*words, "--resume", "--set", "encoder.order=2"), "other settings (encoder.order)")
     assert "is finished already" in textladder(*words, "--resume").err
-    assert not (tmp_path / "work").exists()
+    assert not (tmp_path / WORK).exists()
     # What cannot be counted leaves what was there.
     (tmp_path / "short.txt").write_text("a b\n\nc\n\nd\n\ne\n")
     short = ("train", tmp_path / "short.txt", *LANGUAGE, "--out", tmp_path, "--overwrite")

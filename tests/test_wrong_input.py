@@ -15,6 +15,7 @@ import torch
 
 from tests.program import refused, rows, textladder, train, write_csv
 from textladder import model as model_module
+from textladder.files import WORK
 from textladder.model import Model
 from textladder.text.opening import LIMIT_BYTES
 from textladder.text.store import StoreWriter
@@ -41,6 +42,16 @@ def test_a_file_that_is_not_there(command: str, trained: Path, tmp_path: Path) -
 def test_a_dev_or_test_file_that_is_not_there(option: str, reviews: Path, tmp_path: Path) -> None:
     refused(train(reviews, tmp_path / "run", option, tmp_path / "no.csv"), "no.csv", "there is no such file")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_wrong_name_in_a_folder_of_many_files(tmp_path: Path) -> None:
+    for number in range(40):
+        (tmp_path / f"part{number}.csv").touch()
+    write_csv(tmp_path / "reviews.csv")
+    ended = textladder("look", tmp_path / "revews.csv")
+    refused(ended, "Did you mean reviews.csv?")
+    assert "part7.csv" not in ended.err
+    refused(textladder("look", tmp_path / "zzzzzz"), "has no such file")
 
 
 def test_a_directory(reviews: Path, tmp_path: Path) -> None:
@@ -82,7 +93,7 @@ def test_a_wrong_csv(name: str, tmp_path: Path) -> None:
     file.write_bytes(content)
     refused(train(file, tmp_path / "run"), *said)
     assert not (tmp_path / "run" / "model").exists()
-    assert not (tmp_path / "run" / "work").exists()
+    assert not (tmp_path / "run" / WORK).exists()
 
 
 def test_a_field_of_50_mb(tmp_path: Path) -> None:
@@ -133,6 +144,22 @@ def test_labels_in_test_that_train_has_not(reviews: Path, trained: Path, tmp_pat
     file.write_text("text,label\nthe film,good\nthe plot,godo\n", encoding="utf-8")
     refused(train(reviews, tmp_path / "run", "--test", file), "test.csv:3", "'godo'", "Did you mean good?")
     refused(textladder("evaluate", trained, file), "test.csv:3", "'godo'", "Did you mean good?")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_command_that_is_mended_is_not_refused(reviews: Path, tmp_path: Path) -> None:
+    """What could not begin leaves nothing that stands in the way."""
+    wrong = tmp_path / "test.csv"
+    wrong.write_text("text,label\nthe film,good\nthe plot,godo\n", encoding="utf-8")
+    out = tmp_path / "out"
+    out.mkdir()
+    refused(train(reviews, out, "--test", wrong), "'godo'")
+    assert not list(out.iterdir())
+    assert train(reviews, out).code == 0
+    compared = tmp_path / "compared"
+    command = ("compare", reviews, "--rungs", "bow", "--out", compared)
+    refused(textladder(*command, "--test", wrong), "'godo'")
+    assert not compared.exists()
 
 
 # options
@@ -140,13 +167,14 @@ def test_labels_in_test_that_train_has_not(reviews: Path, trained: Path, tmp_pat
 OPTIONS: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "rung": (["--rung", "bilstn"], ("Did you mean bilstm",)),
     "recipe file": (["--rung", "mine.toml"], ("mine.toml", "no such recipe file")),
-    "task": (["--task", "clasify"], ("Did you mean classify?",)),
+    "task": (["--task", "clasify"], ("--task: ", "Did you mean classify?")),
     "units": (["--units", "wordpice"], ("--units wordpice", "Did you mean wordpiece")),
     "option": (["--rugn", "bow"], ("Did you mean --rung",)),
     "setting": (["--set", "encoder.hiden_dim=3", "--rung", "lstm"], ("Did you mean hidden_dim?",)),
     "table": (["--set", "trainig.epochs=3"], ("Did you mean training?",)),
     "no value": (["--set", "training.epochs"], ("table.key=value",)),
     "type": (["--set", "training.epochs=many"], ("training.epochs", "'many'", "a number")),
+    "true for a number": (["--set", "training.epochs=true"], ("training.epochs", "true will not do")),
     "text for a whole number": (["--set", 'training.batch_texts="64"'], ("training.batch_texts", "whole")),
     "choice": (["--set", "tokenizer.overlong=tale"], ("tokenizer.overlong", "Did you mean tail?")),
     "no width": (["--rung", "lstm", "--set", "encoder.hidden_dim=0"], ("hidden_dim", "from 1 on")),
@@ -243,6 +271,28 @@ def test_a_folder_that_holds_a_run(reviews: Path, trained: Path, tmp_path: Path)
     assert (trained / "scores.json").read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["model", "resume", "log.jsonl"])
+def test_a_folder_with_something_that_a_run_would_replace(name: str, reviews: Path, tmp_path: Path) -> None:
+    mine = tmp_path / name / "of mine" if "." not in name else tmp_path / name
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine", encoding="utf-8")
+    for more in ((), ("--overwrite",), ("--resume",)):
+        refused(train(reviews, tmp_path, *more), name, "is not of a run", "--out")
+    assert mine.read_text(encoding="utf-8") == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name]
+
+
+@pytest.mark.parametrize("name", ["runs", "index.html"])
+def test_a_folder_with_something_that_a_compare_would_replace(
+    name: str, reviews: Path, tmp_path: Path
+) -> None:
+    (tmp_path / name).mkdir()
+    for more in ((), ("--overwrite",)):
+        ended = textladder("compare", reviews, "--rungs", "bow", "--out", tmp_path, *more)
+        refused(ended, name, "is not of a compare", "--out")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 @pytest.mark.parametrize("under", ["a file", "a file in the middle"])
 def test_a_folder_that_cannot_be_made(under: str, reviews: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
@@ -281,7 +331,7 @@ def test_a_disk_that_is_full_or_read_only(
         ended = train(reviews, tmp_path / "run")
         refused(ended)
     assert any(word in ended.err for word in ("disk", "space", "Read-only", "uota")), ended.err
-    assert not (tmp_path / "run" / "work").exists()
+    assert not (tmp_path / "run" / WORK).exists()
     assert not list(tmp_path.rglob("*.safetensors"))
     # What is there is enough to go on with, or nothing is there.
     more = ["--resume"] if (tmp_path / "run" / "recipe.toml").exists() else []

@@ -54,7 +54,7 @@ def test_a_model_with_a_wrong_header(header: str, said: str, copied: Path, revie
 def test_a_folder_that_is_no_model(reviews: Path, tmp_path: Path) -> None:
     refused(textladder("evaluate", tmp_path, reviews), str(tmp_path), "no finished model")
     refused(textladder("predict", tmp_path / "no"), "there is no such folder")
-    refused(textladder("predict", reviews, stdin="a\n"), str(reviews))
+    refused(textladder("predict", reviews, stdin="a\n"), str(reviews), "a model is a folder", "first")
 
 
 def test_predicting_a_csv_without_the_text_column(reviews: Path, tmp_path: Path) -> None:

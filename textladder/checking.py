@@ -1,11 +1,14 @@
-"""Values that a user wrote (TOML, `--set`) against the frozen dataclass that they are for."""
+"""Values and names that a user wrote (TOML, `--set`) against what they are for: a frozen dataclass, a dict of
+names."""
 
 from __future__ import annotations
 
 import json
 import typing
+from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from difflib import get_close_matches
+from importlib import import_module
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -30,7 +33,7 @@ def checked(config: type, values: dict[str, Any], where: str, table: str) -> Any
             why = "" if _choices(hints[key]) or _range(hints[key]) else f": {said[0].lower()}{said[1:]}"
             raise Problem(
                 f"{where}, {table}.{key}",
-                f"{value!r} will not do{why}.",
+                f"{_as_written(value)} will not do{why}.",
                 f"It must be {_type_in_words(hints[key])}.{_near(value, hints[key])}",
             ) from error
     missing = [
@@ -46,6 +49,15 @@ def checked(config: type, values: dict[str, Any], where: str, table: str) -> Any
         raise Problem(f"{where}, {problem.where}", problem.what, problem.next_step) from problem
 
 
+def named_class(known: Mapping[str, str], name: str, where: str, what: str) -> Any:
+    """The class behind a name (known: name -> "module:Class"), imported when asked for; Problem for an
+    unknown name."""
+    if name not in known:
+        raise Problem(where, f"there is no {what} {name!r}.", suggest(name, known))
+    module, _, attribute = known[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
 def plain(config: Any, every: bool) -> dict[str, Any]:
     """A Config as a table of TOML values."""
     table = {}
@@ -55,6 +67,11 @@ def plain(config: Any, every: bool) -> dict[str, Any]:
             continue
         table[f.name] = list(value) if isinstance(value, tuple) else value
     return table
+
+
+def _as_written(value: Any) -> str:
+    """As the user wrote it: TOML has true and false, not True and False."""
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _range(hint: Any) -> str:

@@ -136,7 +136,7 @@ def train(
     predictions.
     """
     from textladder import distributed, recipe, run
-    from textladder.files import locked
+    from textladder.files import WORK, locked
     from textladder.preparing import read_data, suited_to
     from textladder.tasks import task_class
     from textladder.terminal import Terminal
@@ -152,7 +152,7 @@ def train(
     distributed.start()
     terminal = Terminal(units=streams)
     with locked(out), run.claimed(out, chosen, resume, overwrite):
-        work = out / "work" / f"data{distributed.rank()}"
+        work = out / WORK / f"data{distributed.rank()}"
         data = read_data(chosen.data, work, read.file, read.dev, read.test, streams=streams)
         for note in data.notes:
             terminal.note(note)

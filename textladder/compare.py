@@ -20,20 +20,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from textladder import __version__, recipe
+from textladder import __version__, recipe, replacing
 from textladder.comparing.crew import Crew, Request, Training, run_folder
 from textladder.comparing.halving import Halved, Job, Outcome, drive, halving
 from textladder.comparing.summary import summarise
 from textladder.errors import Problem
-from textladder.files import locked, write_text
+from textladder.files import WORK, locked, read_json, write_text
 from textladder.inspection.page import write_page
 from textladder.preparing import learn_labels, read_data, suited_to
 from textladder.recipe import Recipe
-from textladder.replacing import let_go, put_aside, put_back
+from textladder.replacing import Kind, let_go
 from textladder.tasks import task_class
 from textladder.terminal import Terminal
 
-COMPARE = ("request.json", "compare.json", "index.html", "runs", "work")
+COMPARE = Kind(
+    "a compare",
+    names=("request.json", "compare.json", "index.html", "runs", WORK),
+    mark="request.json",
+    begun=("runs",),
+)
 
 
 def compare_rungs(
@@ -81,7 +86,7 @@ def compare_rungs(
     terminal = Terminal(units=kind.streams)
     with locked(out), _claimed(out, request, overwrite):
         first = next(iter(recipes.values()))
-        data = read_data(first.data, out / "work" / "data", file, dev, test, streams=kind.streams)
+        data = read_data(first.data, out / WORK / "data", file, dev, test, streams=kind.streams)
         learn_labels(first, data)  # a Problem here is one of all rungs
         let_go(out)
         for note in data.notes:
@@ -114,7 +119,7 @@ def compare_rungs(
         )
         write_text(out / "compare.json", json.dumps(comparison, ensure_ascii=False, indent=1))
         write_page(out, comparison)
-        shutil.rmtree(out / "work", ignore_errors=True)
+        shutil.rmtree(out / WORK, ignore_errors=True)
     return comparison
 
 
@@ -161,25 +166,12 @@ def _within_budget(crew: Crew, recipes: dict[str, Recipe], budget: float, higher
 
 @contextmanager
 def _claimed(out: Path, request: Request, overwrite: bool) -> Iterator[None]:
-    """Raises Problem if `out` holds another compare, or a run. With overwrite that compare is put aside, and
-    is there again if the block ends before it has let it go."""
-    try:
-        _claim(out, request, overwrite)
-        yield
-    finally:
-        put_back(out, COMPARE)
-
-
-def _claim(out: Path, request: Request, overwrite: bool) -> None:
-    put_back(out, COMPARE)
-    path = out / "request.json"
+    """Makes `out` the folder of this compare (see `replacing.claimed`). Raises Problem if it holds another
+    one, or a run."""
     now = json.loads(json.dumps(request.__dict__))
-    if (out / "recipe.toml").exists():
-        raise Problem(str(out), "this folder holds a run of textladder train.", "Give another --out.")
-    if overwrite:
-        put_aside(out, COMPARE)
-    elif path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
+
+    def check() -> None:
+        before = read_json(out / COMPARE.mark)
         changed = [key for key in now if before.get(key) != now[key]]
         if changed:
             raise Problem(
@@ -187,7 +179,11 @@ def _claim(out: Path, request: Request, overwrite: bool) -> None:
                 f"the compare there was asked with another {', '.join(changed)}.",
                 "Give the same command to go on with it, another --out, or --overwrite.",
             )
-    write_text(path, json.dumps(now, indent=1))
+
+    if (out / "recipe.toml").exists():
+        raise Problem(str(out), "this folder holds a run of textladder train.", "Give another --out.")
+    with replacing.claimed(out, COMPARE, json.dumps(now, indent=1), overwrite, check):
+        yield
 
 
 def environment() -> dict[str, Any]:

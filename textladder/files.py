@@ -24,6 +24,7 @@ from textladder import distributed
 from textladder.errors import Problem
 
 LOCK = ".lock"
+WORK = ".work"  # what is needed until a run or a compare is finished; no folder of the user's has this name
 
 _REASONS = {
     errno.ENOSPC: (
@@ -68,7 +69,7 @@ def write_text(path: Path, text: str) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Make `folder` and hold it for this process; Problem if another run holds it.
 
-    A Problem takes the working files (`folder/work`) with it, and a folder made here that holds nothing.
+    A Problem takes the working files (WORK) with it, and a folder made here that holds nothing.
     """
     new = not folder.exists()
     with writing(folder):
@@ -87,7 +88,7 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             yield
         except Problem:
-            shutil.rmtree(folder / "work", ignore_errors=True)
+            shutil.rmtree(folder / WORK, ignore_errors=True)
             raise
         finally:
             (folder / LOCK).unlink(missing_ok=True)

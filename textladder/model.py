@@ -233,6 +233,9 @@ def find_model(path: Path) -> Path:
         raise Problem(
             str(path), "there is no such folder.", "Give a folder that textladder train or compare wrote."
         )
+    if path.is_file():
+        what = "this is a file, and a model is a folder."
+        raise Problem(str(path), what, "Name the model first, then the file of texts.")
     raise Problem(
         str(path),
         "there is no finished model here (no model.json).",

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tomlkit
 from tomlkit.exceptions import ParseError
 
-from textladder.checking import checked, plain
-from textladder.encoders import ENCODERS, encoder_class
+from textladder.checking import checked, named_class, plain
+from textladder.encoders import ENCODERS
 from textladder.errors import Problem, suggest
 from textladder.ngrams import COUNTED
 from textladder.tasks import TASKS, task_class
@@ -63,7 +63,8 @@ class Recipe:
                     where, f"[{name}] has no name.", f'Add a line such as name = "{_DEFAULTS[name]}".'
                 )
         encoder_name, task_name = str(tables["encoder"].pop("name")), str(tables["task"].pop("name"))
-        encoder, task = _named(encoder_config, encoder_name, where), _named(task_class, task_name, where)
+        encoder = _named(encoder_config, encoder_name, where)
+        task = _named(partial(task_class, where="task.name"), task_name, where)
         if encoder_name in COUNTED and not task.streams:
             raise Problem(
                 where,
@@ -127,12 +128,8 @@ _DEFAULTS = {"encoder": "lstm", "task": "classify"}
 
 def encoder_config(name: str) -> Any:
     """The Config of an encoder, or of what is counted in its place; Problem for an unknown name."""
-    if name in COUNTED:
-        module, _, attribute = COUNTED[name].partition(":")
-        return getattr(import_module(module), attribute)
-    if name not in ENCODERS:
-        raise Problem("encoder.name", f"there is no encoder {name!r}.", suggest(name, [*ENCODERS, *COUNTED]))
-    return encoder_class(name).Config
+    found = named_class(ENCODERS | COUNTED, name, "encoder.name", "encoder")
+    return found if name in COUNTED else found.Config
 
 
 def rungs(task: str) -> list[str]:

@@ -9,23 +9,23 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from textladder import distributed
+from textladder import distributed, replacing
 from textladder.card import model_card
 from textladder.errors import Problem
-from textladder.files import locked, write_text, writing
+from textladder.files import WORK, locked, read_json, write_text, writing
 from textladder.measuring import measure, measure_stream, peak_memory_mb, training_rates
 from textladder.metrics.intervals import bootstrap
 from textladder.model import Model
 from textladder.preparing import Data, Part, Prepared, prepare
 from textladder.recipe import Recipe
-from textladder.replacing import let_go, put_aside, put_back
+from textladder.replacing import Kind, let_go
 from textladder.signals import Interrupted, noted
 from textladder.trainer import Reporter, Silent, Trainer
 from textladder.training.logging import RunLog
@@ -36,9 +36,15 @@ if TYPE_CHECKING:
     from textladder.vectors.wordvectors import WordVectors
 
 FORMAT_VERSION = 1
-RUN = (
-    "recipe.toml", "scores.json", "log.jsonl", "predictions.jsonl", "model", "resume", "tensorboard", "work",
-)  # fmt: skip
+RUN = Kind(
+    "a run",
+    names=(
+        *("recipe.toml", "scores.json", "log.jsonl", "predictions.jsonl"),
+        *("model", "resume", "tensorboard", WORK),
+    ),
+    mark="recipe.toml",
+    begun=("log.jsonl", "scores.json"),
+)
 
 
 def train(
@@ -63,11 +69,11 @@ def train(
     _check_vectors(recipe, vectors)
     if resume and (out / "scores.json").exists():
         reporter.note(f"{out} is finished already")
-        shutil.rmtree(out / "work", ignore_errors=True)
-        return json.loads((out / "scores.json").read_text(encoding="utf-8"))
+        shutil.rmtree(out / WORK, ignore_errors=True)
+        return read_json(out / "scores.json")
     if distributed.is_main():
         write_text(out / "recipe.toml", recipe.to_toml())
-    prepared = prepare(recipe, data, out / "work" / str(distributed.rank()), out / "resume")
+    prepared = prepare(recipe, data, out / WORK / str(distributed.rank()), out / "resume")
     _report_cuts(recipe, prepared, reporter)
     if len(set(distributed.gather(prepared.fingerprint))) > 1:
         raise Problem(
@@ -90,7 +96,7 @@ def train(
     scores = _finish(Trained.of(trainer), out)
     distributed.barrier()
     if distributed.is_main():
-        shutil.rmtree(out / "work", ignore_errors=True)
+        shutil.rmtree(out / WORK, ignore_errors=True)
         shutil.rmtree(out / "resume", ignore_errors=True)
     return scores
 
@@ -122,27 +128,10 @@ def train_model(
 
 @contextmanager
 def claimed(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> Iterator[None]:
-    """Makes `out` ready for `train`. Raises Problem if it holds a run that would be lost (neither resume nor
-    overwrite) or that is another one than `recipe` (resume).
+    """Makes `out` ready for `train` (see `replacing.claimed`). Raises Problem if it holds a run that would be
+    lost (neither resume nor overwrite) or that is another one than `recipe` (resume)."""
 
-    With overwrite that run is put aside, and is there again if the block ends before `train` had texts and
-    labels that it could begin with.
-    """
-    try:
-        distributed.on_main(lambda: _claim(out, recipe, resume, overwrite))
-        yield
-    finally:
-        if distributed.is_main():
-            put_back(out, RUN)
-
-
-def _claim(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> None:
-    put_back(out, RUN)
-    if (out / "request.json").exists():
-        raise Problem(str(out), "this folder holds a compare.", "Give another --out.")
-    if overwrite:
-        put_aside(out, RUN)
-    elif (out / "recipe.toml").exists():
+    def check() -> None:
         if not resume:
             state = "a finished run" if (out / "scores.json").exists() else "an unfinished run"
             raise Problem(
@@ -164,6 +153,15 @@ def _claim(out: Path, recipe: Recipe, resume: bool, overwrite: bool) -> None:
                 f"the run there has other settings ({', '.join(changed)}).",
                 "Give the same, or another --out.",
             )
+
+    def claim() -> None:
+        if (out / "request.json").exists():
+            raise Problem(str(out), "this folder holds a compare.", "Give another --out.")
+        stack.enter_context(replacing.claimed(out, RUN, recipe.to_toml(), overwrite, check))
+
+    with ExitStack() as stack:
+        distributed.on_main(claim)
+        yield
 
 
 def _check_vectors(recipe: Recipe, vectors: Path | WordVectors | None) -> None:
@@ -209,13 +207,13 @@ def _count(
 ) -> dict[str, Any]:
     """`train` where nothing is trained by gradient: it is fast enough to begin anew after a stop."""
     try:
-        counted = _counted(recipe, data, prepared, out / "work" / "ngrams", reporter)
+        counted = _counted(recipe, data, prepared, out / WORK / "ngrams", reporter)
         let_go(out)
         with writing(out), RunLog(out, 0) as log:
             log.write(event="check", step=1, **_only_check(counted))
         return _finish(counted, out)
     finally:
-        shutil.rmtree(out / "work", ignore_errors=True)
+        shutil.rmtree(out / WORK, ignore_errors=True)
         shutil.rmtree(out / "resume", ignore_errors=True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from textladder.errors import Problem
+from textladder.files import WORK, read_json
 from textladder.preparing import read_data
 from textladder.recipe import Recipe
 from textladder.signals import Interrupted, noted
@@ -61,7 +61,7 @@ class Training:
         return (self.out / "scores.json").exists()
 
     def scores(self) -> dict[str, Any]:
-        return json.loads((self.out / "scores.json").read_text(encoding="utf-8"))
+        return read_json(self.out / "scores.json")
 
 
 class Crew:
@@ -158,7 +158,7 @@ def _child(writer: Any, training: Training, request: Request, out: Path, notes: 
     try:
         data = read_data(
             training.recipe.data,
-            out / "work" / "data",
+            out / WORK / "data",
             request.file,
             path["dev"],
             path["test"],
@@ -179,7 +179,7 @@ def _child(writer: Any, training: Training, request: Request, out: Path, notes: 
         )
         writer.send(("done", scores))
     except Problem as problem:
-        shutil.rmtree(training.out / "work", ignore_errors=True)  # the disk may be full, and others go on
+        shutil.rmtree(training.out / WORK, ignore_errors=True)  # the disk may be full, and others go on
         writer.send(("problem", str(problem).replace("\n", " ")))
     except (Interrupted, KeyboardInterrupt):
         writer.send(("interrupted", "it was stopped"))

@@ -3,7 +3,6 @@ it."""
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,9 +25,7 @@ ENCODERS: dict[str, str] = {
 
 def encoder_class(name: str) -> type[Encoder]:
     """The class behind a name in `ENCODERS`; Problem for an unknown name."""
-    from textladder.errors import Problem, suggest
+    from textladder.checking import named_class
 
-    if name not in ENCODERS:
-        raise Problem("encoder.name", f"there is no encoder {name!r}.", suggest(name, ENCODERS))
-    module, _, attribute = ENCODERS[name].partition(":")
-    return getattr(import_module(module), attribute)
+    found: type[Encoder] = named_class(ENCODERS, name, "encoder.name", "encoder")
+    return found

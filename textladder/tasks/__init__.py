@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,11 +13,9 @@ TASKS: dict[str, str] = {
 }
 
 
-def task_class(name: str) -> type[Task]:
+def task_class(name: str, where: str = "--task") -> type[Task]:
     """The class behind a name in `TASKS`; Problem for an unknown name."""
-    from textladder.errors import Problem, suggest
+    from textladder.checking import named_class
 
-    if name not in TASKS:
-        raise Problem("task.name", f"there is no task {name!r}.", suggest(name, TASKS))
-    module, _, attribute = TASKS[name].partition(":")
-    return getattr(import_module(module), attribute)
+    found: type[Task] = named_class(TASKS, name, where, "task")
+    return found

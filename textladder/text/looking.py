@@ -88,7 +88,9 @@ class Look:
         for group in _variants(counts):
             said.append(f"Labels that differ by case or white space only: {', '.join(map(repr, group))}.")
         if self.unlabelled:
-            said.append(f"{_of(self.unlabelled, 'text')} without a label.")
+            some = f"{_of(self.unlabelled, 'text')} without a label."
+            none = "No text has a label: a language model or word vectors can be trained, no classifier."
+            said.append(some if counts else none)
         if self.empty:
             said.append(f"{_of(self.empty, 'empty text')}.")
         if self.too_long:
@@ -128,7 +130,7 @@ class Look:
         said = [f"{self.name}: {self.rows:,} texts", *self.notes, ""]
         if self.labels:
             several = ", several per text" if self.multilabel else ""
-            said.append(f"{len(self.labels):,} labels{several}:")
+            said.append(f"{_of(len(self.labels), 'label')}{several}:")
             width = max(len(label) for label in self.labels)
             said += [
                 f"  {label:<{width}}  {number:>9,}  {number / max(self.rows, 1):6.1%}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +18,7 @@ BLOCK_BYTES = 1 << 20
 # The longest line, and the longest field of a CSV. A longer one is a file of another kind or an open quote.
 LIMIT_BYTES = 16 << 20
 SAMPLE_ROWS = 1000  # what inference looks at
+LISTED_FILES = 30  # of a folder, when a name in it is wrong; with more, those of a similar name
 
 Row = tuple[int, Sequence[Any]]  # line, fields
 
@@ -33,7 +35,7 @@ def check_file(path: Path) -> None:
     """Raises a Problem unless `path` is a regular file with something in it that may be read."""
     try:
         if path.is_dir():
-            files = sorted(p.name for p in path.iterdir() if p.is_file())[:5]
+            files = sorted(p.name for p in path.iterdir() if p.is_file() and not p.name.startswith("."))[:5]
             listed = f" It holds: {', '.join(files)}." if files else ""
             raise Problem(str(path), "this is a directory, not a file.", f"Name one file in it.{listed}")
         if not path.exists():
@@ -59,9 +61,10 @@ def _nearby(path: Path) -> str:
     if not folder.is_dir():
         return f"There is no folder {folder} either. Check the path."
     files = [p.name for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
-    return (
-        suggest(path.name, files) if 0 < len(files) <= 30 else f"Check the name; the folder {folder} exists."
-    )
+    if 0 < len(files) <= LISTED_FILES:
+        return suggest(path.name, files)
+    near, there = get_close_matches(path.name, files, n=2), f"The folder {folder.resolve()} has no such file."
+    return f"Did you mean {' or '.join(near)}?" if near else there
 
 
 def plain_suffix(path: Path) -> str:

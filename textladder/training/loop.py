@@ -14,7 +14,6 @@ the update.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -30,6 +29,7 @@ from textladder.errors import Problem
 from textladder.training.feeding import Feed, my_share
 from textladder.training.optimizing import Optimizer, clip, gradient_norms, learning_rate_at
 from textladder.training.options import TrainingConfig
+from textladder.training.stopwatch import timed
 
 Rows = NDArray[np.int64]
 
@@ -41,7 +41,7 @@ class Progress:
     epoch: int = 0
     batch: int = 0  # batches of this epoch that are done
     step: int = 0  # optimizer steps that are done
-    seconds: float = 0.0  # of training, over all sittings, without scoring and saving
+    seconds: float = 0.0  # of training, over all sittings, without scoring, saving and compiling
     pieces: int = 1  # parts that a batch is split into since memory ran out
 
 
@@ -84,17 +84,17 @@ def _steps(
         in_epoch = feed.batches(progress.epoch)
         end = math.ceil(in_epoch * min(options.epochs - progress.epoch, 1))
         while progress.batch < end and not _over(progress, options):
-            began = time.perf_counter()
-            group = range(progress.batch, min(progress.batch + options.accumulate, end))
-            rows = [feed.rows(progress.epoch, number) for number in group]
-            factor = learning_rate_at(progress.step, scheduled, options)
-            logged = progress.step % options.log_every == 0
-            loss, norm, norms, note = _update(
-                model, feed, group, options, optimizer, progress=progress, factor=factor, logged=logged
-            )
+            with timed() as watch:
+                group = range(progress.batch, min(progress.batch + options.accumulate, end))
+                rows = [feed.rows(progress.epoch, number) for number in group]
+                factor = learning_rate_at(progress.step, scheduled, options)
+                logged = progress.step % options.log_every == 0
+                loss, norm, norms, note = _update(
+                    model, feed, group, options, optimizer, progress=progress, factor=factor, logged=logged
+                )
             progress.batch, progress.step = group.stop, progress.step + 1
             # One clock for all processes, so that all stop after the same step.
-            progress.seconds = distributed.share(progress.seconds + time.perf_counter() - began)
+            progress.seconds = distributed.share(progress.seconds + watch.seconds)
             last = progress.batch == end and progress.epoch + 1 >= options.epochs
             due = _check_due(group, in_epoch, options.checks_per_epoch)
             check = last or due or _over(progress, options)
