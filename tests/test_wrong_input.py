@@ -229,6 +229,11 @@ def test_a_wrong_command_and_a_missing_argument() -> None:
     refused(textladder("data", "--out", "a.csv"), "--out", "textladder data languages")
 
 
+def test_a_language_without_a_dictionary() -> None:
+    pytest.importorskip("simplemma")
+    refused(textladder("steps", "foxes", "--language", "xx"), "--language xx", "no dictionary")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -196,6 +196,19 @@ def test_figures_are_valid_plotly_and_keep_a_rungs_colour(made: tuple[Path, dict
     assert [list(r) for r in confusion["z"]] == [[0.75, 0.25], [0.0, 1.0]]
 
 
+def test_equal_scores_are_not_shown_between_0_and_twice_as_much() -> None:
+    points = [{"epoch": epoch, "seconds": 1.0, "dev_score": 1.0, "best": True} for epoch in (1, 2)]
+    low, high = figures.learning({"bow": points}, "accuracy").layout.yaxis.range
+    assert 0.9 < low < 1 < high < 1.1
+
+
+def test_the_axis_of_scores_holds_the_intervals(made: tuple[Path, dict[str, Any], Reader]) -> None:
+    rows = made[1]["rows"]
+    low, high = figures.trade_off(made[1], "training_seconds").layout.yaxis.range
+    assert low < min(row["interval"][0] for row in rows)
+    assert max(row["interval"][1] for row in rows) < high
+
+
 @pytest.mark.parametrize(
     ("values", "ticks"),
     [

@@ -100,6 +100,7 @@ def trade_off(comparison: Mapping[str, Any], cost: str) -> Figure:
         traces, COST_TITLES[cost].format(one=words_of(comparison).one), _title(comparison), showlegend=False
     )
     figure.update_xaxes(**_log_axis([row[cost] for row in rows]))
+    figure.update_yaxes(**_score_axis([bound for row in rows for bound in (row["score"], *row["interval"])]))
     return figure
 
 
@@ -151,9 +152,7 @@ def learning(checks: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, x: 
     title = "epoch" if x == "epoch" else "seconds of training (log scale)"
     figure = _figure(traces, title, f"dev {_words(metric)}")
     scores = [point["dev_score"] for points in checks.values() for point in points]
-    if scores:
-        spare = 0.06 * (max(scores) - min(scores)) or 0.01
-        figure.update_yaxes(range=[min(scores) - spare, max(scores) + spare])
+    figure.update_yaxes(**_score_axis(scores))
     if x != "epoch":
         seconds = [point[x] for points in checks.values() for point in points if point[x] > 0]
         figure.update_xaxes(**_log_axis(seconds))
@@ -336,6 +335,15 @@ def _short(label: str, longest: int = 24) -> str:
 def _plain(text: str) -> str:
     """Text as plotly shows it: it reads a little HTML (<b>, <a href>), and %{...} in templates."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("%{", "% {")
+
+
+def _score_axis(scores: Sequence[float]) -> dict[str, Any]:
+    """An axis from the lowest to the highest, and a little more; where all are the same plotly would show
+    them between 0 and twice as much."""
+    if not scores:
+        return {}
+    spare = 0.06 * (max(scores) - min(scores)) or 0.01
+    return {"range": [min(scores) - spare, max(scores) + spare]}
 
 
 def _log_axis(values: Sequence[float]) -> dict[str, Any]:

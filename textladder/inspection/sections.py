@@ -85,7 +85,7 @@ def table(material: Material, drawn: Mapping[str, Any]) -> str:
     metric = esc(comparison["metric"].replace("_", " "))
     heads = [
         "rung",
-        f"test {metric} [95 %]",
+        f"test {metric} [95\u00a0%]",
         "to best",
         "p",
         "cost",

@@ -32,12 +32,16 @@ def lemmas(units: Iterable[str], language: str = "en") -> list[str]:
         import simplemma
     except ImportError:
         raise Problem(
-            "lemmas", "the package simplemma is not installed", 'Install it: pip install "textladder[lemma]"'
+            "lemmas", "the package simplemma is not installed.", 'Install it: pip install "textladder[lemma]"'
         ) from None
     try:
         return [simplemma.lemmatize(unit, lang=language) for unit in units]
-    except ValueError as error:
-        raise Problem("lemmas", str(error), "Give a language code such as en, de or fr.") from None
+    except ValueError:
+        raise Problem(
+            f"--language {language}",
+            "there is no dictionary of this language.",
+            "Give a code such as en, de or fr.",
+        ) from None
 
 
 def replace_rare(texts: Sequence[Sequence[str]], min_count: int) -> list[list[str]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from textladder.errors import Problem
 from textladder.ragged import Ragged
 from textladder.text import bagging
 from textladder.text.normalizing import without_surrogates
@@ -38,7 +38,8 @@ def walk(
 
     The vocabulary is that of the text and of `corpus`, further texts: a unit is rare if it occurs in all of
     them together fewer than `config.min_count` times (1 unless a corpus is given). Lemmas are left out, and
-    the stage says so, where the extra `lemma` is not installed.
+    the stage says so, where the extra `lemma` is not installed. Raises Problem for a language that has no
+    dictionary.
     """
     config = config or TokenizerConfig(min_count=2 if corpus else 1)
     tokenizer = Tokenizer.of_vocabulary([], config)
@@ -59,13 +60,17 @@ def walk(
     removed = [unit for unit in tokens if not bagging.is_word(unit) or unit.lower() in ENGLISH]
     told = f"words that say little on their own, and punctuation, are left out: {' '.join(removed) or 'none'}"
     stages.append(Stage("stop words", told, texts[0]))
-    try:
+    told = 'left out; for them: pip install "textladder[lemma]"'
+    if find_spec("simplemma") is not None:
         texts = [bagging.lemmas(units, language) for units in texts]
-        stages.append(Stage("lemmas", "each word in the form that a dictionary lists", texts[0]))
-    except Problem as problem:
-        stages.append(Stage("lemmas", f"left out: {problem.what}. {problem.next_step}", texts[0]))
+        told = "each word in the form that a dictionary lists"
+    stages.append(Stage("lemmas", told, texts[0]))
     known = bagging.replace_rare(texts, config.min_count)
     told = f"units found fewer than {config.min_count} times in {len(texts)} texts become {SPECIAL[UNKNOWN]}"
+    if config.min_count <= 1:
+        told = (
+            f"units that the training texts hold too seldom become {SPECIAL[UNKNOWN]}; of one text none does"
+        )
     stages.append(Stage("rare words", told, known[0]))
     return stages + _numbers(known)
 
