@@ -75,10 +75,11 @@ def test_a_format_gives_back_what_was_written(name: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("ending", [".gz", ".zst"])
-@pytest.mark.parametrize("name", ["csv", "jsonl"])
+@pytest.mark.parametrize("name", ["csv", "jsonl", "parquet"])
 def test_compressed_files(name: str, ending: str, tmp_path: Path) -> None:
     source = open_source(compressed(as_format(name, ROWS, tmp_path), ending))
     assert pairs(source) == [(text, (label,)) for text, label in ROWS]
+    assert pairs(source) == pairs(source), "a source can be read again"
     assert source.format == name
 
 
@@ -237,7 +238,8 @@ def test_any_line_of_plain_text_comes_back_exactly(tmp_path: Path, rows: list[st
 
 
 @pytest.mark.parametrize(
-    "ending", [".csv", ".tsv", ".jsonl", ".parquet", ".txt", ".ft", "", ".csv.gz", ".jsonl.zst"]
+    "ending",
+    [".csv", ".tsv", ".jsonl", ".parquet", ".txt", ".ft", "", ".csv.gz", ".jsonl.zst", ".parquet.gz"],
 )
 @relaxed
 @given(

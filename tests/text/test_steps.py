@@ -56,12 +56,12 @@ def test_stop_words_leave_negation_alone() -> None:
 def test_lemmas_need_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("simplemma")
     assert bagging.lemmas(["foxes", "jumped", "better"])[:2] == ["fox", "jump"]
-    with pytest.raises(Problem, match="lemmas"):
+    with pytest.raises(Problem, match="no such language: there is no dictionary"):
         bagging.lemmas(["a"], "no such language")
     monkeypatch.setitem(sys.modules, "simplemma", None)
     with pytest.raises(Problem, match=r"textladder\[lemma\]"):
         bagging.lemmas(["foxes"])
-    assert walk(SENTENCE)[3].explanation.startswith("left out: the package simplemma")
+    assert walk(SENTENCE)[3].explanation == 'left out; for them: pip install "textladder[lemma]"'
 
 
 def test_the_walk_shows_every_stage() -> None:

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from textladder.errors import Problem, suggest
 from textladder.text.delimited import Delimited
-from textladder.text.opening import SAMPLE_ROWS, Row, at, lines, open_bytes, plain_suffix
+from textladder.text.opening import BLOCK_BYTES, PACKED, SAMPLE_ROWS, Row, at, lines, open_bytes, plain_suffix
 
 TEXT, LABEL = "text", "label"  # the names of the columns in formats that have none
 
@@ -97,17 +99,16 @@ def _plain(value: Any) -> Any:
 
 
 class Parquet:
-    """Parquet, one batch of rows in memory at a time. Places are rows, counted from 1."""
+    """Parquet, one batch of rows in memory at a time. Places are rows, counted from 1. What is packed again
+    by gzip or zstd is unpacked once, into a temporary file: Parquet is not read from its beginning to its
+    end."""
 
     unit = "row "
 
     def __init__(self, path: Path) -> None:
         self.path, self.blank_lines = path, 0
         self.notes: list[str] = []
-        if path.suffix.lower() in {".gz", ".zst"}:
-            raise Problem(
-                str(path), "a Parquet file inside gzip or zstd.", "Unpack it: Parquet compresses by itself."
-            )
+        self._content: Path | IO[bytes] = _unpacked(path) if path.suffix.lower() in PACKED else path
         self.columns = list(self._open().schema_arrow.names)
 
     def _open(self) -> Any:
@@ -115,7 +116,7 @@ class Parquet:
         import pyarrow.parquet
 
         try:
-            return pyarrow.parquet.ParquetFile(self.path)
+            return pyarrow.parquet.ParquetFile(self._content)
         except (pyarrow.ArrowException, OSError) as error:
             raise Problem(
                 str(self.path),
@@ -139,6 +140,19 @@ class Parquet:
                 f"the data cannot be read ({_first(error)}).",
                 "Write it again.",
             ) from error
+
+
+def _unpacked(path: Path) -> IO[bytes]:
+    """The content of a packed file, as a file without a name that is gone when it is closed."""
+    content = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as its reader)
+    try:
+        with open_bytes(path) as packed:
+            shutil.copyfileobj(packed, content, BLOCK_BYTES)
+    except (OSError, EOFError, zlib.error) as error:
+        raise Problem(
+            str(path), f"the file cannot be unpacked ({_first(error)}).", "Copy or compress it again."
+        ) from error
+    return content
 
 
 def _first(error: BaseException) -> str:

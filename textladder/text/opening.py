@@ -22,6 +22,7 @@ LISTED_FILES = 30  # of a folder, when a name in it is wrong; with more, those o
 
 Row = tuple[int, Sequence[Any]]  # line, fields
 
+PACKED = {".gz", ".zst"}
 GZIP_MAGIC, ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 UTF8_MARK, UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 
@@ -70,7 +71,7 @@ def _nearby(path: Path) -> str:
 def plain_suffix(path: Path) -> str:
     """The ending that tells the format: ".csv" of "a.csv" and of "a.csv.gz"."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in {".gz", ".zst"}:
+    if suffixes and suffixes[-1] in PACKED:
         suffixes.pop()
     return suffixes[-1] if suffixes else ""
 
@@ -85,7 +86,7 @@ def open_bytes(path: Path) -> IO[bytes] | Any:
         import pyarrow
 
         return pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), "zstd")
-    if path.suffix.lower() in {".gz", ".zst"}:
+    if path.suffix.lower() in PACKED:
         raise Problem(
             str(path),
             f"the name ends with {path.suffix}, but the content is not compressed so.",

@@ -68,9 +68,7 @@ def walk(
     known = bagging.replace_rare(texts, config.min_count)
     told = f"units found fewer than {config.min_count} times in {len(texts)} texts become {SPECIAL[UNKNOWN]}"
     if config.min_count <= 1:
-        told = (
-            f"units that the training texts hold too seldom become {SPECIAL[UNKNOWN]}; of one text none does"
-        )
+        told = f"units that are too rare in the training texts become {SPECIAL[UNKNOWN]}; in one text none is"
     stages.append(Stage("rare words", told, known[0]))
     return stages + _numbers(known)
 
