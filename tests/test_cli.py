@@ -108,6 +108,22 @@ def test_look(reviews: Path) -> None:
     assert textladder("look", "languages", "--json").code == 0
 
 
+def test_look_finds_the_columns_that_a_training_finds(tmp_path: Path) -> None:
+    file = tmp_path / "plain.csv"
+    written = [f'"{text}",{label if i else ""}' for i, (text, label) in enumerate(rows(60))]
+    file.write_text("\n".join(written) + "\n", encoding="utf-8")
+    said = json.loads(textladder("look", file, "--json").out)
+    assert "Label: column 'column2', by its content (--label to choose another)." in said["notes"]
+    assert (said["labels"], said["unlabelled"]) == ({"good": 30, "bad": 29}, 1)
+
+
+def test_look_at_text_without_labels(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one line\nanother line\n", encoding="utf-8")
+    ended = textladder("look", tmp_path / "a.txt")
+    assert ended.code == 0
+    assert "No text has a label" in ended.out
+
+
 def test_evaluate(reviews: Path, trained: Path) -> None:
     said = json.loads(textladder("evaluate", trained, reviews, "--json").out)
     assert {"task", "rung", "metric", "score", "interval", "count", "scores"} <= said.keys()

@@ -63,7 +63,7 @@ def shorten(ids: Ragged, config: TokenizerConfig, where: str | Sequence[str]) ->
     """
     limit = config.max_length
     if limit < 1:
-        raise Problem("tokenizer.max_length", f"{limit} is no length", "Set it to 1 or more.")
+        raise Problem("tokenizer.max_length", f"{limit} is no length.", "Set it to 1 or more.")
     lengths = ids.lengths
     long = lengths > limit
     everyone = np.arange(len(ids))
@@ -82,7 +82,7 @@ def shorten(ids: Ragged, config: TokenizerConfig, where: str | Sequence[str]) ->
         place = f"{where}, text {row + 1}" if isinstance(where, str) else where[row]
         raise Problem(
             place,
-            f"this text has {lengths[row]:,} units, more than the {limit:,} of tokenizer.max_length",
+            f"this text has {lengths[row]:,} units, more than the {limit:,} of tokenizer.max_length.",
             "Raise tokenizer.max_length, or set tokenizer.overlong to head, tail, head+tail or window.",
         )
     if config.overlong == "window":
