@@ -208,6 +208,8 @@ def test_rungs() -> None:
         assert Path(entry["recipe"]).is_file()
         assert entry["source"]
     shown = textladder("rungs").out
+    (rescnn,) = (entry for entry in listed if entry["rung"] == "rescnn")
+    assert f"each unit sees {rescnn['receptive_field']} units" in shown
     assert all(f"\n{name} " in shown for name in names)
 
 

@@ -64,6 +64,7 @@ def model_card(recipe: Recipe, scores: dict[str, Any], labels: Any) -> str:
         f"- {words.one}: {latency['p50']:.2f} ms (median), {latency['p95']:.2f} ms (95 %)",
         f"- many {many}: {scores['throughput']:,.0f} a second",
         f"- parameters: {scores['parameters']:,}",
+        *([f"- receptive field: {scores['receptive_field']} units"] if "receptive_field" in scores else []),
         "",
         "## What it was trained on",
         "",

@@ -22,7 +22,8 @@ SHOWN_TEXTS = 5
 def list_rungs(task: str | None = None) -> list[dict[str, Any]]:
     """Every rung of a task (None: of all tasks), the cheapest first: task, rung, about, units, parameters
     (for 10,000 units and two labels, before n-grams get their rows; None where there are none and n-grams are
-    counted), encoder, source, recipe (a path)."""
+    counted), receptive_field (units that a state depends on, where that is a fixed number), encoder, source,
+    recipe (a path)."""
     from textladder import recipe
     from textladder.model import Model
     from textladder.tasks import TASKS, task_class
@@ -38,14 +39,15 @@ def list_rungs(task: str | None = None) -> list[dict[str, Any]]:
         for rung in recipe.rungs(name):
             chosen = recipe.rung(rung, name)
             tokenizer = Tokenizer.of_vocabulary(vocabulary, chosen.tokenizer)
-            counted = chosen.counted
+            model = None if chosen.counted else Model(chosen, tokenizer, labels)
             listed.append(
                 {
                     "task": name,
                     "rung": rung,
                     "about": chosen.about,
                     "units": chosen.tokenizer.units,
-                    "parameters": None if counted else Model(chosen, tokenizer, labels).parameter_count,
+                    "parameters": model and model.parameter_count,
+                    "receptive_field": model and model.encoder.receptive_field,
                     "encoder": chosen.encoder_name,
                     "source": chosen.source,
                     "recipe": str(recipe.recipe_path(rung, name)),
@@ -66,7 +68,9 @@ def render_rungs(listed: list[dict[str, Any]]) -> None:
             _print_wrapped(f"{entry['rung']:<{indent}}{entry['about']}", indent)
             n = entry["parameters"]
             size = "n-grams are counted: no parameters" if n is None else f"{n:,} parameters"
-            _print_wrapped(f"{'':{indent}}{entry['units']} units, {size}", indent)
+            field = entry["receptive_field"]
+            sees = "" if field is None else f", each unit sees {field} units"
+            _print_wrapped(f"{'':{indent}}{entry['units']} units, {size}{sees}", indent)
             _print_wrapped(f"{'':{indent}}{entry['source']}", indent)
     folders = {Path(entry["recipe"]).parent for entry in listed}
     place = folders.pop() if len(folders) == 1 else next(iter(folders)).parent

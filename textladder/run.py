@@ -294,6 +294,8 @@ def _finish(trained: Trained, out: Path) -> dict[str, Any]:
         "data": data.notes,
         **trained.more,
     }
+    if isinstance(model, Model) and model.encoder.receptive_field is not None:
+        summary["receptive_field"] = model.encoder.receptive_field
     if distributed.is_main():
         summary["peak_memory_mb"] = round(peak_memory_mb(), 1)
         if isinstance(model, Model) and not model.task.streams:

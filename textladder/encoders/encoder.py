@@ -46,6 +46,11 @@ class Encoder(nn.Module):
         self.config = config
         self.embedding = None  # not on the class, where it would hide the module that a subclass sets
 
+    @property
+    def receptive_field(self) -> int | None:
+        """How many units a state depends on, its own among them; None: no fixed number."""
+        return None
+
     def prepare(self, texts: Iterable[Ragged], labels: Iterable[Ragged] | None = None) -> None:
         """Called once before training with the unit ids of the training texts, in chunks, which may be
         iterated more than once: for what is counted, not learned by gradient (document frequencies, the
