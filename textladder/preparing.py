@@ -49,9 +49,8 @@ class Part:
         return self.corpus.examples(self.rows)
 
     def texts(self) -> Iterator[Ragged]:
-        """Chunks of UTF-8 texts."""
-        for _, texts, _ in self.corpus.chunks(self.rows):
-            yield texts
+        """Chunks of UTF-8 texts, BATCH_ROWS at a time."""
+        return self.corpus.text_chunks(self.rows)
 
     def places(self, rows: Numbers) -> list[str]:
         """Where rows of the corpus stand, for messages."""
@@ -85,11 +84,11 @@ class Golds(Sequence[Example]):
     def __init__(self, part: Part) -> None:
         corpus = part.corpus
         self._codes = corpus.label_codes[part.rows]
-        kinds, first = np.unique(self._codes, return_index=True)
+        self._known, first, self.times = np.unique(self._codes, return_index=True, return_counts=True)
         places = part.places(part.rows[first])
         self._kinds = {
             int(code): Example((), corpus.label_sets[code], place)
-            for code, place in zip(kinds, places, strict=True)
+            for code, place in zip(self._known, places, strict=True)
         }
 
     def __len__(self) -> int:
@@ -110,8 +109,32 @@ class Golds(Sequence[Example]):
 
     @property
     def kinds(self) -> list[Example]:
-        """One Example of each kind."""
+        """One Example of each kind; `times` says how many rows each stands for."""
         return list(self._kinds.values())
+
+    def numbers(self, rows: Numbers) -> Numbers:
+        """Which of `kinds` the rows named of the part are."""
+        return np.searchsorted(self._known, self._codes[rows])
+
+
+@dataclass(frozen=True)
+class Places(Sequence[str]):
+    """Where rows of a corpus stand, looked up only when a message asks."""
+
+    part: Part
+    rows: Numbers
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return self.part.places(self.rows[index])
+        return self.part.places(self.rows[[index]])[0]
 
 
 @dataclass(frozen=True)
@@ -292,7 +315,8 @@ def learned(recipe: Recipe, data: Data) -> tuple[Any, Task]:
     """The labels of the training texts, and the task that knows them. Raises Problem where there is nothing
     to learn, and where dev or test has labels that the training texts have not."""
     kind = task_class(recipe.task_name)
-    labels = kind.learn(data.train.golds, recipe.task)
+    golds = data.train.golds
+    labels = kind.learn(golds.kinds, recipe.task, golds.times.tolist())
     task = kind(recipe.task, _any_width(recipe, labels), labels)
     for part in data.parts().values():
         try:
@@ -316,6 +340,8 @@ def _tokenizer(recipe: Recipe, data: Data, folder: Path) -> Tokenizer:
         if not known.exists():
             fitted = Tokenizer.fit(data.train.texts(), recipe.tokenizer)
             write_text(known, fitted.to_json())
+            if distributed.size() == 1:
+                return fitted
         text = known.read_text(encoding="utf-8")
     return Tokenizer.from_json(distributed.share(text), recipe.tokenizer)
 
@@ -326,15 +352,20 @@ def _any_width(recipe: Recipe, labels: Any) -> int:
 
 
 def _store_part(part: Part, recipe: Recipe, tokenizer: Tokenizer, task: Task, folder: Path) -> CutReport:
-    report = CutReport()
-    base = 0
+    report, base, golds = CutReport(), 0, part.golds
+    labels = task.targets([kind.target for kind in golds.kinds], [kind.where for kind in golds.kinds])
     with StoreWriter(folder) as writer:
-        for rows, texts, targets in part.corpus.chunks(part.rows):
-            wheres = part.places(rows)
-            short = shorten(tokenizer.encode(texts), recipe.tokenizer, wheres)
-            label = task.targets(targets, wheres).take(short.owner)
-            owner = Ragged(short.owner + base, np.arange(len(short.owner) + 1))
-            writer.append({"text": short.ids, "label": label, "owner": owner})
+        for texts in part.texts():
+            rows = np.arange(base, base + len(texts))
+            short = shorten(tokenizer.encode(texts), recipe.tokenizer, Places(part, part.rows[rows]))
+            owner = short.owner + base
+            writer.append(
+                {
+                    "text": short.ids,
+                    "label": labels.take(golds.numbers(owner)),
+                    "owner": Ragged(owner, np.arange(len(owner) + 1)),
+                }
+            )
             report += short.cut
-            base += len(rows)
+            base += len(texts)
     return report

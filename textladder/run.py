@@ -23,7 +23,7 @@ from textladder.files import WORK, locked, read_json, write_text, writing
 from textladder.measuring import measure, measure_stream, peak_memory_mb, training_rates
 from textladder.metrics.intervals import bootstrap
 from textladder.model import Model
-from textladder.preparing import Data, Part, Prepared, prepare
+from textladder.preparing import CHUNK, Data, Part, Prepared, prepare
 from textladder.recipe import Recipe
 from textladder.replacing import Kind, let_go
 from textladder.signals import Interrupted, noted
@@ -333,10 +333,14 @@ def score_summary(model: Model | CountedModel, outcomes: Any, part: Part) -> dic
 
 def write_predictions(path: Path, model: Model | CountedModel, outcomes: Any, part: Part) -> None:
     """One JSON object per text, in order: where it stood, the text, its label, what was predicted."""
+    golds, examples = part.golds, part.examples()
     with writing(path), path.open("w", encoding="utf-8") as file:
-        for example, said in zip(part.examples(), model.task.judged(outcomes, part.golds), strict=True):
-            line = {"where": example.where, "text": example.texts[0], **said}
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        for start in range(0, len(part), CHUNK):
+            some = slice(start, start + CHUNK)
+            for said in model.task.judged(outcomes[some], golds[some]):
+                example = next(examples)
+                line = {"where": example.where, "text": example.texts[0], **said}
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 __all__ = ["claimed", "locked", "score_summary", "train", "train_model", "write_predictions"]

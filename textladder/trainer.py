@@ -17,6 +17,7 @@ from textladder import distributed, streams
 from textladder.batch import Ragged
 from textladder.errors import Problem
 from textladder.files import writing
+from textladder.layers import kernels
 from textladder.metrics.scores import Scores
 from textladder.model import Model
 from textladder.preparing import Data, Prepared
@@ -36,6 +37,8 @@ from textladder.training.threads import threads_for
 
 if TYPE_CHECKING:
     from textladder.vectors.wordvectors import WordVectors
+
+kernels.load_numba()  # with the imports: seconds of training are not those of loading a library
 
 
 class Reporter(Protocol):

@@ -28,14 +28,18 @@ def prepared(config: Ngrams.Config, texts: list[list[int]] = TEXTS) -> Ngrams:
     return encoder
 
 
-def entry_case() -> tuple[RowTable, torch.Tensor, torch.Tensor, torch.Tensor]:
+def entry_case(dim: int = 6) -> tuple[RowTable, torch.Tensor, torch.Tensor, torch.Tensor]:
     torch.manual_seed(0)
     rows = torch.tensor([0, 3, 3, 9, 1, 0, 3])
-    return RowTable(10, 6, 1.0), rows, torch.tensor([0, 4, 4, 6, 7]), torch.rand(7)
+    return RowTable(10, dim, 1.0), rows, torch.tensor([0, 4, 4, 6, 7]), torch.rand(7)
 
 
-def test_bags_equal_a_dense_product_in_value_and_gradient() -> None:
-    table, rows, offsets, weights = entry_case()
+DIMS = pytest.mark.parametrize("dim", [6, 16, 48])  # sixteen numbers at a time, or one
+
+
+@DIMS
+def test_bags_equal_a_dense_product_in_value_and_gradient(dim: int) -> None:
+    table, rows, offsets, weights = entry_case(dim)
     pooled = table.bags(rows, offsets, weights)
     dense = table.weight.detach().clone().requires_grad_()
     counts = torch.zeros(4, 10)
@@ -43,8 +47,8 @@ def test_bags_equal_a_dense_product_in_value_and_gradient() -> None:
     counts.index_put_((bag, rows), weights, accumulate=True)
     expected = counts @ dense
     torch.testing.assert_close(pooled, expected)
-    assert torch.equal(pooled[1], torch.zeros(6))
-    upstream = torch.randn(4, 6)
+    assert torch.equal(pooled[1], torch.zeros(dim))
+    upstream = torch.randn(4, dim)
     pooled.backward(upstream)
     expected.backward(upstream)
     assert table.weight.grad is not None
@@ -94,16 +98,28 @@ def test_what_is_made_ahead_changes_nothing() -> None:
     assert len(made[1][0]) == 0
 
 
-def test_bags_equal_embedding_bag() -> None:
-    table, rows, offsets, weights = entry_case()
+@DIMS
+def test_bags_equal_embedding_bag(dim: int) -> None:
+    table, rows, offsets, weights = entry_case(dim)
     expected = F.embedding_bag(
         rows, table.weight, offsets, mode="sum", include_last_offset=True, per_sample_weights=weights
     )
-    assert torch.equal(table.bags(rows, offsets, weights), expected)
+    torch.testing.assert_close(table.bags(rows, offsets, weights), expected)
     with torch.no_grad():
         assert torch.equal(
             table.bags(rows, offsets, weights), weighted_sum(table.weight, rows, offsets, weights)
         )
+
+
+@given(ragged_ids, st.lists(st.integers(0, 11), max_size=20))
+@settings(deadline=None, max_examples=40)
+def test_taken_rows_are_those_of_ragged(texts: list[list[int]], wanted: list[int]) -> None:
+    column = Ragged.of(texts, np.int32)
+    rows = np.array([row % len(texts) for row in wanted], np.int32)
+    flat, offsets = kernels.take_rows(column.flat, column.offsets, rows)
+    assert flat.dtype == np.int64
+    assert flat.tolist() == column.take(rows).flat.tolist()
+    assert offsets.tolist() == column.take(rows).offsets.tolist()
 
 
 def test_maxima_with_gradient_and_empty_bag() -> None:
@@ -171,14 +187,13 @@ def test_the_most_frequent_ngrams_are_chosen() -> None:
 def test_counting_in_bounded_memory_keeps_what_is_frequent() -> None:
     generator = np.random.default_rng(0)
     index = NgramIndex([str(i) for i in range(60_002)], 2, (0, 0))
-    counter = bags._Counter(1)
+    counter = bags._Counters(1)
     for _ in range(40):
         rare = generator.integers(10, 60_000, (500, 4))
         flat = np.concatenate([np.tile([2, 3], (500, 1)), rare], 1).reshape(-1)
         offsets = np.arange(0, len(flat) + 1, 6)
         counter.add(*kernels.ngram_keys(flat, offsets, 2, 2))
-    assert counter.forgotten > 0
-    assert len(counter.keys) == 1 << 14
+    assert all(part.forgotten > 0 and len(part.keys) == 1 << 14 for part in counter.parts)
     keys, counts = counter.most_frequent(1, 1)
     assert counts.tolist() == [20_000]
     assert keys.tolist() == kernels.ngram_keys(np.array([2, 3]), np.array([0, 2]), 2, 2)[0].tolist()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.real import real
 from textladder.batch import Ragged
 from textladder.text import fitting, tokenizing
-from textladder.text.plain import PlainCounter, PlainEncoder, Scanner, merge
+from textladder.text.plain import PlainCounter, PlainCounters, PlainEncoder, Scanner, merge
 from textladder.text.tokenizing import SPECIAL, Tokenizer, TokenizerConfig, scanner
 
 UNITS = ["word", "whitespace", "character", "byte"]
@@ -114,6 +114,20 @@ def test_counts_are_those_of_the_library(units: str, texts: list[str]) -> None:
         [[text for text, ok in zip(texts, plain, strict=True) if ok]], TokenizerConfig(units=units)
     )
     assert fitting._sum(Counter(), counter) == expected
+
+
+@given(st.lists(ascii_texts, max_size=8))
+@settings(max_examples=40, deadline=None)
+@pytest.mark.parametrize("least", [0, 1 << 30])
+def test_two_counters_count_as_one(least: int, texts: list[str]) -> None:
+    rows = Ragged.of_strings(texts)
+    one, two = (kind(scanner(TokenizerConfig())) for kind in (PlainCounter, PlainCounters))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("textladder.text.plain.BYTES_PER_THREAD", least)
+        assert one.add(rows).tolist() == two.add(rows).tolist()
+    assert one.result() == two.result()
+    two.keep(two.result())
+    assert one.result() == two.result()
 
 
 def test_tables_grow_and_go_on_in_the_middle_of_a_row() -> None:

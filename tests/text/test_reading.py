@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 
 from tests.real import real
 from textladder.errors import Problem
-from textladder.text.reading import DataConfig, Source, open_source
+from textladder.text import labelled
+from textladder.text.reading import DataConfig, Rows, Source, open_source
 
 ROWS = [
     ("a great film", "pos"),
@@ -295,3 +297,63 @@ def test_the_lines_of_a_real_file_are_exact() -> None:
     assert int(wheres[-1].rsplit(":", 1)[1]) <= number_of_lines
     fine = open_source(real("trec/train.csv"), DataConfig(label="label_fine"))
     assert next(iter(fine)).target == ("DESC:manner",)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.from_regex(
+                r"(__label__[ab]{0,2}[ \t]{0,2}){0,2}[ab_\u00a0\u3000\u00e9\r\x1f]{0,4}", fullmatch=True
+            ),
+            st.sampled_from(["__label__a one text", "__label__b another", "__label__a  __label__b both", ""]),
+        ),
+        min_size=1,
+        max_size=30,
+    ),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_compiled_reading_of_labelled_lines_changes_nothing(
+    tmp_path: Path, rows: list[str], end: str, last: bool
+) -> None:
+    path = tmp_path / "rows.txt"
+    lines = ["__label__a first", *rows]
+    path.write_bytes((end.join(lines) + end * last).encode("utf-8"))
+    source = open_source(path, DataConfig(unlabelled="drop", format="fasttext"))
+    expected = [list(zip(r.texts, r.targets, r.lines, strict=True)) for r in source.batches(4)]
+    left_out = source.dropped, source.blank_lines
+    found: list[tuple[str, tuple[str, ...], int]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("textladder.text.formats.WARM_UP_BYTES", 0)
+        for part in source.parts(4):
+            if isinstance(part, Rows):
+                found += zip(part.texts, part.targets, part.lines, strict=True)
+                continue
+            assert len(part.numbers) <= 4
+            found += [
+                (part.texts.string(row), (part.names[number],), part.line + row)
+                for row, number in enumerate(part.numbers.tolist())
+            ]
+    assert found == [row for batch in expected for row in batch]
+    assert (source.dropped, source.blank_lines) == left_out
+
+
+def test_two_labels_with_one_hash_are_two_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    block = b"__label__a x\n__label__b y\n"
+    monkeypatch.setattr(labelled, "_find", _without_hashes(labelled._find))
+    first, at = labelled.plain_lines(block, 0, 7, 10)
+    second, end = labelled.plain_lines(block, at, 8, 10)
+    assert first is not None
+    assert second is not None
+    assert (first.names, second.names, first.line, second.line, end) == (["a"], ["b"], 7, 8, len(block))
+    assert (first.texts.string(0), second.texts.string(0)) == ("x", "y")
+
+
+def _without_hashes(find: Any) -> Any:
+    def found(*arguments: Any) -> int:
+        count: int = find(*arguments)
+        arguments[-1][:] = 0
+        return count
+
+    return found

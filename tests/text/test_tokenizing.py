@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from textladder.batch import Ragged
 from textladder.errors import Problem
-from textladder.text.tokenizing import SPECIAL, WARM_UP_BYTES, Tokenizer, TokenizerConfig
+from textladder.text.opening import WARM_UP_BYTES
+from textladder.text.tokenizing import SPECIAL, Tokenizer, TokenizerConfig
 
 UNITS = ["word", "whitespace", "character", "byte", "bpe", "wordpiece", "unigram"]
 EXACT = ["word", "whitespace", "character"]

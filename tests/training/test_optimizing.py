@@ -24,13 +24,13 @@ Make = Callable[..., OptimizerConfig]
 
 
 class Classifier(nn.Module):
-    def __init__(self, sparse: bool = True) -> None:
+    def __init__(self, sparse: bool = True, dim: int = 5) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.table = RowTable(12, 5, 1.0)
+        self.table = RowTable(12, dim, 1.0)
         self.table.sparse = sparse
-        self.norm = nn.LayerNorm(5)
-        self.head = nn.Linear(5, 3)
+        self.norm = nn.LayerNorm(dim)
+        self.head = nn.Linear(dim, 3)
 
     def forward(self, step: int, sparse: bool) -> Tensor:
         generator = torch.Generator().manual_seed(step)
@@ -76,12 +76,14 @@ def test_few_dense_numbers_beside_a_table_are_updated_as_torch_does(
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-@pytest.mark.parametrize("name", ["sgd", "adagrad"])
-def test_rows_equal_the_dense_optimizer(name: str, compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "dim"), [("sgd", 5), ("adagrad", 5), ("adagrad", 32)])
+def test_rows_equal_the_dense_optimizer(
+    name: str, dim: int, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if not compiled:
         anywhere(monkeypatch)
     config = OptimizerConfig(optimizer=name, learning_rate=0.1)  # type: ignore[arg-type]
-    mine, theirs = Classifier(), Classifier(sparse=False)
+    mine, theirs = Classifier(dim=dim), Classifier(sparse=False, dim=dim)
     train(mine, build_optimizer(mine, config), range(8), sparse=True)
     oracle = (
         torch.optim.SGD(theirs.parameters(), 0.1)
@@ -114,11 +116,12 @@ def test_adam_of_rows_is_sparse_adam(compiled: bool, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "adagrad"])
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("dim", [5, 16])
 def test_compiled_and_general_updates_agree(
-    name: str, momentum: float, monkeypatch: pytest.MonkeyPatch
+    name: str, momentum: float, dim: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = OptimizerConfig(optimizer=name, learning_rate=0.05, momentum=momentum, weight_decay=0.01)  # type: ignore[arg-type]
-    first, second = Classifier(), Classifier()
+    first, second = Classifier(dim=dim), Classifier(dim=dim)
     train(first, build_optimizer(first, config), range(6), sparse=True)
     anywhere(monkeypatch)
     train(second, build_optimizer(second, config), range(6), sparse=True)

@@ -68,11 +68,13 @@ class BagEncoder(Encoder):
         """Choose the n-grams of units that get a row, from the unit ids of the training texts, in one
         pass."""
         if self.index.orders > 1:
-            self.learn(texts)
+            self.learn(texts, count_units=False)
 
-    def learn(self, texts: Iterable[Ragged]) -> NDArray[np.int64]:
-        """Number of texts that hold each row, then that of all; the table has the rows it needs."""
-        seen = self.index.learn(texts, self.config.max_ngrams, self.config.min_count)
+    def learn(self, texts: Iterable[Ragged], *, count_units: bool = True) -> NDArray[np.int64]:
+        """Number of texts that hold each row, then that of all (see `NgramIndex.learn`); the table has the
+        rows it needs."""
+        config = self.config
+        seen = self.index.learn(texts, config.max_ngrams, config.min_count, count_units=count_units)
         self.embedding.resize(self.index.first_ngram, self.index.num_rows)
         return seen
 

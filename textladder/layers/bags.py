@@ -9,6 +9,7 @@ hashes every n-gram into 2,000,000 shared rows, most of them never trained, all 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -20,6 +21,7 @@ from torch.nn import functional as F
 
 from textladder.batch import Ragged
 from textladder.layers import kernels
+from textladder.layers.simd import LANES
 
 Ids = NDArray[np.int64]
 NO_IDS: Ids = np.zeros(0, np.int64)
@@ -27,12 +29,22 @@ CHUNK = 1024  # texts counted at a time: bounds the memory of their n-grams
 
 
 def weighted_sum(table: Tensor, rows: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
-    """sum_i weights[i] * table[rows[i]] over the entries i of each bag: [B, D]; zeros for an empty bag."""
+    """sum_i weights[i] * table[rows[i]] over the entries i of each bag: [B, D]; zeros for an empty bag. It
+    gives no gradient."""
+    table = table.detach()
+    if _compiled(table) and table.shape[1] % LANES == 0:
+        arrays = table.numpy(), rows.numpy(), offsets.numpy(), weights.numpy()
+        return torch.from_numpy(kernels.sum_bags(*arrays))
     if weights.dtype != table.dtype:
         weights = weights.to(table.dtype)
     return F.embedding_bag(
         rows, table, offsets, mode="sum", sparse=True, include_last_offset=True, per_sample_weights=weights
     )
+
+
+def _compiled(values: Tensor) -> bool:
+    """Whether the kernels can work on it; elsewhere torch's own operations give the same."""
+    return values.device.type == "cpu" and values.dtype == torch.float32
 
 
 class BagSum(torch.autograd.Function):
@@ -54,12 +66,15 @@ class BagSum(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         rows, offsets, weights, found, place = ctx.saved_tensors
         gradient = gradients[0].contiguous()  # [B, D]
-        if gradient.device.type == "cpu" and gradient.dtype == torch.float32:
+        distinct = _compiled(gradient)
+        if distinct:
             arrays = gradient.numpy(), offsets.numpy(), weights.numpy(), place.numpy()
             rows, values = found, torch.from_numpy(kernels.sum_spread(*arrays, len(found)))  # [U, D]
         else:
             values = gradient.repeat_interleave(offsets.diff(), 0) * weights[:, None].to(gradient.dtype)
-        sparse = torch.sparse_coo_tensor(rows[None], values, ctx.shape, check_invariants=False)
+        sparse = torch.sparse_coo_tensor(
+            rows[None], values, ctx.shape, check_invariants=False, is_coalesced=distinct
+        )
         return sparse, None, None, None, None
 
 
@@ -158,25 +173,28 @@ class NgramIndex(nn.Module):
             self.part_offsets,
         )
 
-    def learn(self, texts: Iterable[Ragged], max_ngrams: int, min_count: int) -> NDArray[np.int64]:
+    def learn(
+        self, texts: Iterable[Ragged], max_ngrams: int, min_count: int, *, count_units: bool = True
+    ) -> NDArray[np.int64]:
         """Choose the n-grams that get a row: those in at least `min_count` texts, at most `max_ngrams`, the
         most frequent first (ties by key). Returns the number of texts that hold each row [R], then that of
-        all texts.
+        all texts; zeros for units and their parts without `count_units`.
 
         One pass. Memory is bounded by `max_ngrams`: when the counts outgrow it, the rarest n-grams are
         forgotten (lossy counting, Manku and Motwani 2002), so that counts near the threshold may be too low
         then.
         """
-        unit_texts, counter = np.zeros(self.first_ngram, np.int64), _Counter(4 * max_ngrams)
+        unit_texts, counter = np.zeros(self.first_ngram, np.int64), _Counters(4 * max_ngrams)
         for ragged in texts:
             for start in range(0, len(ragged), CHUNK):
                 chunk = ragged.slice(start, min(start + CHUNK, len(ragged)))
                 flat, offsets = plain(chunk)
-                rows, ends = kernels.bag_entries(
-                    flat, offsets, 1, self._slots[0], self._slots[1], 0, self.part_rows, self.part_offsets
-                )
-                found, _, _ = kernels.distinct_entries(rows, ends)
-                unit_texts += np.bincount(found, minlength=len(unit_texts))
+                if count_units:
+                    rows, ends = kernels.bag_entries(
+                        flat, offsets, 1, self._slots[0], self._slots[1], 0, self.part_rows, self.part_offsets
+                    )
+                    found, _, _ = kernels.distinct_entries(rows, ends)
+                    unit_texts += np.bincount(found, minlength=len(unit_texts))
                 counter.add(*kernels.ngram_keys(flat, offsets, 2, self.orders))
         keys, counts = counter.most_frequent(max_ngrams, min_count)
         self._set_keys(torch.from_numpy(keys.view(np.int64)).to(self.keys.device))
@@ -201,11 +219,35 @@ def plain(ragged: Ragged) -> tuple[Ids, Ids]:
     return np.require(ragged.flat, np.int64, ("C", "W")), np.require(ragged.offsets, np.int64, ("C", "W"))
 
 
-class _Counter:
-    """Number of texts per key, in at most `most_slots` slots."""
+class _Counters:
+    """Number of texts per key: two counters of half of the keys each, which two threads may work on."""
 
     def __init__(self, most_slots: int) -> None:
-        self.most_slots, self.texts, self.forgotten = max(most_slots, 1 << 14), 0, 0
+        self.parts = _Counter(most_slots // 2, 0), _Counter(most_slots // 2, 1)
+        self._pool = ThreadPoolExecutor(len(self.parts), "counting")
+
+    def add(self, keys: NDArray[np.uint64], offsets: Ids) -> None:
+        for done in [self._pool.submit(part.add, keys, offsets) for part in self.parts]:
+            done.result()
+
+    @property
+    def texts(self) -> int:
+        return self.parts[0].texts
+
+    def most_frequent(self, limit: int, least: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+        """The keys in at least so many texts, at most `limit`, the most frequent first (ties by key), and the
+        number of texts of each."""
+        found = zip(*(part.used_at_least(least) for part in self.parts), strict=True)
+        keys, counts = (np.concatenate(halves) for halves in found)
+        chosen = np.lexsort((keys, -counts))[:limit]
+        return keys[chosen], counts[chosen]
+
+
+class _Counter:
+    """Number of texts per key, of the keys whose highest bit is `half`, in at most `most_slots` slots."""
+
+    def __init__(self, most_slots: int, half: int) -> None:
+        self.most_slots, self.half, self.texts, self.forgotten = max(most_slots, 1 << 14), half, 0, 0
         self._clear(1 << 14)
 
     def _clear(self, size: int) -> None:
@@ -214,27 +256,30 @@ class _Counter:
 
     def add(self, keys: NDArray[np.uint64], offsets: Ids) -> None:
         self._make_room(len(keys))
-        self.used += kernels.count_documents(keys, offsets, self.texts + 1, self.keys, self.counts, self.last)
+        self.used += kernels.count_documents(
+            keys, offsets, self.texts + 1, self.keys, self.counts, self.last, self.half
+        )
         self.texts += len(offsets) - 1
 
     def _make_room(self, more: int) -> None:
         """Grow while that is allowed, then forget; a chunk of more keys than there is room for still
         grows."""
         while 2 * (self.used + more) > len(self.keys):
+            size = len(self.keys) * (4 if 4 * len(self.keys) <= self.most_slots else 2)
             grow = 2 * len(self.keys) <= self.most_slots or self.used == 0
             if not grow:
                 self.forgotten += 1
             kept = self.counts > (0 if grow else self.forgotten)
             keys, counts, last = self.keys[kept], self.counts[kept], self.last[kept]
-            self._clear(2 * len(self.keys) if grow else len(self.keys))
+            self._clear(size if grow else len(self.keys))
             places, rows = kernels.build_slots(keys, len(self.keys))
             taken = places != 0
             self.keys, self.used = places, len(keys)
             self.counts[taken], self.last[taken] = counts[rows[taken]], last[rows[taken]]
 
-    def most_frequent(self, limit: int, least: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-        chosen = np.flatnonzero(self.counts >= max(least, 1))
-        chosen = chosen[np.lexsort((self.keys[chosen], -self.counts[chosen]))][:limit]
+    def used_at_least(self, times: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+        """Keys and their counts."""
+        chosen = self.counts >= max(times, 1)
         return self.keys[chosen], self.counts[chosen]
 
 

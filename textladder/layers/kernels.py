@@ -19,14 +19,18 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from textladder.layers.simd import fma, load, prefetch, splat, store
+
 # error_model: dividing by zero gives infinity, as in numpy; the test for it would stop vectorisation.
 kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 SEED = np.uint64(0x9E3779B97F4A7C15)
 MIX_1, MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 U0, U1, U27, U30, U31 = np.uint64(0), np.uint64(1), np.uint64(27), np.uint64(30), np.uint64(31)
-U2, U4, U6, U56, U63 = np.uint64(2), np.uint64(4), np.uint64(6), np.uint64(56), np.uint64(63)
+U2, U4, U6, U16 = np.uint64(2), np.uint64(4), np.uint64(6), np.uint64(16)
+U56, U63 = np.uint64(56), np.uint64(63)
 PAIRS, FOURS = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333)
+AHEAD = np.uint64(16)  # entries from one that is asked for to the one that is summed
 EIGHTS, BYTES = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101)
 
 
@@ -62,6 +66,12 @@ def build_slots(keys: NDArray[np.uint64], size: int) -> tuple[NDArray[np.uint64]
     return slot_keys, slot_rows
 
 
+def load_numba() -> None:
+    """Calls a kernel, so that what numba loads with the first one (its tables, scipy.linalg; 0.4 s once in a
+    process) is loaded now."""
+    build_slots(np.zeros(0, np.uint64), 2)
+
+
 @kernel
 def ngram_keys(
     flat: NDArray[np.int64], offsets: NDArray[np.int64], lowest: int, highest: int
@@ -83,6 +93,22 @@ def ngram_keys(
 
 
 @kernel
+def take_rows(
+    flat: NDArray[Any], offsets: NDArray[np.int64], rows: NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows named of a ragged column, as `Ragged.take`: flat [N] and offsets [B + 1]."""
+    ends = np.zeros(len(rows) + 1, np.int64)
+    for b in range(len(rows)):
+        ends[b + 1] = ends[b] + offsets[rows[b] + 1] - offsets[rows[b]]
+    taken, count = np.empty(ends[-1], np.int64), U0
+    for row in rows:
+        for i in range(np.uint64(offsets[row]), np.uint64(offsets[row + 1])):
+            taken[count] = flat[i]
+            count += U1
+    return taken, ends
+
+
+@kernel
 def bag_entries(
     flat: NDArray[np.int64],
     offsets: NDArray[np.int64],
@@ -96,32 +122,42 @@ def bag_entries(
     """Ids flat [N] to rows [M] of a table and offsets [B + 1]: for each unit its own row, those of its parts
     (`part_rows[part_offsets[id]:part_offsets[id + 1]]`, none when part_offsets is empty), and those of the
     known n-grams of length 2..order that begin at it (first_row + their place)."""
-    has_parts = len(part_offsets) > 0
-    size = len(flat) * order
+    has_parts, longest, size = len(part_offsets) > 0, 0, len(flat) * order
+    for b in range(len(offsets) - 1):
+        longest = max(longest, offsets[b + 1] - offsets[b])
     if has_parts:
         for i in range(len(flat)):
             size += part_offsets[flat[i] + 1] - part_offsets[flat[i]]
-    rows = np.empty(size, np.int64)
-    ends, count = np.zeros_like(offsets), 0
+    rows, keys = np.empty(size, np.int64), np.empty(longest * max(order - 1, 0), np.uint64)
+    ends, count, reach, last = np.zeros_like(offsets), U0, np.uint64(order), np.uint64(len(slot_keys) - 1)
     for b in range(len(offsets) - 1):
-        stop = offsets[b + 1]
-        for i in range(offsets[b], stop):
+        first, stop = np.uint64(offsets[b]), np.uint64(offsets[b + 1])
+        made = U0  # keys of the text are made, and their slots asked for, before the first is looked up
+        if order > 1:
+            for i in range(first, stop):
+                key = extend(SEED, flat[i])
+                for j in range(i + U1, min(i + reach, stop)):
+                    key = extend(key, flat[j])
+                    keys[made] = key
+                    made += U1
+                    prefetch(slot_keys, key & last)
+                    prefetch(slot_rows, key & last)
+        made = U0
+        for i in range(first, stop):
             rows[count] = flat[i]
-            count += 1
+            count += U1
             if has_parts:
                 for p in range(part_offsets[flat[i]], part_offsets[flat[i] + 1]):
                     rows[count] = part_rows[p]
-                    count += 1
-            if order > 1:
-                key = extend(SEED, flat[i])
-                for j in range(i + 1, min(i + order, stop)):
-                    key = extend(key, flat[j])
-                    slot = find(slot_keys, key)
-                    if slot_keys[slot] == key:
-                        rows[count] = first_row + slot_rows[slot]
-                        count += 1
-        ends[b + 1] = count
-    return rows[:count], ends
+                    count += U1
+            for _ in range(i + U1, min(i + reach, stop)):
+                slot = find(slot_keys, keys[made])
+                if slot_keys[slot] == keys[made]:
+                    rows[count] = first_row + slot_rows[slot]
+                    count += U1
+                made += U1
+        ends[b + 1] = np.int64(count)
+    return rows[: np.int64(count)], ends
 
 
 @kernel
@@ -218,6 +254,39 @@ def rank_rows(
 
 
 @kernel
+def add_row(sums: Any, target: Any, weight: Any, source: Any, start: Any, dim: Any) -> None:
+    """sums[target:][:dim] += weight * source[start:][:dim]"""
+    if dim % U16 == U0:
+        factor = splat(weight)
+        for d in range(U0, dim, U16):
+            store(sums, target + d, fma(factor, load(source, start + d), load(sums, target + d)))
+    else:
+        for d in range(dim):
+            sums[target + d] += weight * source[start + d]
+
+
+@kernel
+def sum_bags(
+    table: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    weights: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Weighted sums [B, D] of the rows of a table [R, D] that each bag names; D a multiple of 16."""
+    dim, last = np.uint64(table.shape[1]), np.uint64(max(len(rows), 1) - 1)
+    source, sums = table.reshape(-1), np.empty((len(offsets) - 1) * table.shape[1], np.float32)
+    for b in range(np.uint64(len(offsets) - 1)):
+        first, stop = np.uint64(offsets[b]), np.uint64(offsets[b + U1])
+        for d in range(U0, dim, U16):
+            total = splat(np.float32(0))
+            for i in range(first, stop):
+                prefetch(source, np.uint64(rows[min(i + AHEAD, last)]) * dim + d)
+                total = fma(splat(weights[i]), load(source, np.uint64(rows[i]) * dim + d), total)
+            store(sums, b * dim + d, total)
+    return sums.reshape(len(offsets) - 1, table.shape[1])
+
+
+@kernel
 def sum_spread(
     gradient: NDArray[np.float32],
     offsets: NDArray[np.int64],
@@ -232,9 +301,7 @@ def sum_spread(
     for b in range(len(offsets) - 1):
         start = np.uint64(b) * dim
         for i in range(np.uint64(offsets[b]), np.uint64(offsets[b + 1])):
-            target, weight = np.uint64(place[i]) * dim, weights[i]
-            for d in range(dim):
-                sums[target + d] += weight * source[start + d]
+            add_row(sums, np.uint64(place[i]) * dim, weights[i], source, start, dim)
     return sums.reshape(num_rows, gradient.shape[1])
 
 
@@ -278,12 +345,20 @@ def count_documents(
     slot_keys: NDArray[np.uint64],
     slot_counts: NDArray[np.int64],
     slot_last: NDArray[np.int64],
+    half: int,
 ) -> int:
-    """Counts each key [N] once per text into an open-addressing table; `first` is the number of the first
-    text, from 1. Returns how many slots became used. The caller keeps room for all of them."""
-    used = 0
+    """Counts each key [N] of one half (those whose highest bit is `half`) once per text into an
+    open-addressing table; `first` is the number of the first text, from 1. Returns how many slots became
+    used. The caller keeps room for all of them."""
+    used, last, end = 0, np.uint64(len(slot_keys) - 1), len(keys) - 1
     for b in range(len(offsets) - 1):
         for i in range(offsets[b], offsets[b + 1]):
+            ahead = keys[min(i + 16, end)] & last
+            prefetch(slot_keys, ahead)
+            prefetch(slot_counts, ahead)
+            prefetch(slot_last, ahead)
+            if keys[i] >> U63 != np.uint64(half):
+                continue
             slot = find(slot_keys, keys[i])
             if slot_keys[slot] == U0:
                 slot_keys[slot] = keys[i]

@@ -120,6 +120,23 @@ def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 @intrinsic
+def adagrad(  # noqa: PLR0917
+    typing: Any, weights: Any, gradient: Any, squares: Any, rate: Any, epsilon: Any
+) -> Any:
+    """weights - rate * gradient / (sqrt(squares) + epsilon); root and quotient by the processor's estimates
+    and a Newton step where it has them."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        old, slope, sums, rates, floor = arguments
+        root = _call(builder, f"llvm.sqrt.v{LANES}f32", _VECTOR, [sums])
+        size = builder.fadd(root, floor)
+        inverse = builder.fdiv(_constant(1.0), size, flags=_FAST)
+        return builder.fsub(old, builder.fmul(builder.fmul(rates, slope), inverse))
+
+    return vector(vector, vector, vector, vector, vector), build
+
+
+@intrinsic
 def totals(  # noqa: PLR0917
     typing: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any
 ) -> Any:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from textladder.batch import Batch, Example, Loss, Ragged, Tokens
 from textladder.errors import Problem, suggest
+from textladder.layers import few_labels
 from textladder.layers.heads import Head, make_head
 from textladder.metrics import calibration, reports
 from textladder.metrics.scores import Scores
@@ -84,9 +85,11 @@ class Classify(Task):
     # Before training: labels, columns, batches.
 
     @staticmethod
-    def learn(examples: Iterable[Example], config: Config) -> dict[str, Any]:
+    def learn(
+        examples: Iterable[Example], config: Config, times: Iterable[int] | None = None
+    ) -> dict[str, Any]:
         """Kind, labels and counts of the training texts; see `learn_labels`."""
-        return learn_labels(examples, config.kind)
+        return learn_labels(examples, config.kind, times)
 
     def targets(self, targets: Sequence[Any], wheres: Sequence[str]) -> Ragged:
         """Label strings per text -> label ids per text; see `label_ids` for the Problems."""
@@ -118,7 +121,9 @@ class Classify(Task):
 
     def logits(self, encode: Encode, batch: Batch) -> Tensor:
         """[B, L] float32, also under autocast: the head is small, and probabilities need the digits."""
-        pooled = encode(batch.inputs[0]).pooled  # [B, D]
+        return self._logits(encode(batch.inputs[0]).pooled)
+
+    def _logits(self, pooled: Tensor) -> Tensor:
         if not torch.is_autocast_enabled(pooled.device.type):
             return self.head(pooled)
         with torch.autocast(pooled.device.type, enabled=False):
@@ -126,12 +131,20 @@ class Classify(Task):
 
     def loss(self, encode: Encode, batch: Batch) -> Loss:
         """Summed over texts; `losses` has the formulas."""
-        gamma = self.config.focal_gamma if self.config.loss == "focal" else 0.0
+        pooled, config = encode(batch.inputs[0]).pooled, self.config
+        if self._is_plain and few_labels.suits(pooled, self.head.output):
+            return Loss(few_labels.linear_cross_entropy(pooled, self.head.output, batch.target), batch.count)
+        gamma = config.focal_gamma if config.loss == "focal" else 0.0
         formula = multi_label_loss if self.multi else single_label_loss
-        logits = self.logits(encode, batch)
-        return Loss(
-            formula(logits, batch.target, self.weights, self.config.label_smoothing, gamma), batch.count
-        )
+        logits = self._logits(pooled)
+        return Loss(formula(logits, batch.target, self.weights, config.label_smoothing, gamma), batch.count)
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether the loss is cross-entropy of a linear layer and nothing else."""
+        config = self.config
+        changed = self.multi or self.weights is not None or config.loss != "cross-entropy"
+        return config.head == "linear" and not (changed or config.label_smoothing or config.head_dropout)
 
     def predict(self, encode: Encode, batch: Batch) -> NDArray[np.float32]:
         """[B, L] calibrated probabilities: softmax (multi-label: sigmoid) of logits / temperature."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -26,25 +27,29 @@ def natural_order(label: str) -> list[Any]:
     return [(int(part), part) if i % 2 else (part.casefold(), part) for i, part in enumerate(parts)]
 
 
-def learn_labels(examples: Iterable[Example], kind: str) -> dict[str, Any]:
+def learn_labels(
+    examples: Iterable[Example], kind: str, times: Iterable[int] | None = None
+) -> dict[str, Any]:
     """{"kind", "labels" in natural order, "counts" {label: texts}, "texts"} of the labelled training texts.
 
     kind: "single", "multi", or "auto": multi when a text has several labels. A target of None is unlabelled;
     one of no labels is so too, unless the kind is multi, where it says that no label applies. Raises Problem
     when there is nothing to tell apart, and for several labels where one was announced.
+
+    times: how many texts each example stands for (None: one).
     """
     counts: Counter[str] = Counter()
     texts = unlabelled = empty = 0
     several = where = ""
-    for example in examples:
+    for example, number in zip(examples, times or itertools.repeat(1), strict=times is not None):
         found = labels_of(example.target)
-        texts += 1
+        texts += number
         where = where or example.where
-        unlabelled += found is None
-        empty += found == ()
+        unlabelled += number * (found is None)
+        empty += number * (found == ())
         if found and len(set(found)) > 1:
             several = several or example.where
-        counts.update(set(found or ()))
+        counts.update(dict.fromkeys(found or (), number))
     file = where.rpartition(":")[0] or where or "training texts"
     if kind == "auto":
         kind = "multi" if several else "single"

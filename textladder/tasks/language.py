@@ -51,7 +51,9 @@ class Language(Judging, Task):
         self.output = _output(config, dim, self.tokens, len(self.names), bool(labels.get("ranked")))
 
     @staticmethod
-    def learn(examples: Iterable[Example], config: Config) -> dict[str, Any]:
+    def learn(
+        examples: Iterable[Example], config: Config, times: Iterable[int] | None = None
+    ) -> dict[str, Any]:
         """The labels of the documents, if they carry any; `units` and `spelling` come with the tokenizer."""
         return {"labels": sorted({label for example in examples for label in example.target or ()})}
 

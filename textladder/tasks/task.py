@@ -41,8 +41,9 @@ class Task(nn.Module):
         self.config, self.labels = config, labels
 
     @staticmethod
-    def learn(examples: Iterable[Example], config: Any) -> Any:
-        """What a model is built with (the labels), from training examples only; JSON-able."""
+    def learn(examples: Iterable[Example], config: Any, times: Iterable[int] | None = None) -> Any:
+        """What a model is built with (the labels), from training examples only; JSON-able. times: how many
+        texts each example stands for (None: one)."""
         raise NotImplementedError
 
     @staticmethod

@@ -19,14 +19,15 @@ from numpy.typing import NDArray
 from textladder.errors import Problem
 from textladder.ragged import Example, Numbers, Ragged
 from textladder.text.normalizing import SURROGATE
-from textladder.text.reading import BATCH_ROWS, LABEL_JOINER, Rows, Source
+from textladder.text.reading import BATCH_ROWS, Rows, Source
 from textladder.text.store import Store, StoreWriter
 
 if TYPE_CHECKING:
     from textladder.text.documents import DocumentSource
+    from textladder.text.labelled import Labelled
 
 Target = tuple[str, ...]
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 LINE_BITS = 40  # of several files, the number of the file stands above the line
 
 
@@ -37,9 +38,11 @@ class _Codes:
         self.known: dict[Target, int] = {}
         self.parts: list[NDArray[np.int32]] = []
 
-    def add(self, targets: Sequence[Target]) -> None:
+    def add(self, targets: Sequence[Target], numbers: NDArray[np.int64] | None = None) -> None:
+        """The targets of some rows. numbers: which of `targets` each row has (None: each row its own)."""
         known = self.known
-        self.parts.append(np.array([known.setdefault(t, len(known)) for t in targets], np.int32))
+        found = np.array([known.setdefault(t, len(known)) for t in targets], np.int32)
+        self.parts.append(found if numbers is None else found[numbers])
 
     def all(self) -> NDArray[np.int32]:
         return np.concatenate(self.parts) if self.parts else np.zeros(0, np.int32)
@@ -92,10 +95,11 @@ class Corpus:
             raise Problem(name, f"{len(rows):,} texts, but {len(labels):,} labels.", "Give one for each.")
         try:
             columns = _columns(Rows(rows, labels, list(range(1, len(rows) + 1))))
+            codes = _Codes()
+            codes.add(labels)
+            "".join(map("".join, codes.known)).encode("utf-8")
         except UnicodeEncodeError as error:
             raise _half(name, rows, labels) from error
-        codes = _Codes()
-        codes.add(labels)
         return cls(Store.of(columns), codes.all(), list(codes.known), name=name)
 
     @classmethod
@@ -113,9 +117,12 @@ class Corpus:
             shutil.rmtree(part, ignore_errors=True)
             codes = _Codes()
             with StoreWriter(part) as writer:
-                for rows in source.batches():
+                for rows in source.parts() if isinstance(source, Source) else source.batches():
                     writer.append(_columns(rows))
-                    codes.add(rows.targets)
+                    if isinstance(rows, Rows):
+                        codes.add(rows.targets)
+                    else:
+                        codes.add([(name,) for name in rows.names], rows.numbers)
             if not codes.parts:
                 raise Problem(str(source.path), "no row is left: none has a label.", "Label some of them.")
             np.save(part / "codes.npy", codes.all(), allow_pickle=False)
@@ -174,17 +181,24 @@ class Corpus:
         self, rows: Numbers | None = None, size: int = BATCH_ROWS
     ) -> Iterator[tuple[Numbers, Ragged, list[Target]]]:
         """(row numbers, texts as UTF-8 bytes, targets), `size` rows at a time: feeds tokenizers."""
-        for numbers, taken in self._taken(rows, size):
+        for numbers, taken in self._taken(rows, size, ["text"]):
             yield numbers, taken["text"], [self.label_sets[code] for code in self.label_codes[numbers]]
 
-    def _taken(self, rows: Numbers | None, size: int) -> Iterator[tuple[Numbers, dict[str, Ragged]]]:
+    def text_chunks(self, rows: Numbers | None = None, size: int = BATCH_ROWS) -> Iterator[Ragged]:
+        """The texts of `chunks` alone."""
+        for _, taken in self._taken(rows, size, ["text"]):
+            yield taken["text"]
+
+    def _taken(
+        self, rows: Numbers | None, size: int, names: Sequence[str] | None = None
+    ) -> Iterator[tuple[Numbers, dict[str, Ragged]]]:
         for start in range(0, len(self) if rows is None else len(rows), size):
             if rows is None:
                 stop = min(start + size, len(self))
-                yield np.arange(start, stop), self.store.slice(start, stop)
+                yield np.arange(start, stop), self.store.slice(start, stop, names)
             else:
                 numbers = np.asarray(rows[start : start + size], np.int64)
-                yield numbers, self.store.take(numbers)
+                yield numbers, self.store.take(numbers, names)
 
     def label_counts(self, rows: Numbers | None = None) -> dict[str, int]:
         """How many rows have each label, in the order of the labels."""
@@ -209,11 +223,12 @@ def _half(name: str, texts: Sequence[str], labels: Sequence[Target]) -> Problem:
     )
 
 
-def _columns(rows: Rows) -> dict[str, Ragged]:
+def _columns(rows: Rows | Labelled) -> dict[str, Ragged]:
     each = np.arange(len(rows.texts) + 1)
+    if not isinstance(rows, Rows):
+        return {"text": rows.texts, "line": Ragged(rows.line + each[:-1], each)}
     columns = {
         "text": _bytes([text.encode("utf-8") for text in rows.texts]),
-        "target": _bytes([LABEL_JOINER.join(target).encode("utf-8") for target in rows.targets]),
         "line": Ragged(np.array(rows.lines, np.int64), each),
     }
     return columns if rows.starts is None else columns | {"start": Ragged(np.array(rows.starts), each)}

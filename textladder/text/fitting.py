@@ -15,10 +15,10 @@ from tokenizers import models, pre_tokenizers, trainers
 
 from textladder.errors import Problem
 from textladder.ragged import Ragged
+from textladder.text.opening import WARM_UP_BYTES
 from textladder.text.tokenizing import (
     SPECIAL,
     UNKNOWN,
-    WARM_UP_BYTES,
     Tokenizer,
     TokenizerConfig,
     pipeline,
@@ -42,9 +42,10 @@ def most_frequent(chunks: Iterable[Ragged | Sequence[str]], config: TokenizerCon
     counts = count(chunks, config)
     for unit in SPECIAL:
         counts.pop(unit, None)
+    room = max(config.vocabulary_size - len(SPECIAL), 0)
     kept = sorted(unit for unit, n in counts.items() if n >= config.min_count)
-    kept.sort(key=counts.__getitem__, reverse=True)  # keeps the order of equals
-    return kept[: max(config.vocabulary_size - len(SPECIAL), 0)]
+    kept.sort(key=counts.__getitem__, reverse=True)  # which leaves the order of those with the same count
+    return kept[:room]
 
 
 def count(
@@ -96,10 +97,10 @@ def _sum(slow: Counter[str], fast: Any) -> dict[str, int]:
 
 def _counter(config: TokenizerConfig) -> Any:
     try:
-        from textladder.text.plain import PlainCounter
+        from textladder.text.plain import PlainCounters
     except ImportError:
         return None
-    return PlainCounter(scanner(config))
+    return PlainCounters(scanner(config))
 
 
 def learn(chunks: Iterable[Ragged | Sequence[str]], config: TokenizerConfig) -> models.Model:

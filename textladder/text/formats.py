@@ -10,14 +10,28 @@ import math
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from textladder.errors import Problem, suggest
 from textladder.text.delimited import Delimited
-from textladder.text.opening import BLOCK_BYTES, PACKED, SAMPLE_ROWS, Row, at, lines, open_bytes, plain_suffix
+from textladder.text.opening import (
+    BLOCK_BYTES,
+    PACKED,
+    SAMPLE_ROWS,
+    WARM_UP_BYTES,
+    Row,
+    at,
+    checked,
+    lines,
+    open_bytes,
+    plain_suffix,
+)
+
+if TYPE_CHECKING:
+    from textladder.text.labelled import Labelled
 
 TEXT, LABEL = "text", "label"  # the names of the columns in formats that have none
 
@@ -172,17 +186,42 @@ class FastText:
     def rows(self, wanted: Sequence[str]) -> Iterator[Row]:
         self.blank_lines = 0
         for line, text in lines(self.path):
-            labels = []
-            rest = text.lstrip()
-            if not rest:
-                self.blank_lines += 1
-                continue
-            while rest.startswith(self.prefix):
-                word, *after = rest.split(None, 1)
-                labels.append(word.removeprefix(self.prefix))
-                rest = after[0] if after else ""
-            fields = {TEXT: rest, LABEL: labels or None}
-            yield line, [fields[name] for name in wanted]
+            yield from self._row(line, text, wanted)
+
+    def pieces(self, wanted: Sequence[str], most: int) -> Iterator[Iterable[Row] | Labelled]:
+        """What `rows` gives, in its order; of plain lines, `most` rows or fewer at a time."""
+        if list(wanted) != self.columns or self.path.stat().st_size < WARM_UP_BYTES:
+            yield self.rows(wanted)
+            return
+        from textladder.text.labelled import plain_lines
+
+        self.blank_lines = 0
+        for line, block, _ in checked(self.path):
+            at = 0
+            while at < len(block):
+                found, at = plain_lines(block, at, line, most)
+                if found is not None:
+                    yield found
+                    line += len(found.numbers)  # noqa: PLW2901 (the line that `at` has come to)
+                    continue
+                end = block.find(b"\n", at) + 1 or len(block)
+                text = block[at:end].decode("utf-8").removesuffix("\n").removesuffix("\r")
+                yield self._row(line, text, wanted)
+                line, at = line + 1, end  # noqa: PLW2901
+
+    def _row(self, line: int, text: str, wanted: Sequence[str]) -> list[Row]:
+        """The row of a line; none if it is blank."""
+        labels = []
+        rest = text.lstrip()
+        if not rest:
+            self.blank_lines += 1
+            return []
+        while rest.startswith(self.prefix):
+            word, *after = rest.split(None, 1)
+            labels.append(word.removeprefix(self.prefix))
+            rest = after[0] if after else ""
+        fields = {TEXT: rest, LABEL: labels or None}
+        return [(line, [fields[name] for name in wanted])]
 
 
 class PlainText:

@@ -17,6 +17,8 @@ from textladder.errors import Problem, suggest
 BLOCK_BYTES = 1 << 20
 # The longest line, and the longest field of a CSV. A longer one is a file of another kind or an open quote.
 LIMIT_BYTES = 16 << 20
+# Texts up to this many bytes in all are too few to pay for loading compiled code (0.4 s).
+WARM_UP_BYTES = 1 << 16
 SAMPLE_ROWS = 1000  # what inference looks at
 LISTED_FILES = 30  # of a folder, when a name in it is wrong; with more, those of a similar name
 
@@ -96,7 +98,13 @@ def open_bytes(path: Path) -> IO[bytes] | Any:
 
 
 def blocks(path: Path, *, whole_lines: bool = True) -> Iterator[tuple[int, str]]:
-    """(number of the first line, whole lines as one string), about BLOCK_BYTES at a time.
+    """(number of the first line, whole lines as one string), about BLOCK_BYTES at a time; see `checked`."""
+    for line, _, text in checked(path, whole_lines=whole_lines):
+        yield line, text
+
+
+def checked(path: Path, *, whole_lines: bool = True) -> Iterator[tuple[int, bytes, str]]:
+    """(number of the first line, whole lines as UTF-8, the same as a string), about BLOCK_BYTES at a time.
 
     whole_lines: False cuts lines longer than that (between characters), so that text on one line can be read.
 
@@ -121,7 +129,7 @@ def blocks(path: Path, *, whole_lines: bool = True) -> Iterator[tuple[int, str]]
                 cut = _between_characters(chunk)
             if cut:
                 block = bytes(rest) + chunk[:cut]
-                yield line, _decoded(path, block, line, before)
+                yield line, *_decoded(path, block, line, before)
                 ends = block.count(b"\n")
                 line, before = line + ends, (0 if ends else before) + len(block) - block.rfind(b"\n") - 1
                 rest.clear()
@@ -133,7 +141,7 @@ def blocks(path: Path, *, whole_lines: bool = True) -> Iterator[tuple[int, str]]
                     "Is it a file of texts? Cut the text into parts, or put one record on each line.",
                 )
     if rest:
-        yield line, _decoded(path, bytes(rest), line, before)
+        yield line, *_decoded(path, bytes(rest), line, before)
 
 
 def _between_characters(chunk: bytes) -> int:
@@ -144,7 +152,8 @@ def _between_characters(chunk: bytes) -> int:
     return place
 
 
-def _decoded(path: Path, block: bytes, line: int, before: int) -> str:
+def _decoded(path: Path, block: bytes, line: int, before: int) -> tuple[bytes, str]:
+    """The block without a byte order mark, and as a string."""
     if line == 1 and not before:
         if block.startswith(UTF16_MARKS):
             raise Problem(
@@ -169,7 +178,7 @@ def _decoded(path: Path, block: bytes, line: int, before: int) -> str:
             "there is a NUL byte in this line; text has none.",
             "Is it a file of texts? If so, remove the byte, for example with: tr -d '\\000'.",
         )
-    return text
+    return block, text
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:

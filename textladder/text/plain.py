@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -179,6 +179,42 @@ def merge(fast: NDArray[np.int32], counts: NDArray[np.int64], slow: Ragged) -> R
     return Ragged(out, offsets)
 
 
+class PlainCounters:
+    """How often each unit occurs in plain texts: two counters, whatever the number of processors, so that
+    what is forgotten when there is too much does not depend on it."""
+
+    def __init__(self, scanner: Scanner) -> None:
+        self.scanner = scanner
+        self.parts = PlainCounter(scanner), PlainCounter(scanner)
+        self._pool = ThreadPoolExecutor(len(self.parts), "counting")
+
+    def __len__(self) -> int:
+        """Units of both; one that both have counts twice."""
+        return sum(map(len, self.parts))
+
+    def add(self, texts: Ragged) -> NDArray[np.bool_]:
+        """Counts the plain rows; returns which rows those were."""
+        s = self.scanner
+        if s.can_widen and not s.wide and _beyond_ascii(texts.flat, texts.offsets) >= SLOW_ROWS:
+            s.widen()
+        half = int(np.searchsorted(texts.offsets, texts.offsets[-1] // 2))
+        shares = texts.slice(0, half), texts.slice(half, len(texts))
+        if len(texts.flat) < BYTES_PER_THREAD or _processors() == 1:
+            return np.concatenate([part.add(share) for part, share in zip(self.parts, shares, strict=True)])
+        return np.concatenate(list(self._pool.map(PlainCounter.add, self.parts, shares)))
+
+    def result(self) -> dict[str, int]:
+        total, other = (part.result() for part in self.parts)
+        for unit, times in other.items():
+            total[unit] = total.get(unit, 0) + times
+        return total
+
+    def keep(self, counts: Mapping[str, int]) -> None:
+        """Starts again from these counts."""
+        for part, kept in zip(self.parts, (counts, {}), strict=True):
+            part.keep(kept)
+
+
 class PlainCounter:
     """How often each unit occurs in plain texts."""
 
@@ -200,8 +236,6 @@ class PlainCounter:
         s = self.scanner
         flat, offsets = _readonly(texts.flat), _readonly(texts.offsets)
         plain = np.zeros(len(texts), np.bool_)
-        if s.can_widen and not s.wide and _beyond_ascii(flat, offsets) >= SLOW_ROWS:
-            s.widen()
         longest = int(texts.lengths.max(initial=0))
         text, kind = np.empty(longest + 1, np.uint16), np.empty(longest + 1, np.uint8)
         row = 0
@@ -226,7 +260,7 @@ class PlainCounter:
 
     def result(self) -> dict[str, int]:
         units, letters = int(self.used[0]), int(self.used[1])
-        text = "".join(map(chr, self.codes[:letters]))
+        text = self.codes[:letters].astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
         ends = self.ends[: units + 1].tolist()
         counts = self.counts[:units].tolist()
         return {text[a:b]: n for a, b, n in zip(ends[:-1], ends[1:], counts, strict=True)}
@@ -242,12 +276,11 @@ class PlainCounter:
         scanning.place(self.slots, self.codes, self.ends, np.arange(units))
 
 
-def _code_points(units: Collection[str]) -> Ragged:
-    """[M] of all units end to end, int64."""
-    flat = np.frombuffer("".join(units).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.int64)
-    offsets = np.zeros(len(units) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, units), np.int64, len(units)), out=offsets[1:])
-    return Ragged(flat, offsets)
+def _code_points(units: Iterable[str]) -> Ragged:
+    """Units as rows of code points."""
+    listed = list(units)
+    flat = np.frombuffer("".join(listed).encode("utf-32-le", "surrogatepass"), "<u4").astype(np.int64)
+    return Ragged(flat, np.cumsum([0, *map(len, listed)], dtype=np.int64))
 
 
 def _slots(units: int) -> NDArray[np.uint64]:

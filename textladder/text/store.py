@@ -23,6 +23,7 @@ from textladder.ragged import Numbers, Ragged
 
 # Pages read since the last release; at this many bytes they are given back, which keeps resident memory flat.
 RELEASE_BYTES = 16 << 20
+CLOSE = 2  # rows of a stretch for each that is wanted of it, at most, to read all of them
 TOUCHED_BYTES = 1 << 16  # that a random row of offsets may map
 
 
@@ -103,17 +104,20 @@ class Store:
         column = self.columns[name]
         if name not in self._files or not hasattr(os, "pread"):
             return column.take(rows)
+        if _close(rows):
+            starts, ends = np.asarray(column.offsets[rows]), np.asarray(column.offsets[rows + 1])
+            self._count(starts.nbytes + ends.nbytes)
+            flat = self.spans(name, starts[:1], ends[-1:]).flat  # one read for all
+            return _spans(flat, starts - starts[0], ends - starts[0])
         self._count(2 * len(rows) * TOUCHED_BYTES)
         return self.spans(name, np.asarray(column.offsets[rows]), np.asarray(column.offsets[rows + 1]))
 
     def spans(self, name: str, starts: Numbers, ends: Numbers) -> Ragged:
         """What lies between given places of a column's flat array, copied; spans may overlap."""
         column = self.columns[name]
-        offsets = np.zeros(len(starts) + 1, np.int64)
-        np.cumsum(ends - starts, out=offsets[1:])
         if name not in self._files or not hasattr(os, "pread"):
-            parts = [column.flat[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
-            return Ragged(np.concatenate(parts) if parts else column.flat[:0], offsets)
+            return _spans(column.flat, starts, ends)
+        offsets = _offsets(starts, ends)
         # Read, not mapped: a page that is touched brings its neighbours (64 KiB on Linux) with it.
         file, size = self._files[name].fileno(), column.flat.itemsize
         spans = zip(((ends - starts) * size).tolist(), (starts * size).tolist(), strict=True)
@@ -124,9 +128,10 @@ class Store:
             )
         return Ragged(np.frombuffer(flat, column.flat.dtype), offsets)
 
-    def slice(self, start: int, stop: int) -> dict[str, Ragged]:
-        """Rows start..stop of every column, as views."""
-        parts = {name: column.slice(start, stop) for name, column in self.columns.items()}
+    def slice(self, start: int, stop: int, names: Iterable[str] | None = None) -> dict[str, Ragged]:
+        """Rows start..stop of every column (of those named), as views."""
+        chosen = self.columns if names is None else names
+        parts = {name: self.columns[name].slice(start, stop) for name in chosen}
         self._count(sum(part.flat.nbytes + part.offsets.nbytes for part in parts.values()))
         # Plain arrays over the mapping: indexing a memmap makes a memmap, which takes ten times as long.
         return {name: Ragged(np.asarray(p.flat), np.asarray(p.offsets)) for name, p in parts.items()}
@@ -144,6 +149,26 @@ class Store:
                 mapping = getattr(array, "_mmap", None)
                 if mapping is not None and hasattr(mapping, "madvise") and sys.platform != "win32":
                     mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def _spans(flat: NDArray[Any], starts: Numbers, ends: Numbers) -> Ragged:
+    if len(flat) == int((ends - starts).sum()) and (ends[:-1] == starts[1:]).all():  # they are all of it
+        return Ragged(flat, _offsets(starts, ends))
+    parts = [flat[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+    return Ragged(np.concatenate(parts) if parts else flat[:0], _offsets(starts, ends))
+
+
+def _offsets(starts: Numbers, ends: Numbers) -> NDArray[np.int64]:
+    """[rows + 1] of spans, end to end."""
+    offsets = np.zeros(len(starts) + 1, np.int64)
+    np.cumsum(ends - starts, out=offsets[1:])
+    return offsets
+
+
+def _close(rows: Numbers) -> bool:
+    """Whether rows are in their order and few others lie between them: then they are read in one piece."""
+    few = len(rows) > 1 and rows[-1] - rows[0] < CLOSE * len(rows)
+    return bool(few and (rows[1:] > rows[:-1]).all())
 
 
 def _mapped(path: Path, dtype: str) -> NDArray[Any]:

@@ -21,13 +21,12 @@ from textladder.errors import Problem
 from textladder.ragged import Ragged
 from textladder.ranges import Count, Size
 from textladder.text.normalizing import normalizer, whole_spans, without_surrogates
+from textladder.text.opening import WARM_UP_BYTES
 
 SPECIAL = ("<pad>", "<unk>", "<s>", "</s>")
 UNKNOWN, BEGIN, END = 1, 2, 3
 COUNTED = ("word", "whitespace", "character")  # units that are counted and listed, not learnt
 PLAIN = (*COUNTED, "byte")  # units that the compiled path can cut
-# Texts up to this many bytes in all are too few to pay for loading the compiled path (0.4 s).
-WARM_UP_BYTES = 1 << 16
 SLOW_ROWS_AT_ONCE = 8192
 
 _W = r"[\p{L}\p{M}\p{N}&&[^\p{Han}]]"
@@ -57,12 +56,18 @@ class TokenizerConfig:
 class Tokenizer:
     """Cuts texts into units and names them by id. Made by `fit`, `of_vocabulary` or `load`; never changes."""
 
-    def __init__(self, library: tokenizers.Tokenizer, config: TokenizerConfig) -> None:
+    def __init__(
+        self, library: tokenizers.Tokenizer, config: TokenizerConfig, vocabulary: list[str] | None = None
+    ) -> None:
+        """vocabulary: of a library that `pipeline` has just made, where it is known."""
         self.config, self._library = config, library
-        units = library.get_vocab(with_added_tokens=False)
-        self.vocabulary: list[str] = sorted(units, key=units.__getitem__)
         self.replaced = 0  # lone surrogates that were read as U+FFFD so far
         self._seen = 0
+        if vocabulary is not None:
+            self.vocabulary, self._standard = vocabulary, True
+            return
+        units = library.get_vocab(with_added_tokens=False)
+        self.vocabulary = sorted(units, key=units.__getitem__)
         self._standard = _parts(library) == _parts(pipeline(config, library.model))
 
     @classmethod
@@ -78,9 +83,9 @@ class Tokenizer:
     @classmethod
     def of_vocabulary(cls, units: Iterable[str], config: TokenizerConfig) -> Tokenizer:
         """A tokenizer of words or characters with these units, after the special ones."""
-        listed = dict.fromkeys([*SPECIAL, *units])
+        listed = list(dict.fromkeys([*SPECIAL, *units]))
         model = models.WordLevel({unit: n for n, unit in enumerate(listed)}, unk_token=SPECIAL[UNKNOWN])
-        return cls(pipeline(config, model), config)
+        return cls(pipeline(config, model), config, listed)
 
     def __len__(self) -> int:
         return len(self.vocabulary)

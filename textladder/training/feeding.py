@@ -13,6 +13,7 @@ import numpy as np
 
 from textladder import distributed
 from textladder.batch import Batch, Ragged
+from textladder.layers import kernels
 from textladder.ragged import Numbers, narrow
 from textladder.text.batching import BatchPlan, plan
 from textladder.text.store import Store
@@ -115,7 +116,12 @@ class Feed:
     def _take(self, rows: Numbers) -> dict[str, Ragged]:
         others = self.store.columns.keys() - self._held.keys() - {OWNER}
         taken = self.store.take(rows, others) if others else {}
-        return taken | {name: column.take(rows) for name, column in self._held.items()}
+        return taken | {name: _rows_of(column, rows) for name, column in self._held.items()}
+
+
+def _rows_of(column: Ragged, rows: Numbers) -> Ragged:
+    """`column.take(rows)`, without the lock of Python, which the thread that trains needs."""
+    return Ragged(*kernels.take_rows(column.flat, column.offsets, rows))
 
 
 def my_share(rows: Numbers) -> Numbers:
@@ -128,10 +134,11 @@ def _small_columns(store: Store) -> dict[str, Ragged]:
     system, and what is held has a bound."""
     held, free = {}, HELD_BYTES
     read = {name: column for name, column in store.columns.items() if name != OWNER}
-    for name, column in sorted(read.items(), key=lambda item: item[1].flat.nbytes + item[1].offsets.nbytes):
-        free -= column.flat.nbytes + column.offsets.nbytes
+    for name, column in sorted(read.items(), key=lambda item: len(item[1].flat)):
+        # Four bytes for each unit and each row: larger numbers would not fit either.
+        free -= 4 * (len(column.flat) + len(column.offsets))
         if free < 0:
             break
-        held[name] = Ragged(np.array(column.flat), np.array(column.offsets))
+        held[name] = Ragged(column.flat.astype(np.int32), column.offsets.astype(np.int32))
     store.release()
     return held

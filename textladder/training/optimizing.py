@@ -112,6 +112,18 @@ class RowUpdates:
             for group in groups
             for table in group["params"]
         }
+        self._seen: dict[Tensor, tuple[list[Tensor], list[int], Any, dict[str, Any]]] = {}
+
+    def _arrays(self, table: Tensor) -> tuple[Any, dict[str, Any]]:
+        """The table and its state as the kernels take them. Views are made once: a dozen calls of torch for
+        each table and step would take as long as the update of a small one."""
+        parts = [table, *self.state[table].values()]
+        places = [part.data_ptr() for part in parts]
+        seen = self._seen.get(table)
+        if seen is None or seen[1] != places:
+            views = {name: _rows(part).numpy() for name, part in self.state[table].items() if part.ndim}
+            seen = self._seen[table] = parts, places, _rows(table.detach()).numpy(), views
+        return seen[2:]
 
     @torch.no_grad()
     def step(self) -> None:
@@ -126,21 +138,21 @@ class RowUpdates:
         from textladder.training import updates
 
         config, f32 = self.config, np.float32
-        state = {name: _rows(value) if value.ndim else value for name, value in self.state[table].items()}
+        weights, state = self._arrays(table)
         rate, decay, epsilon = f32(group["lr"]), f32(group["weight_decay"]), f32(config.epsilon)
-        weights, touched, gradient = _rows(table.detach()).numpy(), rows.numpy(), _rows(sums).numpy()
+        touched, gradient = rows.numpy(), _rows(sums).numpy()
         if config.optimizer == "sgd":
-            buffer = state["momentum_buffer"].numpy() if config.momentum > 0 else np.zeros((0, 1), f32)
+            buffer = state["momentum_buffer"] if config.momentum > 0 else np.zeros((0, 1), f32)
             updates.sgd_rows(weights, buffer, touched, gradient, rate, f32(config.momentum), decay)
         elif config.optimizer == "adagrad":
-            updates.adagrad_rows(weights, state["sum"].numpy(), touched, gradient, rate, decay, epsilon)
+            updates.adagrad_rows(weights, state["sum"], touched, gradient, rate, decay, epsilon)
         else:
-            first, second = self._corrections(state)
+            first, second = self._corrections(self.state[table])
             decoupled = config.optimizer == "adamw"
             updates.adam_rows(
                 weights,
-                state["exp_avg"].numpy(),
-                state["exp_avg_sq"].numpy(),
+                state["exp_avg"],
+                state["exp_avg_sq"],
                 touched,
                 gradient,
                 rate,

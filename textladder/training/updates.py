@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.layers.kernels import kernel
+from textladder.layers.kernels import AHEAD, U0, U16, kernel
+from textladder.layers.simd import adagrad, fma, load, prefetch, splat, store
 
 
 @kernel
@@ -48,10 +49,22 @@ def adagrad_rows(
     decay: np.float32,
     epsilon: np.float32,
 ) -> None:
-    dim = np.uint64(table.shape[1])
+    dim, last = np.uint64(table.shape[1]), np.uint64(max(len(rows), 1) - 1)
     flat, state, gradient = table.reshape(-1), squares.reshape(-1), sums.reshape(-1)
+    rates, decays, floors = splat(rate), splat(decay), splat(epsilon)
     for u in range(np.uint64(len(rows))):
         start, entry = np.uint64(rows[u]) * dim, u * dim
+        if dim % U16 == U0:
+            later = np.uint64(rows[min(u + AHEAD, last)]) * dim
+            for d in range(U0, dim, U16):
+                prefetch(flat, later + d)
+                prefetch(state, later + d)
+                w = load(flat, start + d)
+                h = fma(decays, w, load(gradient, entry + d))
+                squared = fma(h, h, load(state, start + d))
+                store(state, start + d, squared)
+                store(flat, start + d, adagrad(w, h, squared, rates, floors))
+            continue
         for d in range(dim):
             g = gradient[entry + d] + decay * flat[start + d]
             state[start + d] += g * g
