@@ -65,6 +65,11 @@ class Tokens:
     def lengths(self) -> Tensor:
         return self.offsets[1:] - self.offsets[:-1]  # [B]
 
+    @property
+    def full(self) -> bool:
+        """Whether all texts are as long as the padded view is wide."""
+        return len(self.flat) == len(self) * self.width
+
     @cached_property
     def mask(self) -> Tensor:
         """[B, T] True where there is a unit."""
@@ -77,7 +82,7 @@ class Tokens:
 
     def pad(self, values: Tensor) -> Tensor:
         """[N, ...] -> [B, T, ...], zeros where there is no unit."""
-        if len(values) == len(self) * self.width:  # nothing to pad, as for one text: a view
+        if self.full:  # nothing to pad, as for one text: a view
             return values.view(len(self), self.width, *values.shape[1:])
         padded = values.new_zeros(*self.mask.shape, *values.shape[1:])
         padded[self.mask] = values

@@ -129,7 +129,7 @@ class Model(nn.Module):
             self.eval()
         with torch.inference_mode(), threads_for(self.encoder):
             flat = torch.from_numpy(ids.astype(np.int64, copy=False))
-            tokens = Tokens(flat, torch.tensor([0, len(ids)]), max(len(ids), 1))
+            tokens = Tokens(flat, torch.from_numpy(np.array((0, len(ids)))), max(len(ids), 1))
             if self.device.type != "cpu":
                 tokens = tokens.to(self.device)
             return self.task.predict(self.encoder, Batch((tokens,), None, 1))

@@ -51,9 +51,10 @@ def gradients(encoder: SelfAttention, encoded: Encoded) -> dict[str, torch.Tenso
     return {name: value.grad for name, value in encoder.named_parameters() if value.grad is not None}
 
 
+@pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("bfloat16", [False, True])
-def test_states_and_gradients_are_those_of_the_whole(bfloat16: bool) -> None:
-    encoder, tokens = encoder_of(), Tokens.of_rows(ROWS)
+def test_states_and_gradients_are_those_of_the_whole(bfloat16: bool, causal: bool) -> None:
+    encoder, tokens = encoder_of(causal=causal), Tokens.of_rows(ROWS)
     with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
         whole = encoder(tokens)
         wanted = gradients(encoder, whole)

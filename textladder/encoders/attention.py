@@ -103,7 +103,7 @@ class SelfAttention(Encoder):
         self.input_dropout, self.dropout = Dropout(config.input_dropout), Dropout(config.dropout)
         self.pool = make_pooling(config.pooling, self.dim)
         self.bfloat16_pays = self.dim >= 128  # 1.8 times float32 at 128; below, casts take what products gain
-        self.threads_pay = not self.causal  # windows of text are of one length, and part evenly
+        self.threads_pay = config.attention_dropout > 0  # else parts of a batch have a thread each
         self.keep_maps = False
         self._packed: NDArray[np.float32] | None = None
         if config.initialization == "gpt2":

@@ -88,14 +88,13 @@ class RecurrentEncoder(Encoder):
 
     def forward(self, tokens: Tokens) -> Encoded:
         x = self._through(tokens) if tokens.carry is None else self._carried(tokens, tokens.carry)
-        pooled = self.dropout(self._pooled(x, tokens.mask))
-        full = len(tokens.flat) == len(tokens) * tokens.width
+        pooled = self.dropout(self._pooled(x, tokens))
 
         def states() -> Tensor:
             dropped: Tensor = self.after(x)
-            return dropped if full else dropped * tokens.mask[..., None]
+            return dropped if tokens.full else dropped * tokens.mask[..., None]
 
-        return Encoded(pooled, tokens.mask, states)
+        return Encoded(pooled, lambda: tokens.mask, states)
 
     @property
     def _stack(self) -> list[RecurrentLayer]:
@@ -103,7 +102,9 @@ class RecurrentEncoder(Encoder):
 
     def _embedded(self, ids: Tensor) -> Tensor:
         assert self.embedding is not None
-        x: Tensor = self.before(self.units(self.embedding(ids), ids))
+        x: Tensor = self.embedding(ids)
+        if self.training:
+            x = self.before(self.units(x, ids))
         return x  # [B, T, E]
 
     def _table(self, ids: Tensor) -> tuple[Tensor, Tensor] | None:
@@ -153,7 +154,10 @@ class RecurrentEncoder(Encoder):
             after.append(end)
         return self.after(x)[:, 0], tuple(after)
 
-    def _pooled(self, x: Tensor, mask: Tensor) -> Tensor:
+    def _pooled(self, x: Tensor, tokens: Tokens) -> Tensor:
+        if self.config.pooling == "max" and tokens.full and not torch.is_grad_enabled():
+            return x.amax(1)  # of one text: no mask to be made, no places to be kept
+        mask = tokens.mask
         if self.config.pooling == "last" and self.config.bidirectional:
             forward, backward = x.chunk(2, -1)
             return torch.cat([last(forward, mask), first(backward, mask)], -1)

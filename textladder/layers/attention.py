@@ -75,7 +75,7 @@ class Layout:
         self.texts, self.width, self.mask = len(tokens), tokens.width, tokens.mask
         self.offsets = tokens.offsets
         units = len(tokens.flat)
-        self.full = units == self.texts * self.width  # no padding: the two views are one
+        self.full = tokens.full  # no padding: the two views are one
         numbers = torch.arange(units, device=tokens.flat.device)
         starts = tokens.offsets[:-1].repeat_interleave(tokens.lengths, output_size=units)
         self.positions = numbers - starts  # [N] place of each unit in its text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from textladder.errors import Problem
+from textladder.layers.dropout import Dropout
 
 
 class Head(nn.Module):
@@ -12,7 +13,7 @@ class Head(nn.Module):
 
     def __init__(self, dim: int, outputs: int, hidden_dim: int | None = None, dropout: float = 0.0) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.hidden = None if hidden_dim is None else nn.Linear(dim, hidden_dim)
         self.output = nn.Linear(dim if hidden_dim is None else hidden_dim, outputs)
 
@@ -33,4 +34,4 @@ def make_head(kind: str, dim: int, outputs: int, hidden_dim: int, dropout: float
             f"with the head 'none' the encoder's {dim} numbers are the scores of {outputs} labels.",
             f"Set the encoder's width to {outputs}, or task.head=linear.",
         )
-    return nn.Dropout(dropout)
+    return Dropout(dropout)

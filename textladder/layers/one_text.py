@@ -11,7 +11,7 @@ that nothing is kept that could be out of date.
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterable
 from typing import cast
 
 import numpy as np
@@ -22,12 +22,10 @@ from torch.nn import functional as F
 
 from textladder.layers.halves import sigmoid, tanh
 from textladder.layers.short_attention import any_order, product_total
-from textladder.layers.together import together
 
 F32 = NDArray[np.float32]
 
 ZERO = np.float32(0)
-FEWEST = 8  # units from which on a thread for the other direction is worth waking
 INPUTS = "weight_ih_l0", "bias_ih_l0"
 STATES = "weight_hh_l0", "bias_hh_l0"
 
@@ -123,18 +121,10 @@ def walk(x: Tensor, nets: nn.ModuleList, initial: Tensor) -> Tensor:
     out = np.empty((units, len(nets) * width), np.float32)
     state = initial[:, :, 0].numpy(force=True).copy()
 
-    def direction(number: int) -> None:
-        net = cast(nn.RNNBase, nets[number])
-        with torch.inference_mode():  # of each thread its own
-            gates = F.linear(x[0], *(getattr(net, name) for name in INPUTS)).numpy()
-            weights = (getattr(net, name).detach().numpy() for name in STATES)
+    with torch.inference_mode():
+        for number, net in enumerate(cast(Iterable[nn.RNNBase], nets)):
+            w_ih, w_hh, b_ih, b_hh = cast(Iterable[Tensor], net._parameters.values())
+            gates = F.linear(x[0], w_ih, b_ih).numpy()
             columns = out[:, number * width : (number + 1) * width]
-            WALKS[net.mode](gates, *weights, state[number], columns, number == 1)
-
-    directions = [partial(direction, number) for number in range(len(nets))]
-    if units >= FEWEST:
-        together(directions)
-    else:
-        for walk_one in directions:
-            walk_one()
+            WALKS[net.mode](gates, w_hh.numpy(), b_hh.numpy(), state[number], columns, number == 1)
     return torch.from_numpy(out)[None]

@@ -39,7 +39,7 @@ class _Reorder(torch.autograd.Function):
 def reversal(tokens: Tokens) -> Tensor | None:
     """[B*T] The order of rows that reverses each text within its own length and leaves padding where it
     is; None if there is no padding."""
-    if len(tokens.flat) == len(tokens) * tokens.width:
+    if tokens.full:
         return None
     steps = torch.arange(tokens.width, device=tokens.flat.device)
     lengths = tokens.lengths[:, None]
