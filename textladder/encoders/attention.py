@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Literal
 
 import numpy as np
@@ -19,10 +19,11 @@ from textladder.errors import Problem
 from textladder.layers.attention import ActivationName, Layout, NormPlace, TransformerLayer
 from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
+from textladder.layers.flat_attention import by_length
 from textladder.layers.known import Known, gone_on, nothing_known, units_known, with_room
 from textladder.layers.one_unit import ACTIVATIONS, one_unit, packed, runs_compiled
-from textladder.layers.parts import parted, side_by_side
-from textladder.layers.pooling import PoolingName, make_pooling
+from textladder.layers.parts import parted, parts_of, side_by_side
+from textladder.layers.pooling import PoolingName, flat_mean, make_pooling
 from textladder.layers.positions import LearnedPositions, SinusoidalPositions
 from textladder.layers.together import limit, together
 from textladder.ranges import Share, Size
@@ -130,18 +131,31 @@ class SelfAttention(Encoder):
     def forward(self, tokens: Tokens) -> Encoded:
         """Raises Problem for a text longer than learned positions."""
         self._check_length(tokens)
-        layout, parts = Layout(tokens), [tokens] if self.whole else parted(tokens)
-        x = self._vectors(tokens.flat, layout.positions, tokens.width)  # [N, D]
+        ordered, places, parts = tokens, None, [tokens]
+        if not self.whole and tokens.flat.device.type == "cpu":
+            ordered, places = by_length(tokens, parts_of(tokens))
+            parts = parted(ordered)
+        layout = Layout(ordered)
+        x = self._vectors(ordered.flat, layout.positions, ordered.width)  # [N, D]
         maps: list[Tensor] = []
         if len(parts) == 1:
-            states = self._stack(layout, maps, x)  # [B, T, D]
+            flat = self._stack(ordered, maps, x)  # [N, D]
         else:
-            jobs = [partial(self._stack, Layout(part), maps) for part in parts]
+            jobs = [partial(self._stack, part, maps) for part in parts]
             inputs = x.split([len(part.flat) for part in parts])
             weights = (*self.layers.parameters(), *self.norm.parameters())
-            states = torch.cat(side_by_side(jobs, inputs, weights))
-        pooled = self.dropout(self.pool(states, tokens.mask))
-        return Encoded(pooled, tokens.mask, states, {"attention": maps} if self.keep_maps else {})
+            flat = torch.cat(side_by_side(jobs, inputs, weights))
+
+        def as_given(values: Tensor) -> Tensor:
+            return values if places is None else values.index_select(0, places)
+
+        states = cache(lambda: as_given(layout.pad(flat)))  # [B, T, D]
+        if self.config.pooling == "mean" and flat.device.type == "cpu" and flat.dtype == torch.float32:
+            pooled = as_given(flat_mean(flat, ordered.offsets))
+        else:
+            pooled = self.pool(states(), tokens.mask)
+        notes = {"attention": maps} if self.keep_maps else {}
+        return Encoded(self.dropout(pooled), lambda: tokens.mask, states, notes)
 
     @property
     def whole(self) -> bool:
@@ -149,14 +163,16 @@ class SelfAttention(Encoder):
         chance = self.training and self.config.attention_dropout > 0  # drawn by torch, for all threads
         return self.threads_pay or self.keep_maps or chance
 
-    def _stack(self, layout: Layout, maps: list[Tensor], x: Tensor) -> Tensor:
-        """What the first layer reads [N, D] -> states [B, T, D]; attention maps are added to `maps`."""
+    def _stack(self, tokens: Tokens, maps: list[Tensor], x: Tensor) -> Tensor:
+        """What the first layer reads [N, D] -> states [N, D]; attention maps are added to `maps`."""
+        units, exact = len(x), x.device.type == "cpu" and x.dtype == torch.float32
+        layout = Layout(tokens, exact)
         x = layout.count_up(x)  # [M, D]
         for layer in self.layers:
             x, kept = layer(x, layout, self.keep_maps)
             if kept is not None:
                 maps.append(kept)
-        return layout.pad(self.norm(x))
+        return self.norm(x)[:units]
 
     def start(self, texts: int) -> Known:
         """See `Encoder.start`. Small models take steps with the weights that they have now."""

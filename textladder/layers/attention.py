@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import torch
@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from textladder.batch import Tokens
 from textladder.layers.dropout import Dropout
+from textladder.layers.flat_attention import FlatAttention, Run, runs_of
 from textladder.layers.short_attention import LONGEST, ShortAttention
 from textladder.layers.strip import counted_up
 
@@ -69,26 +70,39 @@ class _Collect(torch.autograd.Function):
 
 
 class Layout:
-    """Where the flat units of a batch stand in its padded view; made once per batch, used by every layer."""
+    """Where the flat units of a batch stand in its padded view; made once per batch, used by every layer.
 
-    def __init__(self, tokens: Tokens) -> None:
-        self.texts, self.width, self.mask = len(tokens), tokens.width, tokens.mask
-        self.offsets = tokens.offsets
-        units = len(tokens.flat)
+    exact: the flat units are not counted up. In float32 the libraries under torch keep no kernel per shape.
+    """
+
+    def __init__(self, tokens: Tokens, exact: bool = False) -> None:
+        self.tokens, self.offsets = tokens, tokens.offsets
+        self.texts, self.width = len(tokens), tokens.width
+        self.units = len(tokens.flat)
         self.full = tokens.full  # no padding: the two views are one
-        numbers = torch.arange(units, device=tokens.flat.device)
-        starts = tokens.offsets[:-1].repeat_interleave(tokens.lengths, output_size=units)
-        self.positions = numbers - starts  # [N] place of each unit in its text
-        self.rows = units if self.full else counted_up(units)  # M: N, counted up
-        text = torch.arange(self.texts, device=numbers.device)
-        text = text.repeat_interleave(tokens.lengths, output_size=units)
-        self.places = text * self.width + self.positions  # [N] place of each unit in the padded view
+        self.rows = self.units if self.full or exact else counted_up(self.units)  # M: N, counted up
+
+    @cached_property
+    def positions(self) -> Tensor:
+        """[N] Place of each unit in its text."""
+        starts = self.offsets[:-1].repeat_interleave(self.tokens.lengths, output_size=self.units)
+        return torch.arange(self.units, device=starts.device) - starts
+
+    @cached_property
+    def places(self) -> Tensor:
+        """[N] Place of each unit in the padded view."""
+        text = torch.arange(self.texts, device=self.offsets.device)
+        text = text.repeat_interleave(self.tokens.lengths, output_size=self.units)
+        return text * self.width + self.positions
 
     def count_up(self, flat: Tensor) -> Tensor:
         """[N, ...] -> [M, ...], with zeros"""
-        return (
-            flat if self.full else torch.cat([flat, flat.new_zeros(self.rows - len(flat), *flat.shape[1:])])
-        )
+        more = self.rows - len(flat)
+        return torch.cat([flat, flat.new_zeros(more, *flat.shape[1:])]) if more else flat
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        return runs_of(self.tokens)
 
     def pad(self, flat: Tensor) -> Tensor:
         """[M, ...] -> [B, T, ...], zeros at padding."""
@@ -109,14 +123,15 @@ class Layout:
         """
         if self.full or causal:
             return None
-        return (self.mask | ~self.mask.any(1, keepdim=True))[:, None, None]
+        mask = self.tokens.mask
+        return (mask | ~mask.any(1, keepdim=True))[:, None, None]
 
 
 class MultiHeadAttention(nn.Module):
     """softmax(Q K' / sqrt(d)) V per head, heads joined by a linear map (Vaswani et al. 2017, section 3.2).
 
     Flat units [M, D] -> [M, D]; the projections see no padding, the product of each head is
-    `F.scaled_dot_product_attention`.
+    `F.scaled_dot_product_attention`, or the same without padding (`FlatAttention`, `ShortAttention`).
     """
 
     def __init__(self, dim: int, num_heads: int, dropout: float, causal: bool, bias: bool = True) -> None:
@@ -137,6 +152,8 @@ class MultiHeadAttention(nn.Module):
         if not keep_map and self.short(joint, layout):
             mixed = ShortAttention.apply(joint, layout.offsets, layout.width, self.num_heads, self.causal)
             return self.output(mixed), None
+        if not keep_map and self.flat(joint):
+            return self.output(FlatAttention.apply(joint, layout.runs, self.num_heads, self.causal)), None
         joint = layout.pad(joint)  # [B, T, 3D]
         dtype, on_cpu = joint.dtype, joint.device.type == "cpu"
         if on_cpu and dtype == torch.bfloat16:  # its kernel for short texts is 2 to 3 times faster in float32
@@ -169,6 +186,11 @@ class MultiHeadAttention(nn.Module):
         mixed = mixed.transpose(1, 2).flatten(2)
         extended: Tensor = self.output(mixed)
         return extended
+
+    def flat(self, joint: Tensor) -> bool:
+        """Whether `FlatAttention` can be used."""
+        fused = joint.device.type == "cpu" and joint.dtype == torch.float32
+        return fused and not (self.training and self.dropout > 0)
 
     def short(self, joint: Tensor, layout: Layout) -> bool:
         """Whether `ShortAttention` is the faster: in float32 its products are not (benchmarks/NOTES.md)."""

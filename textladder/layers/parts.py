@@ -22,10 +22,17 @@ from textladder.layers.together import as_here, limit, together
 FEWEST_UNITS = 256  # of a part: below, what is made once per part costs more than a second thread saves
 
 
+def parts_of(tokens: Tokens) -> int:
+    """In how many parts a batch is encoded: at most `limit()`, one where parts would not pay."""
+    if tokens.flat.device.type != "cpu":
+        return 1
+    return max(min(limit(), len(tokens), len(tokens.flat) // FEWEST_UNITS), 1)
+
+
 def parted(tokens: Tokens) -> list[Tokens]:
-    """Tokens as at most `limit()` parts of about as many texts, in order; one where parts would not pay."""
-    count = min(limit(), len(tokens), len(tokens.flat) // FEWEST_UNITS)
-    if count <= 1 or tokens.flat.device.type != "cpu":
+    """Tokens as `parts_of` parts of about as many texts, in order."""
+    count = parts_of(tokens)
+    if count == 1:
         return [tokens]
     bounds = [len(tokens) * part // count for part in range(count + 1)]
     units = tokens.offsets[bounds].tolist()

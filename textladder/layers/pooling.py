@@ -20,6 +20,24 @@ def mean(states: Tensor, mask: Tensor) -> Tensor:
     return _weighted(states, weights)
 
 
+class _FlatMean(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, offsets: Tensor) -> Tensor:
+        ctx.lengths = offsets.diff()
+        return torch.segment_reduce(states, "mean", offsets=offsets, initial=0)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        shares = gradient / ctx.lengths.clamp(min=1)[:, None]
+        return shares.repeat_interleave(ctx.lengths, 0), None
+
+
+def flat_mean(states: Tensor, offsets: Tensor) -> Tensor:
+    """`mean` of flat units [N, D] of texts offsets [B + 1] -> [B, D], on the processor."""
+    found: Tensor = _FlatMean.apply(states, offsets)
+    return found
+
+
 class _Largest(torch.autograd.Function):
     """[B, T, D] -> [B, D]. Its gradient goes to one place of each feature, where that of `amax` compares
     all values with the largest again and shares between equals, which took longer than a convolution."""

@@ -154,23 +154,24 @@ def add_to_filters(
 
 
 @kernel
-def lay_in(weight: F32, joint: F32, first: int, column: int) -> None:
-    """weight [K', D, w] to rows first..first + K' of joint [K, R * D], as w, D, from a column on."""
+def lay_in(weight: F32, joint: F32, first: int, column: int, bounds: tuple[int, int]) -> None:
+    """weight [K', D, w] to rows first..first + K' of joint [K, R * D], as w, D, from a column on; of them the
+    rows from bounds[0] to before bounds[1]."""
     filters, dim, width = weight.shape
-    for k in range(filters):
+    for k in range(max(first, bounds[0]), min(first + filters, bounds[1])):
         for o in range(width):
             for d in range(dim):
-                joint[first + k, column + o * dim + d] = weight[k, d, o]
+                joint[k, column + o * dim + d] = weight[k - first, d, o]
 
 
 @kernel
-def take_out(joint: F32, weight: F32, first: int, column: int) -> None:
+def take_out(joint: F32, weight: F32, first: int, column: int, bounds: tuple[int, int]) -> None:
     """`lay_in` the other way."""
     filters, dim, width = weight.shape
-    for k in range(filters):
-        for d in range(dim):
-            for o in range(width):
-                weight[k, d, o] = joint[first + k, column + o * dim + d]
+    for k in range(max(first, bounds[0]), min(first + filters, bounds[1])):
+        for o in range(width):
+            for d in range(dim):
+                weight[k - first, d, o] = joint[k, column + o * dim + d]
 
 
 class Windows:
@@ -181,7 +182,7 @@ class Windows:
         self.before = max(layer.before for layer in convolutions)
         self.after = max(layer.after for layer in convolutions)
         self.width = self.before + 1 + self.after  # R
-        shapes = [layer.weight.shape for layer in convolutions]  # [K', D, w] each
+        shapes = self.shapes = [layer.weight.shape for layer in convolutions]  # [K', D, w] each
         self.dim = shapes[0][1]
         # Rows after the first one of the last window: its others, and zeros, as compiled loops read past it.
         self.beyond = self.width - 1 - (1 - LANES) // self.dim
@@ -207,18 +208,19 @@ class Windows:
         """[K counted up, R * D, and zeros to read past it] filters of all widths, zero where one is
         narrower."""
         joint = torch.zeros(counted_up(self.filters[-1], TILE), self.width * self.dim + LANES)
-        for weight, first, column in zip(weights, self.filters, self.columns, strict=False):
-            lay_in(weight.detach().numpy(), joint.numpy(), first, column)
+        arrays = [weight.detach().numpy() for weight in weights]
+
+        def lay(share: slice) -> None:
+            for weight, first, column in zip(arrays, self.filters, self.columns, strict=False):
+                lay_in(weight, joint.numpy(), first, column, (share.start, share.stop))
+
+        together([partial(lay, share) for share in _shares(self.filters[-1])])
         return joint
 
-    def parted(self, joint: Tensor) -> list[Tensor]:
-        """`joined` the other way."""
-        parts = []
-        for (first, stop), column in zip(pairwise(self.filters), self.columns, strict=True):
-            width = int(self.spans[first, 1] - self.spans[first, 0]) // self.dim
-            parts.append(torch.empty(stop - first, self.dim, width))
-            take_out(joint.numpy(), parts[-1].numpy(), first, column)
-        return parts
+    def take(self, joint: F32, parts: Sequence[F32], share: slice) -> None:
+        """`joined` the other way, for some filters: into `parts` [K', D, w]."""
+        for part, first, column in zip(parts, self.filters, self.columns, strict=False):
+            take_out(joint, part, first, column, (share.start, share.stop))
 
 
 class WindowMaxima(torch.autograd.Function):
@@ -253,25 +255,28 @@ class WindowMaxima(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         x, joint, places = ctx.saved_tensors
-        windows, gradient, at = ctx.windows, gradients[0].contiguous(), places.numpy()
+        windows, gradient, at, dim = ctx.windows, gradients[0].contiguous(), places.numpy(), ctx.windows.dim
         to_x, to_joint = torch.zeros_like(x), torch.zeros_like(joint)
-        shape = windows.spans, windows.dim
-        given, into = gradient.numpy(), (to_x.view(-1).numpy(), to_joint.numpy())
+        to_weights = [torch.empty(shape) for shape in windows.shapes]
+        given, spans, laid = gradient.numpy(), windows.spans, to_joint.numpy()
+        parts = [part.numpy() for part in to_weights]
+
+        def of_filters(s: slice) -> None:
+            add_to_filters(given, at, x.view(-1).numpy(), spans, dim, (s.start, s.stop), laid)
+            windows.take(laid, parts, s)
+
+        def of_units(s: slice) -> None:
+            add_to_units(given[s], at[s], joint.numpy(), spans, dim, to_x.view(-1).numpy())
+
         # Each thread has filters, then texts, of its own: sums are in the same order whatever their number
         # (but for the zeros between texts, whose gradient nobody reads).
-        filters = [
-            partial(add_to_filters, given, at, x.view(-1).numpy(), *shape, (s.start, s.stop), into[1])
-            for s in _shares(windows.filters[-1])
-        ]
-        units = [
-            partial(add_to_units, given[s], at[s], joint.numpy(), *shape, into[0])
-            for s in _shares(len(gradient) if ctx.needs_input_grad[0] else 0)
-        ]
+        filters = [partial(of_filters, s) for s in _shares(windows.filters[-1])]
+        units = [partial(of_units, s) for s in _shares(len(gradient) if ctx.needs_input_grad[0] else 0)]
         together([partial(_each, *jobs) for jobs in zip_longest(filters, units)])
         to_bias = torch.where(places >= 0, gradient, 0.0).sum(0)
         to_biases = [to_bias[first:stop] for first, stop in pairwise(windows.filters)]
         of_x = to_x if ctx.needs_input_grad[0] else None
-        return of_x, None, None, None, None, *windows.parted(to_joint), *to_biases
+        return of_x, None, None, None, None, *to_weights, *to_biases
 
 
 def _shares(count: int) -> list[slice]:
