@@ -257,11 +257,11 @@ class SelfAttention(Encoder):
     def _vectors(self, ids: Tensor, places: Tensor, width: int) -> Tensor:
         """Ids [...] at places [...], all below `width` -> [..., D], what the first layer reads."""
         assert self.embedding is not None
-        x = self.embedding(ids)
-        if self.scale != 1:
-            x = x * self.scale
+        x: Tensor = self.embedding(ids)
         if self.positions is not None:
-            x = x + self.positions(places, width).to(x.dtype)
+            x = torch.add(self.positions(places, width).to(x.dtype), x, alpha=self.scale)
+        elif self.scale != 1:
+            x = x * self.scale
         dropped: Tensor = self.input_dropout(x)
         return dropped
 

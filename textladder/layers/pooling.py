@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from textladder.errors import Problem, suggest
+from textladder.layers.halves import kernel
 
 PoolingName = Literal["mean", "max", "last", "first", "attention"]
 
@@ -20,11 +22,29 @@ def mean(states: Tensor, mask: Tensor) -> Tensor:
     return _weighted(states, weights)
 
 
+@kernel
+def mean_rows(rows: Any, offsets: Any, means: Any) -> None:
+    """rows [N, D], texts at offsets [B + 1] -> means [B, D], zero for texts without units. (torch's
+    segment_reduce took ten times as long.)"""
+    for b in range(len(means)):
+        mean = means[b]
+        mean[:] = 0
+        for i in range(offsets[b], offsets[b + 1]):
+            row = rows[i]
+            for d in range(len(mean)):
+                mean[d] += row[d]
+        share = np.float32(1 / max(offsets[b + 1] - offsets[b], 1))
+        for d in range(len(mean)):
+            mean[d] *= share
+
+
 class _FlatMean(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, states: Tensor, offsets: Tensor) -> Tensor:
         ctx.lengths = offsets.diff()
-        return torch.segment_reduce(states, "mean", offsets=offsets, initial=0)
+        means = states.new_empty(len(ctx.lengths), states.shape[1])
+        mean_rows(states.detach().contiguous().numpy(), offsets.numpy(), means.numpy())
+        return means
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
@@ -33,7 +53,7 @@ class _FlatMean(torch.autograd.Function):
 
 
 def flat_mean(states: Tensor, offsets: Tensor) -> Tensor:
-    """`mean` of flat units [N, D] of texts offsets [B + 1] -> [B, D], on the processor."""
+    """`mean` of flat units [N, D] of texts at offsets [B + 1] -> [B, D]; float32 on the processor."""
     found: Tensor = _FlatMean.apply(states, offsets)
     return found
 
