@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from textladder.errors import Problem, suggest
+from textladder.layers.together import together
 
 if TYPE_CHECKING:
     from textladder.layers.embedding import UnitEmbedding
@@ -235,8 +236,7 @@ class Optimizer:
             group["lr"] = rate
 
     def step(self) -> None:
-        for part in self.parts:
-            part.step()
+        together([part.step for part in self.parts])  # each has parameters of its own
 
     @contextmanager
     def deferring(self) -> Iterator[None]:
