@@ -2,12 +2,20 @@
 
     lmplz -o 3 --discount_fallback            lmplz -o 4 --prune 0 0 1 --discount_fallback
 
-The texts are `drawn(200, 30)`, a text on each line, unit 7 written w7. On a whole corpus the two are compared
-by `python -m benchmarks.ngrams`, which also has KenLM read what we write.
+The texts are `drawn(200, 30)`, a text on each line, unit 7 written w7. Models of real text would be large:
+there, what KenLM's query says of each word of the text that follows is recorded.
+
+    head -197 frankenstein.txt > train    tail -27 frankenstein.txt > rest    (a paragraph on each line)
+    lmplz -o 3 < train > model.arpa       query -v word model.arpa < rest     and the same with -o 5
+
+On a whole corpus the two are compared by `python -m benchmarks.ngrams`, which also has KenLM read what we
+write.
 """
 
 from __future__ import annotations
 
+import gzip
+import math
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +26,7 @@ from textladder.batch import Ragged
 from textladder.ngrams.config import NgramConfig
 from textladder.ngrams.evaluating import perplexity
 from textladder.ngrams.model import NgramModel
+from textladder.text.tokenizing import UNKNOWN, Tokenizer, TokenizerConfig
 
 RECORDED = Path(__file__).parent / "recorded"
 
@@ -39,3 +48,23 @@ def test_agrees_with_lmplz(name: str, order: int, prune: tuple[int, ...], tmp_pa
     ]
     values = [perplexity(model, [Ragged.of(fresh)]).value for model in (ours, theirs)]
     assert values[0] == pytest.approx(values[1], rel=1e-6)
+
+
+@pytest.mark.parametrize(("order", "column"), [(3, 0), (5, 1)])
+def test_agrees_with_lmplz_on_real_text(order: int, column: int, tmp_path: Path) -> None:
+    """The probability of every word, unknown ones and ends of paragraphs included, also after writing the
+    model to an ARPA file and reading that."""
+    lines = gzip.decompress((RECORDED / "frankenstein.txt.gz").read_bytes()).decode().splitlines()
+    train, rest = lines[:197], lines[197:]
+    config = TokenizerConfig(units="whitespace", min_count=1, lowercase=False, unicode="none", html=False)
+    tokenizer = Tokenizer.fit([train], config)
+    ids, fresh = tokenizer.encode(train), tokenizer.encode(rest)
+    assert (fresh.flat == UNKNOWN).sum() > 100
+    recorded = np.loadtxt(RECORDED / "lmplz-frankenstein.txt.gz", usecols=column)  # base 10
+    words = tokenizer.vocabulary
+    ours = NgramModel.fit([ids], words, NgramConfig(order=order), tmp_path / "ours")
+    ours.arpa(tmp_path / "ours.arpa")
+    again = NgramModel.from_arpa(tmp_path / "ours.arpa", tmp_path / "again")
+    assert again.vocabulary == words
+    for model in (ours, again):
+        np.testing.assert_allclose(model.log_probs(fresh).flat / math.log(10), recorded, atol=1e-5)
