@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from textladder.batch import Tokens
 from textladder.encoders.attention import SelfAttention
 from textladder.layers.softmax import UnitSoftmax
+from textladder.search import SearchConfig, sample
 from textladder.text.tokenizing import BEGIN
 
 PAD = 0
@@ -127,16 +128,16 @@ def test_greedy_text_is_that_of_transformers(pair: Any) -> None:
         eos_token_id=None,
         pad_token_id=0,
     )
+
+    def step(last: Tensor, state: Any) -> tuple[Tensor, Any]:
+        vectors, state = encoder.step(last, state)
+        return output.log_probs(vectors), state
+
     with torch.inference_mode():
-        vectors, state = encoder.read(prompt, encoder.start(2))
-        last, text = vectors[:, -1], prompt
-        while True:
-            unit = output.log_probs(last).argmax(-1)
-            text = torch.cat([text, unit[:, None]], 1)
-            if text.shape[1] == POSITIONS:
-                break
-            last, state = encoder.step(unit, state)
-    assert text.tolist() == wanted.tolist()
+        _, state = encoder.read(prompt[:, :-1], encoder.start(2))
+    options = SearchConfig(length=POSITIONS - 4, temperature=0)
+    written = [ids for ids, _ in sample(step, state, prompt[:, -1], options, end=PAD)]
+    assert torch.cat([prompt, torch.stack(written, 1)], 1).tolist() == wanted.tolist()
 
 
 def test_it_begins_as_transformers_does(pair: Any) -> None:

@@ -75,6 +75,31 @@ def test_windows_are_one_long_window(kind: type[RecurrentEncoder], changes: dict
 
 
 @pytest.mark.parametrize(("kind", "changes"), KINDS)
+def test_gradients_of_windows_are_those_of_one_long_window_where_none_is_cut(
+    kind: type[RecurrentEncoder], changes: dict[str, Any]
+) -> None:
+    """With weights by which a state changes nothing after it, but has a part in their gradient: so nothing
+    is lost where windows end, and what they carry must be right."""
+    encoder = make(kind, changes)
+    hidden = encoder.config.hidden_dim
+    closed = None if kind is Rnn else slice(hidden, 2 * hidden)
+    for name, parameter in encoder.named_parameters():
+        if "weight_hh" in name:
+            parameter.data.zero_()
+        elif "bias_ih" in name and closed:  # the gate that keeps the state
+            parameter.data[closed] = -200
+    weigh = torch.randn(3, 23, encoder.dim, generator=torch.Generator().manual_seed(2))
+    torch.stack(carried(encoder, {0: [0, 1, 2]})).mul(weigh).sum().backward()
+    got = gradients(encoder)
+    encoder.zero_grad()
+    encoder(Tokens.of_rows(LONG.tolist())).states.mul(weigh).sum().backward()
+    wanted = gradients(encoder)
+    assert any("weight_hh" in name and wanted[name].abs().sum() > 0 for name in wanted)
+    for name, gradient in wanted.items():
+        torch.testing.assert_close(got[name], gradient, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "changes"), KINDS)
 def test_a_document_begins_anew(kind: type[RecurrentEncoder], changes: dict[str, Any]) -> None:
     encoder = make(kind, changes)
     with torch.no_grad():
