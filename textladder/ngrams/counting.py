@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from textladder.errors import Problem
 from textladder.layers.kernels import kernel
-from textladder.ngrams.arrays import create, shorten
+from textladder.ngrams.arrays import create
 from textladder.ngrams.config import NgramConfig
 from textladder.ngrams.merging import merge
 from textladder.ngrams.trie import MOST, Trie, check_size
@@ -213,11 +213,7 @@ def count_run(
         starts.append(number(sorted_by, ends, counts, low, high, ids, first, rank))
     counts[BEGIN] = 0
     counts[given:size] = 0
-    total, parents = starts[-1], starts[-2]
-    ids, counts = (shorten(folder / name, "<i4", total) for name in ("ids", "counts"))
-    first = shorten(folder / "first", "<i4", parents + 1)
-    first[parents] = total
-    return Trie(folder, np.array(starts, np.int64), ids, first, counts)
+    return Trie.shortened(folder, starts)
 
 
 @kernel

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder.layers.kernels import kernel
-from textladder.ngrams.arrays import blocks, create, release, shorten
+from textladder.ngrams.arrays import blocks, create, release
 from textladder.ngrams.trie import MOST, Trie, check_size
 
 
@@ -44,11 +44,7 @@ def merge(one: Trie, other: Trie, folder: Path) -> Trie:
         for k in range(2):  # what is mapped stays readable until it is let go
             (folder / f"places-{level}-{k}").unlink()
         starts.append(end)
-    total, parents = starts[-1], starts[-2]
-    ids, counts = (shorten(folder / name, "<i4", total) for name in ("ids", "counts"))
-    first = shorten(folder / "first", "<i4", parents + 1)
-    first[parents] = total
-    return Trie(folder, np.array(starts, np.int64), ids, first, counts)
+    return Trie.shortened(folder, starts)
 
 
 @kernel

@@ -17,6 +17,7 @@ So the children of node x are first[x]..first[x + 1], whatever its level. All in
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 
 from textladder.errors import Problem
 from textladder.layers.kernels import kernel
-from textladder.ngrams.arrays import attach, in_threads, release
+from textladder.ngrams.arrays import attach, in_threads, release, shorten
 
 ROOT = -1
 MOST = 2**31 - 1
@@ -48,6 +49,15 @@ class Trie:
         total, parents = int(starts[-1]), int(starts[-2])
         arrays = (("ids", total), ("first", parents + 1), ("counts", total))
         return cls(folder, starts, *(attach(folder / name, "<i4", size, "r+") for name, size in arrays))
+
+    @classmethod
+    def shortened(cls, folder: Path, starts: Sequence[int]) -> Trie:
+        """Of arrays that were made with room to spare, filled up to `starts`."""
+        total, parents = starts[-1], starts[-2]
+        ids, counts = (shorten(folder / name, "<i4", total) for name in ("ids", "counts"))
+        first = shorten(folder / "first", "<i4", parents + 1)
+        first[parents] = total
+        return cls(folder, np.array(starts, np.int64), ids, first, counts)
 
     @property
     def order(self) -> int:
