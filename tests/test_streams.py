@@ -122,6 +122,7 @@ def test_documents_are_drawn_with_their_copies_and_labels(tmp_path: Path) -> Non
     assert 50 in where["train"]
     assert all(0.05 < split.sizes[name] / len(corpus) < 0.2 for name in ("dev", "test"))
     assert split.notes == ["10 documents repeat another; copies were kept in the same part."]
+    assert split_documents(corpus, 0, 0, seed=0).notes == ["10 documents repeat another."]
 
 
 def test_what_is_counted_of_texts() -> None:

@@ -59,7 +59,7 @@ class CountedModel:
     @property
     def parameter_count(self) -> int:
         """Stored n-grams, of all orders."""
-        return self.ngrams.about.starts[-1]
+        return sum(self.ngrams.counts)
 
     @property
     def context_policy(self) -> str:

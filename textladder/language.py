@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
@@ -206,8 +207,16 @@ def _source(texts: Texts, config: DataConfig, labels: Iterable[str] | None = Non
         raise ValueError(f"X must be a path or strings, not a {type(texts).__name__}.")
     if isinstance(texts, Sequence) and texts and all(isinstance(text, Path) for text in texts):
         return _files(texts, config, labels)
+    if isinstance(texts, Sequence) and texts and all(map(_names_a_file, texts)):
+        raise ValueError(
+            f"X is strings, which are texts, but {texts[0]!r} is a file; give Paths to read files."
+        )
     given = cast(Iterable[str], texts)
     return GivenDocuments(given, None if labels is None else ((str(label),) for label in labels), "X")
+
+
+def _names_a_file(text: Any) -> bool:
+    return isinstance(text, str) and os.path.isfile(text)
 
 
 def _files(paths: Any, config: DataConfig, labels: Iterable[str] | None) -> DocumentSource:

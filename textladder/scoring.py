@@ -59,11 +59,14 @@ class Scored:
 
     def __init__(self, model: Model | CountedModel, corpus: Corpus, work: Path) -> None:
         self.model, self.part = model, Part(corpus, np.arange(len(corpus)))
+        self.notes: list[str] = []
         if not model.labels["labels"] and any(corpus.label_sets):
             corpus.label_sets = [()] * len(corpus.label_sets)
-            self.notes = ["The labels of the texts are not used: the model was trained without."]
-        else:
-            self.notes = []
+            self.notes.append("The labels of the texts are not used: the model was trained without.")
+        elif model.labels["labels"] and not all(corpus.label_sets):
+            self.notes.append(
+                "Texts without a label begin with <s>, which the model, trained with labels, never read."
+            )
         with writing(work):
             self._store: Store = store_stream(
                 self.part, model.tokenizer, model.labels, work / "ids", judged=True

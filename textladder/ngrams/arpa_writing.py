@@ -50,9 +50,7 @@ def write(model: NgramModel, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(path.name + ".new")
         with open_for(path, fresh) as file:
-            counts = model.counts
-            counts[0] -= 1  # <pad>
-            head = "".join(f"ngram {order}={count}\n" for order, count in enumerate(counts, 1))
+            head = "".join(f"ngram {order}={count}\n" for order, count in enumerate(model.counts, 1))
             file.write(f"\\data\\\n{head}".encode())
             for order in range(1, model.order + 1):
                 file.write(f"\n\\{order}-grams:\n".encode())

@@ -140,8 +140,9 @@ class NgramModel:
 
     @property
     def counts(self) -> list[int]:
-        """N-grams of each order, from 1 on."""
-        return np.diff(self.about.starts).tolist()
+        """N-grams of each order, from 1 on; <pad> is none."""
+        units, *longer = np.diff(self.about.starts).tolist()
+        return [units - 1, *longer]
 
     @property
     def arrays(self) -> Arrays:

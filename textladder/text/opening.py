@@ -50,7 +50,7 @@ def check_file(path: Path) -> None:
                 "Write its content to a file first.",
             )
         if path.stat().st_size == 0:
-            raise Problem(str(path), "the file is empty.", "Give a file with one text on each row.")
+            raise Problem(str(path), "the file is empty.", "Give a file with text in it.")
         with path.open("rb"):
             pass
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name

@@ -153,7 +153,8 @@ def _drawn(
     part = np.where(np.isin(group_of, group_of[~learned[codes]]), 0, part)
     copies, notes = len(heads) - len(first), list[str]()
     if copies:
-        notes.append(f"{copies:,} documents repeat another; copies were kept in the same part.")
+        kept = "; copies were kept in the same part" if any(shares) else ""
+        notes.append(f"{copies:,} documents repeat another{kept}.")
     row_part = np.repeat(part, sizes)
     train, dev, test = (np.flatnonzero(row_part == n) for n in range(3))
     return Split(train, dev, test, notes)
