@@ -155,7 +155,7 @@ def _row(row: Mapping[str, Any], comparison: Mapping[str, Any], low: float, span
             )
         ),
         _cell("–" if row.get("parameters") is None else f"{row['parameters']:,}", row.get("parameters")),
-        f'<td class="left" data-value="{len(on)}">{", ".join(on)}</td>',
+        f'<td class="wrap" data-value="{len(on)}">{", ".join(on)}</td>',
     ]
     head = f'<th scope="row" data-value="{esc(rung)}">{esc(rung)}{badges}</th>'
     kind = ' class="pick"' if chosen else ""
