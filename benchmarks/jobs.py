@@ -37,7 +37,8 @@ class Line:
         if self.reach is not None and judged is not None:
             met = judged >= self.reach if self.better == "higher" else judged <= self.reach
             if met and self.quality:
-                met = ours["accuracy"] >= theirs["accuracy"]
+                both = [side.get("accuracy") for side in (ours, theirs)]
+                met = None if None in both else both[0] >= both[1]
         return {
             "what": self.what,
             "unit": self.unit,
@@ -61,6 +62,7 @@ class Job:
     lines: list[Line]
     repeats: int | None = None  # None: what the caller asks for
     files: list[Path] = field(default_factory=list)  # removed afterwards
+    full: list[System] = field(default_factory=list)  # by name: run apart and not timed, for their quality
 
 
 def made(make: str, **arguments: Any) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Word vectors beside peers: `python -m benchmarks.vectors`. Writes the tables of docs/vectors.md.
 
     python -m benchmarks.vectors [--only skipgram,cbow] [--epochs 5] [--repeats 3] [--threads 2] [--quick]
+    python -m benchmarks.vectors --quality "fastText 3-6" [--epochs 5]
 
---only measures these jobs and keeps the others of the last call, each with its date. --quick tries every
-program on a few words and writes nothing into docs/: its figures mean nothing.
+--only measures these jobs and keeps the others of the last call, each with its date. --quality trains systems
+that are timed over fewer epochs over all of them, for their quality alone: the machine may be busy
+meanwhile. --quick tries every program on a few words and writes nothing into docs/: its figures mean nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import shutil
 import statistics
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +37,16 @@ from benchmarks.harness import (
     versions,
     when_table,
 )
+from benchmarks.jobs import Line
 from benchmarks.speed import figure, main_table, read
-from benchmarks.vectors_jobs import HELD, JOBS
+from benchmarks.vectors_jobs import HELD, JOBS, TIMED_EPOCHS
 
 RESULTS = RECORDS / "vectors.json"
 DOCUMENT = ROOT / "docs" / "vectors.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+FULL = "full"  # in the file of results, beside the jobs: what systems reach that are judged apart
+JUDGED = ("accuracy", "analogies", "quality")
 
 HOW = """\
 Each system runs in a process of its own with {threads} threads; all systems of a job take turns, {repeats}
@@ -52,6 +59,8 @@ lower. Memory is the peak of the whole process in training.
   Words a second are the words of that file times the epochs over the time from opening the file to vectors
   in memory: counting, building the vocabulary and training. "Whole process" adds interpreter, imports, and
   saving.
+- Where a peer takes six minutes, all systems of its job are timed over {timed} epoch, and judged after all 5,
+  in runs of their own whose time is not taken.
 - Width 100, window 5, 5 negatives, words seen less than 5 times left out. Of sub-sampling each peer has its
   own default (gensim 1e-3, fastText 1e-4), and ours that of the peer beside it; the same holds for the
   learning rate. gensim reads the file itself (`corpus_file`).
@@ -67,6 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--quality", help="train these systems in full, untimed; separated by commas")
     parser.add_argument("--quick", action="store_true", help="a few words, one turn: tries the programs")
     options = parser.parse_args(arguments)
     names = options.only.split(",")
@@ -74,15 +84,26 @@ def main(arguments: list[str] | None = None) -> None:
     if unknown:
         parser.error(f"there is no job {', '.join(sorted(unknown))}; there are: {' '.join(JOBS)}")
     command = " ".join(["python -m benchmarks.vectors", *map(shlex.quote, arguments or sys.argv[1:])])
-    measured = read(RESULTS)
+    measured: dict[str, Any] = {}
     for name in names:
         print(name, flush=True)
-        measured[name] = measure(name, options) | {"command": command}
+        if options.quality:
+            job = JOBS[name](options.quick, options.epochs)
+            systems = [one for one in job.full if one.name in options.quality.split(",")]
+            found = {FULL: in_full(systems, options.threads, command)}
+        else:
+            found = {name: measure(name, options) | {"command": command}}
+        # Read only now: another call may have measured other jobs meanwhile.
+        measured = measured if options.quick else read(RESULTS)
+        measured |= found | {FULL: measured.get(FULL, {}) | found.get(FULL, {})}
         if not options.quick:
-            RESULTS.write_text(json.dumps(measured, indent=1), encoding="utf-8")
-        print(main_table({name: measured[name]}), flush=True)
+            RESULTS.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+        jobs = completed(measured)
+        print(main_table({name: jobs[name]} if name in jobs else {}), flush=True)
+    jobs = completed(measured)
     if options.quick:
-        print(quality_table({name: measured[name] for name in names}))
+        print(quality_table(jobs))
+    if options.quick or not jobs:
         return
     packages = ["textladder", "numpy", "numba"]
     installed = {"ours": versions(packages)}
@@ -90,7 +111,7 @@ def main(arguments: list[str] | None = None) -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
-    parts = [before.rstrip(), BEGIN, document(measured, installed), END, after.lstrip()]
+    parts = [before.rstrip(), BEGIN, document(jobs, installed), END, after.lstrip()]
     DOCUMENT.write_text("\n\n".join(parts).rstrip() + "\n", encoding="utf-8")
     print(f"Written: {DOCUMENT.relative_to(ROOT)}")
 
@@ -102,10 +123,9 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     repeats = 1 if options.quick else job.repeats or options.repeats
     runs = in_turns(job.systems, repeats, options.threads)
     judge(runs, options.threads)
-    found = {system: medians(results) for system, results in runs.items()}
     return {
-        "rows": [line.row(found) for line in job.lines],
-        "medians": found,
+        "lines": [asdict(line) for line in job.lines],
+        "apart": [system.name for system in job.full],
         "runs": runs,
         "repeats": repeats,
         "threads": options.threads,
@@ -113,6 +133,32 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
         "machine": machine(),
         "seconds": round(time.perf_counter() - began, 1),
     }
+
+
+def in_full(systems: list[System], threads: int, command: str) -> dict[str, Result]:
+    """What systems reach over all epochs: one run each, without what it took."""
+    runs = in_turns(systems, 1, threads)
+    judge(runs, threads)
+    kept = (*JUDGED, "epochs", "vocabulary", "error")
+    return {
+        system: {key: result[key] for key in kept if key in result} | {"date": today(), "command": command}
+        for system, (result,) in runs.items()
+    }
+
+
+def completed(measured: dict[str, Any]) -> dict[str, Any]:
+    """The jobs of a file of results, each with its "judged" runs, its "medians" and its "rows": systems that
+    are judged apart have the quality of their full run, or none yet."""
+    jobs = {name: dict(measured[name]) for name in JOBS if name in measured}
+    for job in jobs.values():
+        full = {system: measured[FULL].get(system, {}) for system in job["apart"]}
+        job["judged"] = job["runs"] | {system: [result] for system, result in full.items()}
+        job["medians"] = {system: medians(results) for system, results in job["runs"].items()}
+        for system, result in full.items():
+            timed = {key: value for key, value in job["medians"][system].items() if key not in JUDGED}
+            job["medians"][system] = timed | {key: result[key] for key in JUDGED if key in result}
+        job["rows"] = [Line(**line).row(job["medians"]) for line in job["lines"]]
+    return jobs
 
 
 def judge(runs: dict[str, list[Result]], threads: int) -> None:
@@ -136,8 +182,7 @@ def judge(runs: dict[str, list[Result]], threads: int) -> None:
         path.unlink(missing_ok=True)
 
 
-def document(measured: dict[str, Any], installed: dict[str, dict[str, str]]) -> str:
-    jobs = {name: measured[name] for name in JOBS if name in measured}
+def document(jobs: dict[str, Any], installed: dict[str, dict[str, str]]) -> str:
     last = list(jobs.values())[-1]
     listed = "\n".join(
         f"- {side}: " + ", ".join(f"{k} {v}" for k, v in found.items()) for side, found in installed.items()
@@ -149,7 +194,7 @@ def document(measured: dict[str, Any], installed: dict[str, dict[str, str]]) -> 
         listed,
         main_table(jobs),
         "### How it is measured",
-        HOW.format(threads=last["threads"], repeats=repeats).rstrip(),
+        HOW.format(threads=last["threads"], repeats=repeats, timed=TIMED_EPOCHS).rstrip(),
         "### Every system",
         systems_table(jobs),
         "## Quality, beside peers",
@@ -176,7 +221,7 @@ def systems_table(jobs: dict[str, Any]) -> str:
     rows = []
     for name, job in jobs.items():
         for system, found in job["medians"].items():
-            scores = [_spread(job["runs"][system], key) for key in ("accuracy", "analogies")]
+            scores = [_spread(job["judged"][system], key) for key in ("accuracy", "analogies")]
             rows.append([name, system, *(figure(found.get(key)) for key in keys), *scores])
     return table(["job", "system", *keys.values(), "mean Spearman", "analogies"], rows)
 
@@ -194,7 +239,7 @@ def quality_table(jobs: dict[str, Any]) -> str:
     systems = {
         system: results[-1]["quality"]
         for name, job in jobs.items()
-        for system, results in job["runs"].items()
+        for system, results in job["judged"].items()
         if name not in {"growth", "threads"} and results and "quality" in results[-1]
     }
     if not systems:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks import harness, vectors, vectors_jobs
+from benchmarks.jobs import Line
 from benchmarks.ours import vectors_data
 
 FILES = {"file": "corpus.txt", "words": 10, "text": "v.txt", "binary": "v.bin", "queries": ["a"]}
@@ -83,12 +85,27 @@ def test_tables() -> None:
         ],
         "peer": [{"error": "killed"}],
     }
-    job = {"runs": runs, "medians": {name: harness.medians(found) for name, found in runs.items()}}
+    job = vectors.completed({"cbow": {"runs": runs, "lines": [], "apart": []}})["cbow"]
     told = vectors.quality_table({"job": job})
     assert "WS (90% of 1,000) | 50.0 [40, 60] |" in told
     assert "analogies, total, 3CosMul (50% of 20) |  |" in told
     assert "| 0.400 (0.300 to 0.500) | 0.200 (0.200 to 0.200) |" in vectors.systems_table({"job": job})
     assert vectors.quality_table({}) == ""
+
+
+def test_a_system_that_is_judged_apart_has_the_quality_of_its_full_run() -> None:
+    line = Line("speed", "ours", "rate", "words/s", "higher", 4.0, "peer", quality=True)
+    timed = {"ours": [{"rate": 8.0, "accuracy": 0.1}], "peer": [{"rate": 1.0, "accuracy": 0.2}]}
+    cbow = {"runs": timed, "lines": [asdict(line)], "apart": ["ours", "peer"]}
+    full = {
+        name: {"accuracy": value, "quality": quality(value)} for name, value in (("ours", 0.5), ("peer", 0.4))
+    }
+    row = vectors.completed({"cbow": cbow, "full": {"ours": full["ours"]}})["cbow"]["rows"][0]
+    assert row["met"] is None  # of the peer nothing is known yet
+    jobs = vectors.completed({"cbow": cbow, "full": full})
+    row = jobs["cbow"]["rows"][0]
+    assert (row["met"], row["quality"], row["ratio"]) == (True, [0.5, 0.4], 8)
+    assert "| 50.0 [40, 60] | 40.0 [30, 50] |" in vectors.quality_table(jobs)
 
 
 def test_the_corpus_is_cut_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

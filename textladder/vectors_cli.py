@@ -60,12 +60,19 @@ def train(
     ] = None,
     buckets: Annotated[int | None, typer.Option("--buckets", help="fastText: rows of the n-grams")] = None,
     phrases: Annotated[int | None, typer.Option("--phrases", help="passes that join pairs: new_york")] = None,
+    phrase_threshold: Annotated[
+        float | None,
+        typer.Option("--phrase-threshold", help="how many times more often than by chance they occur"),
+    ] = None,
     units: Annotated[str | None, typer.Option("--units", help="word, whitespace or character")] = None,
     lowercase: Annotated[bool | None, typer.Option("--lowercase/--cased", help="fold upper case")] = None,
     threads: Annotated[
         int | None, typer.Option("--threads", help="one thread and one seed: always the same vectors")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="of everything random")] = None,
+    go_on: Annotated[
+        Path | None, typer.Option("--continue", help="vectors to go on from; words new to them are added")
+    ] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
@@ -77,8 +84,9 @@ def train(
     given = {
         "method": method, "dim": dim, "window": window, "negative": negative, "min_count": min_count,
         "max_vocabulary": max_vocabulary, "sample": sample, "epochs": epochs, "learning_rate": learning_rate,
-        "char_orders": char_orders, "buckets": buckets, "phrases": phrases, "units": units,
-        "lowercase": lowercase, "threads": threads, "seed": seed,
+        "char_orders": char_orders, "buckets": buckets, "phrases": phrases,
+        "phrase_threshold": phrase_threshold, "units": units, "lowercase": lowercase, "threads": threads,
+        "seed": seed,
     }  # fmt: skip
     terminal = Terminal()
     with ending():
@@ -89,6 +97,7 @@ def train(
             report=lambda progress: terminal.progress(progress.line(), last=progress.share == 1),
             data=DataConfig(text=text),
             overwrite=overwrite,
+            start=go_on,
         )
     for note in made.notes:
         terminal.note(note)

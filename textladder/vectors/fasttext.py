@@ -120,7 +120,7 @@ def _go_on(
             raise Problem(
                 "--continue",
                 f"its n-grams have {len(start.subwords):,} buckets, not {config.buckets:,}.",
-                f"Add --set buckets={len(start.subwords)}.",
+                f"Add --buckets {len(start.subwords)}.",
             )
         rows[words:] = start.subwords[members.buckets]
     rows[:words] = 0

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from textladder.vectors.formats import folder
 from textladder.vectors.progress import Report
 from textladder.vectors.wordvectors import WordVectors
 
+FIXED = ("dim", "char_orders", "buckets")  # by vectors that exist
+
 
 def make(
     files: Sequence[str],
@@ -26,22 +29,44 @@ def make(
     report: Report | None = None,
     data: DataConfig | None = None,
     overwrite: bool = False,
+    start: Path | None = None,
 ) -> tuple[WordVectors, float]:
     """Train on files and save into the folder `out`; returns the vectors and the seconds from the first file
     to the saved folder.
 
-    settings: of VectorsConfig. Whatever ends it, no working file stays. Raises Problem for what
-    `VectorsConfig`, `corpus.build` and `WordVectors.save` refuse, and if `out` is in use or holds something.
+    settings: of VectorsConfig. start: vectors to go on from, in any format; what `settings` leave open is
+    then as it was when those were learned. Whatever ends it, no working file stays. Raises Problem for what
+    `VectorsConfig`, `WordVectors.load`, `corpus.build` and `WordVectors.save` refuse, for settings that do
+    not fit `start`, and if `out` is in use or holds something.
     """
-    config = VectorsConfig(**settings)
     began = time.perf_counter()
     with working(out) as work:
         claim(out, overwrite)
-        vectors = WordVectors(config).fit(
-            [Path(file) for file in files], report=report, folder=work, data=data
+        vectors = WordVectors(VectorsConfig(**settings)) if start is None else grown(start, settings)
+        vectors.fit(
+            [Path(file) for file in files], update=start is not None, report=report, folder=work, data=data
         )
         vectors.save(out)
     return vectors, time.perf_counter() - began
+
+
+def grown(start: Path, settings: Mapping[str, Any]) -> WordVectors:
+    """The vectors of `start`, ready for `fit(update=True)`. Raises Problem if a setting would change what
+    they are."""
+    old = WordVectors.load(start)
+    for name in FIXED:
+        has = getattr(old.config, name)
+        if name in settings and settings[name] != has:
+            option = f"--{name.replace('_', '-')}"
+            told = has if not isinstance(has, tuple) else " ".join(map(str, has))
+            raise Problem(
+                option,
+                f"the vectors of {start} were made with {told}, which cannot change.",
+                f"Leave {option} out.",
+            )
+    vectors = WordVectors(replace(old.config, **settings))
+    vectors.table = old.table
+    return vectors
 
 
 @contextmanager
