@@ -102,6 +102,26 @@ def test_one_thread_and_one_seed_give_the_same_vectors(corpus: Path, tmp_path: P
     assert np.array_equal(first.matrix, second.matrix)
 
 
+def test_training_goes_on_from_vectors(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.txt").write_text("a zebra sails the ship\n" * 200)
+    out = tmp_path / "grown"
+    ended = vectors("train", tmp_path / "new.txt", "--continue", trained, "--out", out, "--epochs", 2)
+    assert ended.code == 0, ended.err
+    assert "2 words are new" in ended.err
+    old, new = WordVectors.load(trained), WordVectors.load(out)
+    assert set(new.words) == {*old.words, "zebra", "sails"}
+    assert (new.vector_size, new.config.sample, new.config.epochs) == (12, 0, 2)  # as it was, and as asked
+    assert new.counts is not None
+    assert old.counts is not None
+    assert new.counts.sum() == old.counts.sum() + 1000
+    ended = vectors(
+        "train", tmp_path / "new.txt", "--continue", trained, "--out", out, "--dim", 5, "--overwrite"
+    )
+    assert ended.code == 2
+    assert "--dim" in ended.err
+    assert "12, which cannot change" in ended.err
+
+
 def test_similar(trained: Path) -> None:
     lines = vectors("similar", trained, "ship", "-n", 4).out.splitlines()
     assert len(lines) == 4
