@@ -23,7 +23,7 @@ kernel = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 
 ZERO, ONE = np.float32(0), np.float32(1)
 ENTRIES = 4096  # of a block: neighbouring entries, which share rows; blocks are taken in random order
-LIMIT = np.float32(100)  # of the derivative by a product
+BIASES = np.float32(2)  # a term has two, whose derivative is 1
 AHEAD = 4  # entries: so early the row of a column is asked for
 
 
@@ -35,12 +35,18 @@ def add_bias(biases: Any, at: Any, step: Any) -> None:
 
 
 @kernel
-def score(rows: Any, word: Any, context: Any, width: Any) -> Any:
-    """The product of two vectors, as sixteen partial sums."""
-    sums = splat(ZERO)
+def measure(rows: Any, i: Any, j: Any, width: Any, out: Any) -> None:
+    """Into out: w_i . c_j and w_j . c_i, then the squared lengths of w_i, c_j, w_j and c_i."""
+    w, c = 4 * width * i, 4 * width * j
+    zero = splat(ZERO)
+    one = other = for_w = for_c = for_x = for_y = zero
     for n in range(0, width, LANES):
-        sums = fma(load(rows, word + n), load(rows, context + n), sums)
-    return sums
+        w_i, c_i = load(rows, w + n), load(rows, w + width + n)
+        w_j, c_j = load(rows, c + n), load(rows, c + width + n)
+        one, other = fma(w_i, c_j, one), fma(w_j, c_i, other)
+        for_w, for_c = fma(w_i, w_i, for_w), fma(c_j, c_j, for_c)
+        for_x, for_y = fma(w_j, w_j, for_x), fma(c_i, c_i, for_y)
+    store(out, 0, totals(one, other, for_w, for_c, for_x, for_y))
 
 
 @kernel
@@ -61,13 +67,18 @@ def pull_apart(rows: Any, word: Any, context: Any, width: Any, step: Any) -> Non
 
 @kernel
 def add_entry(
-    rows: Any, biases: Any, i: Any, j: Any, product: Any, width: Any, log: Any, weight: Any, rate: Any
-) -> Any:
+    rows: Any, biases: Any, i: Any, j: Any, product: Any, squares: Any, width: Any, log: Any, weight: Any,
+    rate: Any,
+) -> Any:  # fmt: skip
     """One term weight * (w_i . c_j + b_i + b'_j - log)^2 of the loss, which is returned. As in the authors'
-    program, the squares that are summed are those of rate times half the gradient."""
+    program, the squares that are summed are those of rate times half the gradient.
+
+    squares: |w_i|^2 + |c_j|^2. The derivative is the one where the step ends (Kulis and Bartlett 2010): where
+    it begins, a step goes too far as soon as rate * squares is beyond 2, the next one further, and the
+    vectors of frequent words grow without bound."""
     difference = product + biases[4 * i] + biases[4 * j + 1] - log
     pull = weight * difference
-    step = rate * min(max(pull, -LIMIT), LIMIT)
+    step = rate * pull / (ONE + rate * weight * (squares + BIASES))
     pull_apart(rows, 4 * width * i, 4 * width * j + width, width, step)
     add_bias(biases, 4 * i, step)
     add_bias(biases, 4 * j + 1, step)
@@ -92,7 +103,7 @@ def train_blocks(
     width, number = np.int64(rows.shape[1] // 4), len(columns)
     flat, bias, scratch = rows.reshape(-1), biases.reshape(-1), np.empty(LANES, np.float32)
     step, limit, top = np.float32(rate), np.float32(most), np.log(np.float32(most))
-    exponent, zero = np.float32(power), splat(ZERO)
+    exponent = np.float32(power)
     for k in range(len(blocks)):
         if counter[2] != 0:
             break
@@ -108,14 +119,12 @@ def train_blocks(
                 ask(flat, 4 * width * np.int64(columns[e + AHEAD]), 4 * width)
             log = np.log(value)
             weight = ONE if value >= limit else np.exp(exponent * (log - top))
-            w, c = 4 * width * i, 4 * width * j
-            one, other = score(flat, w, c + width, width), score(flat, c, w + width, width)
-            store(scratch, 0, totals(one, other, zero, zero, zero, zero))
-            mirrored = scratch[1]
-            loss += add_entry(flat, bias, i, j, scratch[0], width, log, weight, step)
+            measure(flat, i, j, width, scratch)
+            mirrored, squares = scratch[1], scratch[4] + scratch[5]
+            loss += add_entry(flat, bias, i, j, scratch[0], scratch[2] + scratch[3], width, log, weight, step)
             terms += 1
             if i != j:
-                loss += add_entry(flat, bias, j, i, mirrored, width, log, weight, step)
+                loss += add_entry(flat, bias, j, i, mirrored, squares, width, log, weight, step)
                 terms += 1
         counter[0] += loss
         counter[1] += terms
