@@ -104,6 +104,11 @@ def test_bytes_that_are_not_utf8_are_not_plain(bad: bytes) -> None:
     assert encoder(tokenizer("word"), wide=True).one(bad) is None
 
 
+texts_of_words = st.lists(
+    st.sampled_from(["a", "bc", "<", "<s>", "<pad>", "pad>", "<unk>", "na\u00efve", "e\u0301", "\U0001f600"])
+).map(" ".join)
+
+
 @given(st.lists(ascii_texts, max_size=8))
 @settings(max_examples=60, deadline=None)
 @pytest.mark.parametrize("units", ["word", "whitespace", "character"])
@@ -113,7 +118,9 @@ def test_counts_are_those_of_the_library(units: str, texts: list[str]) -> None:
     expected = fitting.count(
         [[text for text, ok in zip(texts, plain, strict=True) if ok]], TokenizerConfig(units=units)
     )
-    assert fitting._sum(Counter(), counter) == expected
+    counted = fitting.Tally()
+    counted.fast = counter
+    assert counted.frequent(1) == (expected, sum(expected.values()), len(expected))
 
 
 @given(st.lists(ascii_texts, max_size=8))
@@ -136,6 +143,21 @@ def test_tables_grow_and_go_on_in_the_middle_of_a_row() -> None:
     words = [f"word{n}" for n in range(500)]
     assert counter.add(Ragged.of_strings([" ".join(words), "x " * 9, " ".join(words[:7])])).all()
     assert counter.result() == {**{w: 1 + (n < 7) for n, w in enumerate(words)}, "x": 9}
+
+
+@given(st.lists(texts_of_words, max_size=6), st.lists(texts_of_words, max_size=6), st.integers(1, 4))
+@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("warm_up", [0, 1 << 30])
+def test_tallies_add_up(warm_up: int, one: list[str], other: list[str], least: int) -> None:
+    config = TokenizerConfig(units="whitespace")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting, "WARM_UP_BYTES", warm_up)
+        counted, more = (fitting.tally([texts], config) for texts in (one, other))
+    counted.add(more)
+    expected = Counter(Tokenizer.of_vocabulary([], config).cut(" ".join([*one, *other])))
+    top = max(expected.values(), default=0)
+    found = {unit: n for unit, n in expected.items() if n >= min(least, top)}
+    assert counted.frequent(least) == (found, expected.total(), len(expected))
 
 
 @pytest.mark.parametrize("warm_up", [0, 1 << 30])

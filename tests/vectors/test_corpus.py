@@ -148,8 +148,9 @@ def test_a_text_of_one_word(tmp_path: Path) -> None:
 def test_huge_vocabularies_are_pruned_and_it_is_said() -> None:
     texts = [f"often w{number} sometimes{number % 7}" for number in range(60_000)]
     chunks = (Ragged.of_strings(texts[at : at + 500]) for at in range(0, len(texts), 500))
-    counts, size, notes = count(chunks, CONFIG, None, most_words=4000)
-    assert size == sum(map(len, texts))
+    counted = count(chunks, CONFIG, None, most_words=4000)
+    counts, notes = counted.counts, counted.notes
+    assert counted.size == sum(map(len, texts))
     assert counts["often"] == 60_000
     assert sum(counts[f"sometimes{n}"] for n in range(7)) == 60_000
     assert len(counts) <= 4000 + 2 * 500

@@ -56,51 +56,86 @@ def count(
 ) -> dict[str, int]:
     """How often each unit (word, whitespace, character) occurs. When units have to be forgotten, `on_forget`
     is told the highest count of those that went."""
+    return tally(chunks, config, most_units, on_forget, halves=True).frequent(1)[0]
+
+
+def tally(
+    chunks: Iterable[Ragged | Sequence[str]],
+    config: TokenizerConfig,
+    most_units: int = MOST_UNITS,
+    on_forget: Callable[[int], None] | None = None,
+    halves: bool = False,
+) -> Tally:
+    """As `count`; what was counted in a form that takes less memory, and can be added up. halves: two threads
+    share each chunk."""
     cutter = Tokenizer.of_vocabulary([], config)
-    slow: Counter[str] = Counter()
-    fast: Any = None
+    counts = Tally()
     seen = forgotten = 0
     for chunk in chunks:
         texts = chunk if isinstance(chunk, Ragged) else to_bytes(chunk)
         seen += len(texts.flat)
-        if fast is None and seen >= WARM_UP_BYTES:
-            fast = _counter(config)
-        rest = texts if fast is None else texts.take(np.flatnonzero(~fast.add(texts)))
+        if counts.fast is None and seen >= WARM_UP_BYTES:
+            counts.fast = _counter(config, halves)
+        rest = texts if counts.fast is None else texts.take(np.flatnonzero(~counts.fast.add(texts)))
         for text in to_strings(rest):
-            slow.update(cutter.cut(text))
-        if len(slow) + (len(fast) if fast else 0) > most_units:
-            together = _sum(slow, fast)
+            counts.slow.update(cutter.cut(text))
+        if len(counts) > most_units:
+            together = counts.frequent(1)[0]
             while len(together) > most_units // 2:
                 forgotten += 1
                 together = {unit: n for unit, n in together.items() if n > forgotten}
             if on_forget is not None:
                 on_forget(forgotten)
-            slow = Counter(together)
-            if fast is not None:
-                fast.keep(together)
-                slow.clear()
-    return _sum(slow, fast)
+            counts.keep(together)
+    return counts
 
 
-def _sum(slow: Counter[str], fast: Any) -> dict[str, int]:
-    total: dict[str, int] = fast.result() if fast is not None else {}
-    for unit in SPECIAL:
-        # The library cuts these after the "<", see `pipeline`.
-        if unit in total and unit != SPECIAL[UNKNOWN]:
-            times = total.pop(unit)
-            for part in ("<", unit[1:]):
-                total[part] = total.get(part, 0) + times
-    for unit, times in slow.items():
-        total[unit] = total.get(unit, 0) + times
-    return total
+class Tally:
+    """How often units occur: those of plain texts in a compiled table, others in a dict."""
+
+    def __init__(self) -> None:
+        self.slow: Counter[str] = Counter()
+        self.fast: Any = None  # PlainCounter or PlainCounters
+
+    def __len__(self) -> int:
+        """Different units, or a few more: one may be in both."""
+        return len(self.slow) + (0 if self.fast is None else len(self.fast))
+
+    def add(self, other: Tally) -> None:
+        self.slow.update(other.slow)
+        if self.fast is None:
+            self.fast = other.fast
+        elif other.fast is not None:
+            self.fast.add_counts(other.fast)
+
+    def keep(self, counts: dict[str, int]) -> None:
+        """Starts again from these counts."""
+        self.slow = Counter(counts if self.fast is None else {})
+        if self.fast is not None:
+            self.fast.keep(counts)
+
+    def frequent(self, least: int) -> tuple[dict[str, int], int, int]:
+        """The units that occur `least` times or more, and the most frequent ones in any case; how many units
+        there are in all, and how many different ones."""
+        if self.fast is None:
+            most = max(self.slow.values(), default=0)
+            found = {unit: n for unit, n in self.slow.items() if n >= min(least, most)}
+            return found, self.slow.total(), len(self.slow)
+        self.fast.add_counts(self.slow)
+        self.slow.clear()
+        for unit in SPECIAL:
+            # The library cuts these after the "<", see `pipeline`.
+            if unit != SPECIAL[UNKNOWN] and (times := self.fast.take(unit)):
+                self.fast.add_counts({"<": times, unit[1:]: times})
+        return self.fast.result(least), self.fast.total, self.fast.different
 
 
-def _counter(config: TokenizerConfig) -> Any:
+def _counter(config: TokenizerConfig, halves: bool) -> Any:
     try:
-        from textladder.text.plain import PlainCounters
+        from textladder.text.plain import PlainCounter, PlainCounters
     except ImportError:
         return None
-    return PlainCounters(scanner(config))
+    return (PlainCounters if halves else PlainCounter)(scanner(config))
 
 
 def learn(chunks: Iterable[Ragged | Sequence[str]], config: TokenizerConfig) -> models.Model:

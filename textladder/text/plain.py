@@ -75,6 +75,11 @@ class Scanner:
         # In units of bytes, a code point beyond ASCII is more than one unit.
         self.can_widen = units != "byte"
 
+    def widen_for(self, texts: Ragged) -> None:
+        """Widens the tables where many of these texts need it."""
+        if self.can_widen and not self.wide and _beyond_ascii(texts.flat, texts.offsets) >= SLOW_ROWS:
+            self.widen()
+
     def widen(self) -> None:
         self._fill(range(128, PLANE))
         self.wide = True
@@ -192,27 +197,50 @@ class PlainCounters:
         """Units of both; one that both have counts twice."""
         return sum(map(len, self.parts))
 
+    @property
+    def total(self) -> int:
+        """Units counted."""
+        return sum(part.total for part in self.parts)
+
+    @property
+    def different(self) -> int:
+        """Different units counted."""
+        return self._together().different
+
     def add(self, texts: Ragged) -> NDArray[np.bool_]:
         """Counts the plain rows; returns which rows those were."""
-        s = self.scanner
-        if s.can_widen and not s.wide and _beyond_ascii(texts.flat, texts.offsets) >= SLOW_ROWS:
-            s.widen()
+        self.scanner.widen_for(texts)
         half = int(np.searchsorted(texts.offsets, texts.offsets[-1] // 2))
         shares = texts.slice(0, half), texts.slice(half, len(texts))
         if len(texts.flat) < BYTES_PER_THREAD or _processors() == 1:
-            return np.concatenate([part.add(share) for part, share in zip(self.parts, shares, strict=True)])
-        return np.concatenate(list(self._pool.map(PlainCounter.add, self.parts, shares)))
+            return np.concatenate([part.count(share) for part, share in zip(self.parts, shares, strict=True)])
+        return np.concatenate(list(self._pool.map(PlainCounter.count, self.parts, shares)))
 
-    def result(self) -> dict[str, int]:
-        total, other = (part.result() for part in self.parts)
-        for unit, times in other.items():
-            total[unit] = total.get(unit, 0) + times
-        return total
+    def add_counts(self, counts: Mapping[str, int] | PlainCounters) -> None:
+        """Adds what was counted elsewhere."""
+        for more in counts.parts if isinstance(counts, PlainCounters) else (counts,):
+            self.parts[0].add_counts(more)
+
+    def take(self, unit: str) -> int:
+        """How often a unit was counted, which is forgotten."""
+        return sum(part.take(unit) for part in self.parts)
+
+    def result(self, least: int = 1) -> dict[str, int]:
+        """As `PlainCounter.result`."""
+        return self._together().result(least)
 
     def keep(self, counts: Mapping[str, int]) -> None:
         """Starts again from these counts."""
         for part, kept in zip(self.parts, (counts, {}), strict=True):
             part.keep(kept)
+
+    def _together(self) -> PlainCounter:
+        """All counts in the first table."""
+        first, second = self.parts
+        if len(second):
+            first.add_counts(second)
+            second.keep({})
+        return first
 
 
 class PlainCounter:
@@ -224,15 +252,30 @@ class PlainCounter:
 
     def _empty(self, units: int, letters: int) -> None:
         self.slots = _slots(units)
-        self.codes = np.zeros(letters, np.int64)
+        self.codes = np.zeros(letters, np.uint32)
         self.ends, self.counts = np.zeros(units + 1, np.int64), np.zeros(units, np.int64)
         self.used = np.zeros(3, np.int64)  # units, letters, and where `count_rows` stopped
 
     def __len__(self) -> int:
         return int(self.used[0])
 
+    @property
+    def total(self) -> int:
+        """Units counted."""
+        return int(self.counts[: len(self)].sum())
+
+    @property
+    def different(self) -> int:
+        """Different units counted."""
+        return int(np.count_nonzero(self.counts[: len(self)]))
+
     def add(self, texts: Ragged) -> NDArray[np.bool_]:
         """Counts the plain rows; returns which rows those were."""
+        self.scanner.widen_for(texts)
+        return self.count(texts)
+
+    def count(self, texts: Ragged) -> NDArray[np.bool_]:
+        """As `add`, with a scanner that is as wide as it should be: several threads may share it."""
         s = self.scanner
         flat, offsets = _readonly(texts.flat), _readonly(texts.offsets)
         plain = np.zeros(len(texts), np.bool_)
@@ -258,28 +301,51 @@ class PlainCounter:
         self.used = used
         scanning.place(self.slots, self.codes, self.ends, np.arange(units))
 
-    def result(self) -> dict[str, int]:
-        units, letters = int(self.used[0]), int(self.used[1])
-        text = self.codes[:letters].astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
-        ends = self.ends[: units + 1].tolist()
-        counts = self.counts[:units].tolist()
-        return {text[a:b]: n for a, b, n in zip(ends[:-1], ends[1:], counts, strict=True)}
+    def add_counts(self, counts: Mapping[str, int] | PlainCounter) -> None:
+        """Adds what was counted elsewhere."""
+        if isinstance(counts, PlainCounter):
+            codes, ends, more = counts.codes, counts.ends, counts.counts[: len(counts)]
+        else:
+            table = _code_points(counts)
+            codes, ends, more = table.flat, table.offsets, np.array(list(counts.values()), np.int64)
+        unit = 0
+        while True:
+            unit = scanning.add_units(
+                unit, self.used, self.slots, self.codes, self.ends, self.counts, codes, ends, more
+            )
+            if unit == len(more):
+                break
+            self._grow(int(ends[unit + 1] - ends[unit]))
+
+    def take(self, unit: str) -> int:
+        """How often a unit was counted, which is forgotten."""
+        ends, codes = self.ends[: len(self) + 1], [ord(char) for char in unit]
+        for place in np.flatnonzero(np.diff(ends) == len(codes)).tolist():
+            if self.codes[ends[place] : ends[place + 1]].tolist() == codes:
+                times, self.counts[place] = int(self.counts[place]), 0
+                return times
+        return 0
+
+    def result(self, least: int = 1) -> dict[str, int]:
+        """How often the units occur that do so `least` times or more; the most frequent ones in any case."""
+        counts, ends = self.counts[: len(self)], self.ends[: len(self) + 1]
+        chosen = counts >= max(min(least, int(counts.max(initial=0))), 1)
+        text = self.codes[: ends[-1]].astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+        places = np.flatnonzero(chosen)
+        starts, stops = ends[places].tolist(), ends[places + 1].tolist()
+        return {text[a:b]: n for a, b, n in zip(starts, stops, counts[places].tolist(), strict=True)}
 
     def keep(self, counts: Mapping[str, int]) -> None:
         """Starts again from these counts."""
-        table = _code_points(counts)
-        units, letters = len(table), len(table.flat)
-        self._empty(2 * units + 1, 2 * letters + 1)
-        self.codes[:letters], self.ends[: units + 1] = table.flat, table.offsets
-        self.counts[:units] = list(counts.values())
-        self.used[:2] = units, letters
-        scanning.place(self.slots, self.codes, self.ends, np.arange(units))
+        self._empty(2 * len(counts) + 1, 2 * sum(map(len, counts)) + 1)
+        self.used[:] = 0
+        self.add_counts(counts)
 
 
 def _code_points(units: Iterable[str]) -> Ragged:
     """Units as rows of code points."""
     listed = list(units)
-    flat = np.frombuffer("".join(listed).encode("utf-32-le", "surrogatepass"), "<u4").astype(np.int64)
+    flat = np.frombuffer("".join(listed).encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint32)
     return Ragged(flat, np.cumsum([0, *map(len, listed)], dtype=np.int64))
 
 

@@ -216,6 +216,34 @@ def count_rows(
 
 
 @compiled
+def add_units(
+    unit: int, used: Any, slots: Any, codes: Any, ends: Any, counts: Any, more_codes: Any, more_ends: Any,
+    more_counts: Any,
+) -> int:  # fmt: skip
+    """Adds the counts of units from number `unit` on of another table. Stops at the unit for which the tables
+    must grow; returns its number, or how many there are."""
+    units, letters = used[0], used[1]
+    while unit < len(more_counts):
+        start, stop, h = more_ends[unit], more_ends[unit + 1], SEED
+        for k in range(start, stop):
+            h = (h ^ np.uint64(more_codes[k])) * PRIME
+        slot = _slot(more_codes, start, stop, h, slots, codes, ends)
+        if slots[slot, 1] == EMPTY:
+            if units == len(counts) or letters + stop - start > len(codes):
+                break
+            slots[slot, 0], slots[slot, 1] = h, np.uint64(units)
+            for k in range(start, stop):
+                codes[letters] = more_codes[k]
+                letters += 1
+            units += 1
+            ends[units] = letters
+        counts[np.int64(slots[slot, 1])] += more_counts[unit]
+        unit += 1
+    used[0], used[1] = units, letters
+    return unit
+
+
+@compiled
 def place(slots: Any, codes: Any, ends: Any, units: Any) -> None:
     """Puts the units named into empty slots."""
     mask = len(slots) - 1

@@ -10,12 +10,12 @@ import ctypes
 import gc
 import shutil
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from heapq import nsmallest
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,7 @@ from textladder.text.store import Store, StoreWriter
 from textladder.text.tokenizing import SPECIAL, Tokenizer
 from textladder.vectors import phrases
 from textladder.vectors.config import VectorsConfig
-from textladder.vectors.counting import REPORT_SECONDS, count, tokenizing
+from textladder.vectors.counting import REPORT_SECONDS, Counted, count, tokenizing
 from textladder.vectors.progress import Progress, Report
 from textladder.vectors.sources import Sources, Texts
 
@@ -99,10 +99,11 @@ def build(
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             texts = Texts(sources, data or DataConfig(), folder / "texts")
-            counts, bytes_read, notes = count(texts.chunks(), config, report)
-            words, left_out = _vocabulary(counts, config, keep, texts.name)
-            occurrences = np.array([counts.get(word, 0) for word in words], np.int64)
-            del counts
+            counted = count(texts.chunks(), config, report, least=1 if keep else config.min_count)
+            words, left_out = _vocabulary(counted, config, keep, texts.name)
+            occurrences = np.array([counted.counts.get(word, 0) for word in words], np.int64)
+            bytes_read, notes = counted.size, counted.notes
+            del counted
             # Made anew, so that the few that are kept do not hold the memory of all that were counted: 20 MB.
             spelled = Ragged.of_strings(words)
             del words
@@ -122,14 +123,15 @@ def build(
 
 
 def _vocabulary(
-    counts: Counter[str], config: VectorsConfig, keep: Sequence[str], name: str
+    counted: Counted, config: VectorsConfig, keep: Sequence[str], name: str
 ) -> tuple[list[str], list[str]]:
     """The words that are kept, most frequent first, and what was left out."""
+    counts = counted.counts
     if not counts:
         raise Problem(name, "there is no word in these texts.", "Give texts that are not empty.")
     kept = [word for word, n in counts.items() if n >= config.min_count]
     if not kept and not keep:
-        most, n = counts.most_common(1)[0]
+        most, n = max(counts.items(), key=itemgetter(1))
         raise Problem(
             name,
             f"no word occurs {config.min_count} times (the most frequent, {most!r}, {n} times).",
@@ -141,14 +143,13 @@ def _vocabulary(
     size = len(kept) if config.max_vocabulary is None or config.phrases else config.max_vocabulary
     words = nsmallest(size, kept, key=lambda word: (word not in wanted, -counts.get(word, 0), word))
     words.sort(key=lambda word: (-counts.get(word, 0), word))
-    all_words = counts.total()
-    lost = all_words - sum(counts.get(word, 0) for word in words)
-    notes = [f"{all_words:,} words, {len(counts):,} different ones."]
+    lost = counted.total - sum(counts.get(word, 0) for word in words)
+    notes = [f"{counted.total:,} words, {counted.different:,} different ones."]
     if lost:
         why = f"the {len(words):,} most frequent" if size < len(kept) else f"{config.min_count} times or more"
         notes.append(
             f"{len(words):,} words are kept ({why}); "
-            f"{lost:,} words of text ({lost / all_words:.1%}) are left out."
+            f"{lost:,} words of text ({lost / counted.total:.1%}) are left out."
         )
     return words, notes
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
 
 from textladder.ragged import Ragged
 from textladder.text import fitting
@@ -22,10 +22,27 @@ def tokenizing(config: VectorsConfig) -> TokenizerConfig:
     return TokenizerConfig(units=config.units, lowercase=config.lowercase)
 
 
+@dataclass(frozen=True)
+class Counted:
+    """How often words occur: those that were asked for, and the most frequent ones in any case. total: of all
+    words; different: how many there are. size: bytes read. notes: what had to be forgotten."""
+
+    counts: Mapping[str, int]
+    total: int
+    different: int
+    size: int
+    notes: list[str]
+
+
 def count(
-    chunks: Iterator[Ragged], config: VectorsConfig, report: Report | None, most_words: int | None = None
-) -> tuple[Counter[str], int, list[str]]:
-    """How often each word occurs in texts (UTF-8), the bytes read, and what had to be forgotten, as notes.
+    chunks: Iterator[Ragged],
+    config: VectorsConfig,
+    report: Report | None,
+    *,
+    least: int = 1,
+    most_words: int | None = None,
+) -> Counted:
+    """How often each word occurs in texts (UTF-8) that does so `least` times or more.
 
     Each thread counts the chunks that it takes. There are at most `most_words` different words in memory:
     beyond it the rarest are forgotten (lossy counting, Manku and Motwani 2002).
@@ -34,12 +51,11 @@ def count(
     limit = max((most_words or fitting.MOST_UNITS) // threads, 1)
     forgotten: list[int] = []
     shared = _Shared(chunks)
-    counts: Counter[str] = Counter()
     began = time.perf_counter()
     with ThreadPoolExecutor(threads) as pool:
         try:
             parts = [
-                pool.submit(fitting.count, shared, tokenizing(config), limit, forgotten.append)
+                pool.submit(fitting.tally, shared, tokenizing(config), limit, forgotten.append)
                 for _ in range(threads)
             ]
             while wait(parts, REPORT_SECONDS).not_done:
@@ -48,17 +64,20 @@ def count(
                     report(Progress("count", shared.bytes / 1e6, None, seconds, unit="MB"))
         finally:
             shared.stopped = True
+    tally = parts.pop().result()
     while parts:
-        counts.update(parts.pop().result())
+        tally.add(parts.pop().result())
+    counts, total, different = tally.frequent(least)
     for unit in SPECIAL:
-        counts.pop(unit, None)
+        if unit in counts:  # <unk> as a text may spell it
+            total, different = total - counts.pop(unit), different - 1
     notes = []
     if forgotten:
         notes.append(
             f"there were more than {limit * threads:,} different words: the rarest were forgotten "
             f"{len(forgotten)} times while counting, so that counts may be up to {sum(forgotten):,} too low."
         )
-    return counts, shared.bytes, notes
+    return Counted(counts, total, different, shared.bytes, notes)
 
 
 class _Shared:
