@@ -59,8 +59,8 @@ lower. Memory is the peak of the whole process in training.
   Words a second are the words of that file times the epochs over the time from opening the file to vectors
   in memory: counting, building the vocabulary and training. "Whole process" adds interpreter, imports, and
   saving.
-- fastText without subwords and gensim's FastText, six minutes each, are timed over {timed} epoch, and so is ours
-  beside them; they are judged after all 5, in runs of their own whose time is not taken.
+- fastText without subwords and gensim's FastText take six minutes each: they are timed over {timed} epoch,
+  as ours is beside them, and judged after all 5, in runs of their own whose time is not taken.
 - Width 100, window 5, 5 negatives, words seen less than 5 times left out. Of sub-sampling each peer has its
   own default (gensim 1e-3, fastText 1e-4), and ours that of the peer beside it; the same holds for the
   learning rate. gensim reads the file itself (`corpus_file`).

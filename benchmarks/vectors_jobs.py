@@ -48,7 +48,6 @@ def fasttext(name: str, method: str, files: dict[str, Any], epochs: int, subword
         "epochs": epochs,
         "sample": FASTTEXT_SAMPLE,
         "subwords": subwords,
-        "subwords-gensim": subwords_gensim,
     }
     return System(name, "benchmarks.peers.fasttext_vectors", arguments, python="peers")
 
