@@ -26,7 +26,7 @@ METHODS = {
 }
 # Words of one call of a kernel: some 50 ms. Between two calls progress is told and Ctrl-C is heard.
 BLOCK_WORDS = 1 << 15
-RELEASE_WORDS = 1 << 21  # after so many, the pages of the file that were read are given back
+RELEASE_WORDS = 1 << 19  # after so many, the pages of the file that were read are given back
 REPORT_SECONDS = 0.25
 LOSS, TERMS, STOP = range(3)  # entries of a kernel's counter
 
