@@ -232,6 +232,7 @@ function find(text, strict) {
   const i = rows.get(word) ?? folded.get(word.toLowerCase()) ?? (strict ? -1 : words.findIndex((w) => w.startsWith(word)));
   $("find").classList.toggle("unknown", word !== "" && i < 0);
   if (word !== "" && i >= 0) choose(i, true);
+  else if (word !== "" && !strict) $("panel").textContent = `This map has no word that begins with "${word}".`;
 }
 $("find").addEventListener("input", (event) => { if (rows.has(event.target.value)) find(event.target.value, true); });
 $("bar").addEventListener("submit", (event) => { event.preventDefault(); find($("find").value, false); });
@@ -267,4 +268,4 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 $("kept").textContent = data.kept[$("layout").value];
 fit();
 tell();
-if (location.hash) find(decodeURIComponent(location.hash.slice(1)), true);
+if (location.hash) find(decodeURIComponent(location.hash.slice(1)), false);
