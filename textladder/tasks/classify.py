@@ -131,9 +131,9 @@ class Classify(Task):
 
     def loss(self, encode: Encode, batch: Batch) -> Loss:
         """Summed over texts; `losses` has the formulas."""
-        pooled, config = encode(batch.inputs[0]).pooled, self.config
-        if self._is_plain and few_labels.suits(pooled, self.head.output):
-            return Loss(few_labels.linear_cross_entropy(pooled, self.head.output, batch.target), batch.count)
+        pooled, config, head = encode(batch.inputs[0]).pooled, self.config, self.head
+        if self._is_plain and isinstance(head, Head) and few_labels.suits(pooled, head.output):
+            return Loss(few_labels.linear_cross_entropy(pooled, head.output, batch.target), batch.count)
         gamma = config.focal_gamma if config.loss == "focal" else 0.0
         formula = multi_label_loss if self.multi else single_label_loss
         logits = self._logits(pooled)
