@@ -140,55 +140,6 @@ def test_strings_that_name_files_are_no_texts(fitted: LanguageModel, tmp_path: P
     assert fitted.scores(["the king", str(two)])["documents"] == 2  # not all of them
 
 
-def source_text(count: int, seed: int) -> tuple[list[str], float]:
-    """Documents of a chain of four letters with known probabilities, and the bits per unit that they cost
-    whoever knows them: each document ends, after any letter, with a probability of 1 / 20."""
-    letters, draw = "abcd", np.random.default_rng(seed)
-    following = np.random.default_rng(0).dirichlet([0.5] * 4, 4)
-    texts, bits, units = [], 0.0, 0
-    for _ in range(count):
-        text, last = "", int(draw.integers(4))
-        bits += 2.0  # the first letter
-        while True:
-            text += letters[last]
-            ends = draw.random() < 0.05
-            bits -= np.log2(0.05 if ends else 0.95)
-            if ends:
-                break
-            after = int(draw.choice(4, p=following[last]))
-            bits -= np.log2(following[last, after])
-            last = after
-        texts.append(text)
-        units += len(text) + 1
-    return texts, bits / units
-
-
-@pytest.mark.parametrize(
-    ("rung", "sizes"),
-    [
-        ("neural-ngram", {"order": 3, "hidden_dim": 16}),
-        ("lstm", {"hidden_dim": 16, "output_dropout": 0.0}),
-        ("gpt", {"num_heads": 2, "num_layers": 1, "feedforward_dim": 32}),
-    ],
-    ids=str,
-)
-def test_perplexity_of_a_net_approaches_the_entropy_of_the_source(rung: str, sizes: dict[str, Any]) -> None:
-    """From above: no model can know more than the source."""
-    settings: dict[str, Any] = {f"encoder.{name}": value for name, value in sizes.items()}
-    settings |= {
-        "encoder.embedding_dim": 16,
-        "encoder.dropout": 0.0,
-        "tokenizer.max_length": 32,
-        "training.epochs": 3,
-        "training.batch_texts": 32,
-        "training.learning_rate": 0.01,
-        "training.precision": "float32",
-    }
-    (train, _), (fresh, entropy) = source_text(2500, 1), source_text(2000, 2)
-    found = LanguageModel(rung, units="character", settings=settings).fit(train).perplexity(fresh)
-    assert 2**entropy < found < 1.02 * 2**entropy
-
-
 def test_wrong_options_are_refused_by_name(fitted: LanguageModel, tmp_path: Path) -> None:
     with pytest.raises(Problem, match="no rung 'lstn'"):
         LanguageModel("lstn").fit(sentences(50))
