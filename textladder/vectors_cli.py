@@ -44,7 +44,8 @@ def train(
     dim: Annotated[int | None, typer.Option("--dim", help="width of a vector")] = None,
     window: Annotated[int | None, typer.Option("--window", help="words on each side, at most")] = None,
     negative: Annotated[
-        int | None, typer.Option("--negative", help="noise words per pair; 0: hierarchical softmax")
+        int | None,
+        typer.Option("--negative", help="noise words per pair; 0: hierarchical softmax (glove: no zeros)"),
     ] = None,
     min_count: Annotated[int | None, typer.Option("--min-count", help="rarer words are left out")] = None,
     max_vocabulary: Annotated[

@@ -19,6 +19,7 @@ from textladder.vectors.config import VectorsConfig
 from textladder.vectors.cooccurrence import Cooccurrences, count
 from textladder.vectors.corpus import VectorCorpus
 from textladder.vectors.progress import Progress
+from textladder.vectors.sampling import noise
 
 WORDS, DIM, WIDTH = 40, 6, 16
 CONFIG = VectorsConfig(method="glove", dim=DIM, window=3, threads=1, seed=3)
@@ -52,11 +53,21 @@ def all_blocks(counts: Cooccurrences) -> Any:
     return np.arange(-(-len(counts) // glove_kernels.ENTRIES))
 
 
-def run(counts: Cooccurrences, rows: Any, biases: Any, rate: float) -> tuple[float, float]:
+def run(
+    counts: Cooccurrences,
+    rows: Any,
+    biases: Any,
+    rate: float,
+    *,
+    least: float = 0.0,
+    zeros: int = 0,
+    seed: int = 1,
+) -> tuple[float, float]:
     counter = np.zeros(8)
+    others, own = noise(np.ones(len(rows), np.int64))
     glove_kernels.train_blocks(
-        rows, biases, counts.starts, counts.columns, counts.values, all_blocks(counts), rate, glove.X_MAX,
-        glove.ALPHA, counter,
+        rows, biases, counts.starts, counts.columns, counts.values, all_blocks(counts), np.uint64(seed), rate,
+        glove.X_MAX, glove.ALPHA, least, zeros, np.log(glove.ZERO), glove.ZERO_WEIGHT, others, own, counter,
     )  # fmt: skip
     return counter[0], counter[1]
 
@@ -113,6 +124,40 @@ def test_updates_equal_numpy(tmp_path: Path) -> None:
         run(counts, rows, biases, 0.05)
     np.testing.assert_allclose(rows, expected[0], atol=2e-5)
     np.testing.assert_allclose(biases, expected[1], atol=2e-5)
+
+
+def test_light_entries_are_taken_in_proportion_to_their_weight(tmp_path: Path) -> None:
+    counts = counts_of(corpus_of(), tmp_path / "x")
+    assert (weight(np.asarray(counts.values)) < 1).mean() > 0.5
+    rows, biases = glove.initial(WORDS, CONFIG)
+    exact, terms = run(counts, rows, biases, 0.0)
+    drawn = [run(counts, rows, biases, 0.0, least=1.0, seed=seed) for seed in range(200)]
+    assert {count for _, count in drawn} == {terms}
+    losses = np.array([loss for loss, _ in drawn])
+    assert losses.std() > 0
+    assert abs(losses.mean() - exact) < 4 * losses.std() / len(losses) ** 0.5
+
+
+def test_words_that_never_meet_are_pulled_apart(tmp_path: Path) -> None:
+    """Only where the matrix has a zero, only down to the level, and for all words in turn."""
+    corpus = corpus_of(120, (12,) * 25)
+    counts = count(corpus.ids, corpus.offsets, 120, CONFIG.window, tmp_path / "x")
+    matrix = brute_force(corpus.ids, corpus.offsets, 120, CONFIG.window)
+    rows, biases = glove.initial(120, CONFIG)
+    scores = []
+    for zeros in (0, 5):
+        rows, biases = glove.initial(120, CONFIG)
+        for seed in range(60):
+            run(counts, rows, biases, 0.1, zeros=zeros, seed=seed * 1000)
+        words, contexts = rows[:, :DIM], rows[:, WIDTH : WIDTH + DIM]
+        scores.append(words @ contexts.T + biases[:, :1] + biases[:, 1])
+    never = matrix == 0
+    np.fill_diagonal(never, False)
+    level = np.log(glove.ZERO)
+    over = [np.maximum(score[never] - level, 0).mean() for score in scores]
+    assert over[1] < 0.5 * over[0]
+    met = [np.abs(score - np.log(np.maximum(matrix, 1e-9)))[matrix >= 1].mean() for score in scores]
+    assert met[1] < 2 * met[0] + 0.1
 
 
 def test_a_high_rate_and_long_vectors_do_not_diverge(tmp_path: Path) -> None:

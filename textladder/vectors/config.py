@@ -9,9 +9,9 @@ from textladder.errors import Problem, suggest
 
 Method = Literal["skipgram", "cbow", "fasttext", "glove"]
 Units = Literal["word", "whitespace", "character"]
-# Where training starts; it falls to zero in a straight line (GloVe: AdaGrad's rate, which stays). fastText's
-# default for skip-gram too: on texts of some ten million words better than word2vec's 0.025.
-LEARNING_RATES: dict[str, float] = {"skipgram": 0.05, "cbow": 0.05, "fasttext": 0.05, "glove": 0.05}
+# Where training starts; it falls to zero in a straight line (GloVe: AdaGrad's rate does). fastText's default
+# for skip-gram too: on texts of some ten million words better than word2vec's 0.025.
+LEARNING_RATES: dict[str, float] = {"skipgram": 0.05, "cbow": 0.05, "fasttext": 0.05, "glove": 0.1}
 EPOCHS: dict[str, int] = {"skipgram": 5, "cbow": 5, "fasttext": 5, "glove": 15}
 
 
@@ -22,7 +22,7 @@ class VectorsConfig:
     method: Method = "skipgram"
     dim: int = 100  # width of a vector
     window: int = 5  # words on each side; each centre draws its own number from 1 to this (GloVe: all)
-    negative: int = 5  # noise words for each pair; 0: hierarchical softmax
+    negative: int = 5  # noise words for each pair; 0: hierarchical softmax, and GloVe without zeros
     min_count: int = 5  # rarer words are left out of the text
     max_vocabulary: int | None = None  # the most frequent words that are kept; None: all
     sample: float = 1e-3  # frequent words are left out by chance above this share of the text; 0: never

@@ -21,6 +21,7 @@ from textladder.vectors.config import VectorsConfig
 from textladder.vectors.cooccurrence import Cooccurrences
 from textladder.vectors.corpus import VectorCorpus
 from textladder.vectors.progress import Progress, Report, processors
+from textladder.vectors.sampling import noise
 from textladder.vectors.training import LOSS, REPORT_SECONDS, STOP, TERMS, Trained
 from textladder.vectors.word2vec_kernels import padded
 
@@ -28,6 +29,15 @@ from textladder.vectors.word2vec_kernels import padded
 # 6 billion words; with some millions 10 is better, which the authors' demo has too (benchmarks/NOTES.md).
 X_MAX = 10.0
 ALPHA = 0.75
+# An entry that weighs less is taken by chance, in proportion to its weight, and then weighs so much: most
+# counts are of words that met once, and weigh 0.05 to 0.2.
+LEAST = 1.0
+# Most word pairs never meet, and equation 8 does not see them: two words may get any product. For each entry
+# that is taken, `config.negative` words are drawn by their frequency. Where one never stands near the entry's
+# word, their product (with the biases) is pulled down to what a count of about ZERO would give, if it is
+# above: as Swivel does with all zeros (Shazeer et al. 2016, https://arxiv.org/abs/1602.02215).
+ZERO = 0.2
+ZERO_WEIGHT = 0.3
 CALL_BLOCKS = 64  # of entries, in one call of the kernel: some 50 ms
 
 
@@ -35,7 +45,8 @@ def train(
     corpus: VectorCorpus, config: VectorsConfig, report: Report | None = None, start: Trained | None = None
 ) -> Trained:
     """Counts all neighbours up to `config.window` away, then takes `config.passes` iterations. The vectors
-    are the sums of each word's two (section 4.2). `config.sample` and `config.negative` have no meaning here.
+    are the sums of each word's two (section 4.2). `config.negative`: words drawn for each count, to find
+    zeros of the matrix; 0: none, as in the paper. `config.sample` has no meaning here.
 
     Raises Problem if no word has a neighbour, and if the disk is full: the counts are on it, beside the
     corpus's ids, until training ends.
@@ -49,7 +60,7 @@ def train(
                 "Give more text, or a smaller --min-count.",
             )
         rows, biases = initial(len(corpus.words), config, start)
-        iterate(counts, rows, biases, config, report)
+        iterate(counts, rows, biases, config, occurrences=corpus.counts, report=report)
     width = padded(config.dim)
     contexts = rows[:, width : width + config.dim].copy()
     return Trained(rows[:, : config.dim] + contexts, contexts)
@@ -80,24 +91,30 @@ def iterate(
     rows: NDArray[np.float32],
     biases: NDArray[np.float32],
     config: VectorsConfig,
+    *,
+    occurrences: NDArray[np.int64],
     report: Report | None,
 ) -> None:
-    """Trains rows and biases in place. Each iteration takes all blocks of entries, in an order of its own;
-    several threads do it without locks (Hogwild), one gives the same vectors every time."""
+    """Trains rows and biases in place. Each iteration takes all blocks of entries, in an order of its own,
+    and the rate falls to zero in a straight line; several threads do it without locks (Hogwild), one gives
+    the same vectors every time. occurrences: [V] of each word in the corpus."""
     threads = processors(config.threads)
     counters = np.zeros((threads, 8))  # 64 bytes each: no two threads write to one cache line
     size = -(-len(counts) // kernels.ENTRIES)
     rng = np.random.default_rng((config.seed, 1))
     began = told = time.perf_counter()
     before = np.zeros(2)
+    others, own = noise(occurrences)
 
     def work(slot: int, blocks: NDArray[np.int64]) -> None:
         for first in range(0, len(blocks), CALL_BLOCKS):
             nonlocal told, before
             part = blocks[first : first + CALL_BLOCKS]
+            rate = config.rate * (1 - (iteration + first / len(blocks)) / config.passes)
             kernels.train_blocks(
-                rows, biases, counts.starts, counts.columns, counts.values, part, config.rate, X_MAX, ALPHA,
-                counters[slot],
+                rows, biases, counts.starts, counts.columns, counts.values, part,
+                np.uint64((config.seed << 32) + iteration * size), rate, X_MAX, ALPHA, LEAST, config.negative,
+                np.log(ZERO), ZERO_WEIGHT, others, own, counters[slot],
             )  # fmt: skip
             now = time.perf_counter()
             if report and slot == 0 and (now - told >= REPORT_SECONDS):
@@ -108,7 +125,7 @@ def iterate(
 
     with ThreadPoolExecutor(threads, thread_name_prefix="glove") as pool:
         try:
-            for _ in range(config.passes):
+            for iteration in range(config.passes):  # noqa: B007 (work reads it)
                 order = rng.permutation(size)
                 list(pool.map(work, range(threads), np.array_split(order, threads)))
         finally:

@@ -16,7 +16,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from textladder.layers.kernels import U0, U1, U6, U63
 from textladder.layers.simd import LANES, fma, load, over_root, splat, store, totals
+from textladder.vectors.sampling import STEP, U32, draw, noise_word
 from textladder.vectors.word2vec_kernels import ask
 
 kernel = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
@@ -86,6 +88,63 @@ def add_entry(
 
 
 @kernel
+def add_both(
+    flat: Any, bias: Any, i: Any, j: Any, width: Any, log: Any, weight: Any, rate: Any, above: bool,
+    scratch: Any,
+) -> Any:  # fmt: skip
+    """The terms (i, j) and (j, i), or one where they are the same. above: only where the model says more than
+    `log`. Returns their loss."""
+    measure(flat, i, j, width, scratch)
+    one, other = scratch[0], scratch[1]
+    squares, mirrored = scratch[2] + scratch[3], scratch[4] + scratch[5]
+    loss = ZERO
+    if not above or one + bias[4 * i] + bias[4 * j + 1] > log:
+        loss += add_entry(flat, bias, i, j, one, squares, width, log, weight, rate)
+    if i != j and (not above or other + bias[4 * j] + bias[4 * i + 1] > log):
+        loss += add_entry(flat, bias, j, i, other, mirrored, width, log, weight, rate)
+    return loss
+
+
+@kernel
+def choose(
+    columns: Any, values: Any, starts: Any, first: Any, last: Any, most: Any, power: Any, least: Any,
+    state: Any, words: Any, others: Any, logs: Any, weights: Any,
+) -> Any:  # fmt: skip
+    """Which of the entries first..last are taken: their rows and columns, logarithms and weights. One whose
+    weight is below `least` is taken by chance, in proportion to its weight, and then weighs `least`. Returns
+    how many there are, how many of all are on the diagonal, and the state of the draws."""
+    number, diagonal, i = 0, 0, np.searchsorted(starts, first, side="right") - 1
+    top = np.log(most)
+    for e in range(first, last):
+        while e >= starts[i + 1]:
+            i += 1
+        diagonal += 1 if columns[e] == i else 0
+        log = np.log(values[e])
+        weight = ONE if values[e] >= most else np.exp(power * (log - top))
+        if weight < least:
+            chance = np.float32(draw(state) >> U32) * np.float32(2.0**-32)
+            state += STEP
+            if chance * least >= weight:
+                continue
+            weight = least
+        words[number], others[number] = i, columns[e]
+        logs[number], weights[number] = log, weight
+        number += 1
+    return number, diagonal, state
+
+
+@kernel
+def mark_row(bits: Any, columns: Any, first: Any, last: Any, on: bool) -> None:
+    """The columns of a row in a set of bits: in it, or (not on) all words of bits that hold them empty."""
+    for e in range(first, last):
+        column = np.uint64(columns[e])
+        if on:
+            bits[column >> U6] |= U1 << (column & U63)
+        else:
+            bits[column >> U6] = U0
+
+
+@kernel
 def train_blocks(
     rows: NDArray[np.float32],
     biases: NDArray[np.float32],
@@ -93,38 +152,58 @@ def train_blocks(
     columns: NDArray[np.int32],
     values: NDArray[np.float32],
     blocks: NDArray[np.int64],
+    seed: Any,
     rate: float,
     most: float,
     power: float,
+    least: float,
+    zeros: int,
+    zero_log: float,
+    zero_weight: float,
+    noise: NDArray[np.int32],
+    own: NDArray[np.uint32],
     counter: NDArray[np.float64],
 ) -> None:
-    """Trains rows [V, 4 D] and biases [V, 4] on blocks of entries, each (i, j) and (j, i). counter: the loss
-    (equation 8) and the number of terms are added; not 0 in its third place: to stop."""
+    """Trains rows [V, 4 D] and biases [V, 4] on blocks of entries, each (i, j) and (j, i).
+
+    most, power: of the weights (equation 9). least: see `choose`; 0 takes all entries. zeros: words drawn
+    from the tables noise and own for each entry that is taken; where the matrix has a zero at row i, the
+    model is pulled down to `zero_log` if it says more. counter: the loss of the entries (equation 8) and the
+    number of terms are added; not 0 in its third place: to stop."""
     width, number = np.int64(rows.shape[1] // 4), len(columns)
     flat, bias, scratch = rows.reshape(-1), biases.reshape(-1), np.empty(LANES, np.float32)
-    step, limit, top = np.float32(rate), np.float32(most), np.log(np.float32(most))
-    exponent = np.float32(power)
+    step, level, pull = np.float32(rate), np.float32(zero_log), np.float32(zero_weight)
+    words, others = np.empty(ENTRIES, np.int64), np.empty(ENTRIES, np.int64)
+    logs, weights = np.empty(ENTRIES, np.float32), np.empty(ENTRIES, np.float32)
+    bits = np.zeros(len(starts) // 64 + 1, np.uint64)
     for k in range(len(blocks)):
         if counter[2] != 0:
             break
         first = blocks[k] * ENTRIES
         last = min(first + ENTRIES, number)
-        i = np.searchsorted(starts, first, side="right") - 1
-        loss, terms = 0.0, 0
-        for e in range(first, last):
-            while e >= starts[i + 1]:
-                i += 1
-            j, value = np.int64(columns[e]), values[e]
-            if e + AHEAD < last:
-                ask(flat, 4 * width * np.int64(columns[e + AHEAD]), 4 * width)
-            log = np.log(value)
-            weight = ONE if value >= limit else np.exp(exponent * (log - top))
-            measure(flat, i, j, width, scratch)
-            mirrored, squares = scratch[1], scratch[4] + scratch[5]
-            loss += add_entry(flat, bias, i, j, scratch[0], scratch[2] + scratch[3], width, log, weight, step)
-            terms += 1
-            if i != j:
-                loss += add_entry(flat, bias, j, i, mirrored, squares, width, log, weight, step)
-                terms += 1
+        state = draw(np.uint64(seed) + np.uint64(blocks[k]))
+        taken, diagonal, state = choose(
+            columns, values, starts, first, last, np.float32(most), np.float32(power), np.float32(least),
+            state, words, others, logs, weights,
+        )  # fmt: skip
+        loss, row = 0.0, np.int64(-1)
+        for e in range(taken):
+            i = words[e]
+            if e + AHEAD < taken:
+                ask(flat, 4 * width * others[e + AHEAD], 4 * width)
+            loss += add_both(flat, bias, i, others[e], width, logs[e], weights[e], step, False, scratch)
+            if zeros > 0 and i != row:
+                if row >= 0:
+                    mark_row(bits, columns, starts[row], starts[row + 1], False)
+                mark_row(bits, columns, starts[i], starts[i + 1], True)
+                row = i
+            for _ in range(zeros):
+                word = noise_word(draw(state), noise, own)
+                state += STEP
+                place = np.uint64(word)
+                if word < i and (bits[place >> U6] >> (place & U63)) & U1 == U0:
+                    add_both(flat, bias, i, word, width, level, pull, step, True, scratch)
+        if row >= 0:
+            mark_row(bits, columns, starts[row], starts[row + 1], False)
         counter[0] += loss
-        counter[1] += terms
+        counter[1] += 2 * (last - first) - diagonal
