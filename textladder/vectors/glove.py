@@ -36,8 +36,8 @@ LEAST = 1.0
 # that is taken, `config.negative` words are drawn by their frequency. Where one never stands near the entry's
 # word, their product (with the biases) is pulled down to what a count of about ZERO would give, if it is
 # above: as Swivel does with all zeros (Shazeer et al. 2016, https://arxiv.org/abs/1602.02215).
-ZERO = 0.2
-ZERO_WEIGHT = 0.3
+ZERO = 0.05
+ZERO_WEIGHT = 1.0
 CALL_BLOCKS = 64  # of entries, in one call of the kernel: some 50 ms
 
 
