@@ -93,8 +93,9 @@ def write(
     for length in sorted({len(prompt.ids) for prompt in read}):
         places = [place for place, prompt in enumerate(read) if len(prompt.ids) == length]
         writing = Writing(model, [read[place] for place in places], options, stop)
-        for _ in writing:
-            pass
+        with _threads(model):  # once, not at each step
+            for _ in writing:
+                pass
         for place, some in zip(places, writing.texts(), strict=True):
             texts[place] = some
     return texts
