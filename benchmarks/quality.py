@@ -13,15 +13,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import OUT, RECORDS, ROOT, machine, versions
+from benchmarks.harness import OUT, RECORDS, ROOT, machine, today, versions
 from benchmarks.quality_page import TASK, Found, Record, document, set_table, summary_table
 from benchmarks.sets import SETS
 
@@ -53,8 +53,9 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"{name}: {SETS[name].about}", flush=True)
         for rung in rungs:
             for seed in range(1, options.seeds + 1):
-                record = measure(name, rung, seed, options.overwrite)
-                if record:
+                if not options.overwrite and is_there(name, rung, seed):
+                    continue
+                if record := measure(name, rung, seed):
                     write(kept(read(), record))
         print(set_table(gather(name, read())), flush=True)
     found = {name: gather(name, read()) for name in SETS}
@@ -69,60 +70,81 @@ def recipe_of(name: str, rung: str, seed: int) -> Any:
     return recipe.rung(rung, TASK).set(SETS[name].settings_of(rung)).with_training(seed=seed)
 
 
-def tables_of(name: str, rung: str, seed: int) -> dict[str, Any]:
-    """The whole shipped recipe with the settings of the set, as JSON gives it back."""
-    return json.loads(json.dumps(recipe_of(name, rung, seed).tables(every=True)))
+def asked_of(name: str, rung: str, seed: int) -> dict[str, Any]:
+    """The whole shipped recipe with the settings of the set, and how its word vectors are made (None: it has
+    none), as JSON gives it back."""
+    vectors = SETS[name].vectors_of(rung)
+    tables = recipe_of(name, rung, seed).tables(every=True)
+    return json.loads(json.dumps({"recipe": tables, "vectors": vectors.recipe() if vectors else None}))
 
 
-def measure(name: str, rung: str, seed: int, overwrite: bool) -> Record | None:
-    """Trains in a process of its own, or goes on with what is there; None if it fails, which is said."""
-    began, out = time.perf_counter(), RUNS / name / "runs" / f"{rung}-seed{seed}"
-    scores = train(name, rung, seed, out, overwrite)
-    if scores is None:
-        print(f"  {out.name} failed", flush=True)
+def folder_of(name: str, rung: str, seed: int) -> Path:
+    vectors = SETS[name].vectors_of(rung)
+    return RUNS / name / "runs" / (f"{rung}-seed{seed}" + (f"-{vectors.key()}" if vectors else ""))
+
+
+def is_there(name: str, rung: str, seed: int) -> bool:
+    """True if this machine has trained the shipped recipe and its record is kept."""
+    folder, run = folder_of(name, rung, seed), (name, rung, seed)
+    finished = (folder / "scores.json").exists() and is_current(folder, recipe_of(*run))
+    return finished and any(run_of(one) == run and is_shipped(one) for one in read())
+
+
+def measure(name: str, rung: str, seed: int) -> Record | None:
+    """Trains in a process of its own, anew unless it is half done; None if it fails, which is said."""
+    folder = folder_of(name, rung, seed)
+    vectors = SETS[name].vectors_of(rung)
+    command = command_of(name, rung, seed) + (["--vectors", str(vectors.made())] if vectors else [])
+    half = not (folder / "scores.json").exists() and is_current(folder, recipe_of(name, rung, seed))
+    before, began = processor_seconds(), time.perf_counter()
+    done = subprocess.run(
+        [*command, "--resume" if half else "--overwrite"], stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode:
+        print(f"  {folder.name} failed", flush=True)
         return None
-    finished = date.fromtimestamp((out / "scores.json").stat().st_mtime)
-    dev, test = scores["dev"]["score"], scores["test"]["score"]
+    found, seconds = json.loads(done.stdout), processor_seconds() - before
+    dev, test = found["dev"]["score"], found["test"]
     print(
-        f"  {out.name}: dev {dev:.4f}, test {test:.4f}, {scores['training_seconds']:.1f} s of training, "
-        f"{time.perf_counter() - began:.1f} s in all",
+        f"  {folder.name}: dev {dev:.4f}, test {test['score']:.4f}, "
+        f"{time.perf_counter() - began:.1f} s, {seconds:.1f} s of processor time",
         flush=True,
     )
     return {
         "set": name,
         "rung": rung,
         "seed": seed,
-        "metric": scores["metric"],
+        "metric": found["metric"],
         "dev": dev,
-        "test": test,
-        "interval": scores["test"]["interval"],
-        "count": scores["test"]["count"],
-        "scores": {key: scores["test"]["scores"][key] for key in METRICS if key in scores["test"]["scores"]},
-        "seconds": scores["training_seconds"],
-        "epochs": scores["epochs"],
-        "date": finished.isoformat(),
+        "test": test["score"],
+        "interval": test["interval"],
+        "count": test["count"],
+        "scores": {key: test["scores"][key] for key in METRICS if key in test["scores"]},
+        "processor_seconds": None if half else round(seconds, 1),
+        "epochs": found["epochs"],
+        "date": today(),
         "machine": machine(),
         "threads": int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
         "versions": versions(PACKAGES),
-        "recipe": tables_of(name, rung, seed),
+        **asked_of(name, rung, seed),
     }
 
 
-def train(name: str, rung: str, seed: int, out: Path, overwrite: bool) -> dict[str, Any] | None:
-    """What the command says; it goes on with an unfinished run, and repeats what a finished one has found."""
+def processor_seconds() -> float:
+    """Of all processes that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def command_of(name: str, rung: str, seed: int) -> list[str]:
     file, dev, test = SETS[name].files()
-    keep = not overwrite and is_current(out, recipe_of(name, rung, seed))
-    finished = out / "scores.json"
-    if keep and finished.exists():
-        return json.loads(finished.read_text(encoding="utf-8"))
     command = [sys.executable, "-m", "textladder", "train", file, "--task", TASK, "--rung", rung]
-    command += ["--seed", str(seed), "--out", str(out), "--json", "--resume" if keep else "--overwrite"]
+    command += ["--seed", str(seed), "--out", str(folder_of(name, rung, seed)), "--json"]
     for option, part in (("--dev", dev), ("--test", test)):
         command += [option, str(part)] if part else []
     for setting in SETS[name].settings_of(rung):
         command += ["--set", setting]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    return None if done.returncode else json.loads(done.stdout)
+    return command
 
 
 def is_current(folder: Path, wanted: Any) -> bool:
@@ -134,6 +156,24 @@ def is_current(folder: Path, wanted: Any) -> bool:
         return Recipe.load(folder / "recipe.toml").tables(every=True) == wanted.tables(every=True)
     except Problem:
         return False
+
+
+def is_shipped(record: Record) -> bool:
+    """True if the recipe of the record is the one that is wanted now. An option that came later counts as
+    its default, as in the recipe of a run folder; one that there is no longer makes it another recipe."""
+    from textladder.errors import Problem
+    from textladder.recipe import Recipe
+
+    wanted = asked_of(*run_of(record))
+    try:
+        tables = Recipe.of(record["recipe"], "record").tables(every=True)
+    except Problem:
+        return False
+    return json.loads(json.dumps(tables)) == wanted["recipe"] and record["vectors"] == wanted["vectors"]
+
+
+def run_of(record: Record) -> tuple[str, str, int]:
+    return record["set"], record["rung"], record["seed"]
 
 
 def read() -> list[Record]:
@@ -152,7 +192,7 @@ def kept(records: list[Record], fresh: Record) -> list[Record]:
     from textladder import recipe
 
     sets, rungs = list(SETS), recipe.rungs(TASK)
-    by_run = {(one["set"], one["rung"], one["seed"]): one for one in [*records, fresh]}
+    by_run = {run_of(one): one for one in [*records, fresh]}
     known = [one for one in by_run.values() if one["set"] in sets and one["rung"] in rungs]
     return sorted(known, key=lambda one: (sets.index(one["set"]), rungs.index(one["rung"]), one["seed"]))
 
@@ -164,12 +204,7 @@ def gather(name: str, records: list[Record]) -> list[Found]:
 
     listed = []
     for rung in recipe.rungs(TASK):
-        runs = [
-            one
-            for one in records
-            if (one["set"], one["rung"]) == (name, rung)
-            and one["recipe"] == tables_of(name, rung, one["seed"])
-        ]
+        runs = [one for one in records if run_of(one)[:2] == (name, rung) and is_shipped(one)]
         if runs:
             listed.append(Found.of(rung, runs))
     return listed

@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks import child
 from benchmarks.harness import OUT, data_folder
 from benchmarks.ours.data import write_csv
+from benchmarks.own_vectors import Vectors
 
 EVERY = "*"  # settings for every rung
 OF_CHARACTERS = {EVERY: ['tokenizer.units="character"']}  # names are too short and too varied for words
@@ -31,10 +32,13 @@ class DataSet:
     settings: dict[str, list[str]] = field(default_factory=dict)
     reach_rungs: tuple[float, tuple[str, ...]] | None = None
     within: float | None = None  # every neural rung is asked to come this near to the best
-    remarks: str = ""  # what the page says below the table
+    vectors: Vectors | None = None
 
     def settings_of(self, rung: str) -> list[str]:
         return [*self.settings.get(EVERY, []), *self.settings.get(rung, [])]
+
+    def vectors_of(self, rung: str) -> Vectors | None:
+        return self.vectors if self.vectors and rung in self.vectors.rungs else None
 
     def files(self) -> tuple[str, Path | None, Path | None]:
         """(train, dev, test) with their folders."""
@@ -48,6 +52,11 @@ class DataSet:
 
 PHRASES = "phrases"
 SEQUENCES = ("rnn", "gru", "lstm", "bilstm", "cnn", "rescnn")
+ENGLISH = Vectors(  # general and of films; questions
+    ("wiki_2018/train.txt.gz", "imdb/train.csv.gz", "sst2/train.csv", "trec/train.csv"),
+    ("--dim", "200", "--threads", "1", "--text", "text"),
+    SEQUENCES,
+)
 
 SETS = {
     "sst2": DataSet(
@@ -65,6 +74,11 @@ SETS = {
         0.85,
         "LSTM 0.849, BiLSTM 0.875, with phrases and GloVe (Tai et al. 2015)",
         "SST-2, with the phrases of the training trees",
+        settings={  # ten times as many texts as sentences, most of them a few words long
+            rung: ["encoder.embedding_dim=200", "training.batch_texts=128", "training.epochs=4"]
+            for rung in SEQUENCES
+        },
+        vectors=ENGLISH,
     ),
     "rt_polarity": DataSet(
         "rt_polarity/train.csv",
@@ -82,7 +96,9 @@ SETS = {
         0.92,
         "CNN-rand 0.912 (Kim 2014)",
         "TREC-6",
-        settings={EVERY: ['data.label="label"']},
+        settings={  # questions ask for names, and names have capitals
+            EVERY: ['data.label="label"', "tokenizer.lowercase=false"]
+        },
     ),
     "ag_news": DataSet(
         "ag_news/train.csv",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import child, harness, jobs, quality, quality_page, sets, speed
+from benchmarks import child, harness, jobs, own_vectors, quality, quality_page, sets, speed
 from benchmarks.ours import attention, data
 from textladder import recipe
 
@@ -191,13 +192,13 @@ def record_of(rung: str, dev: float, test: float, **more: object) -> quality_pag
         "interval": [test - 0.02, test + 0.02],
         "count": 100,
         "scores": {"accuracy": test},
-        "seconds": 1.0,
+        "processor_seconds": 1.0,
         "epochs": 2.0,
         "date": "2026-01-01",
         "machine": "a machine",
         "threads": 2,
         "versions": {"torch": "2"},
-        "recipe": quality.tables_of("trec", rung, 1),
+        **quality.asked_of("trec", rung, 1),
     } | more
 
 
@@ -211,7 +212,7 @@ def test_the_best_rung_is_chosen_by_dev() -> None:
     assert judged == [("cnn", False), ("cnn", True), ("cnn", False)]
     page = quality_page.document({"trec": [low_dev, high_dev]})
     assert "| TREC-6 | best rung by dev at least 0.92 | cnn | 0.600 | 0.580 to 0.620 | **no** |" in page
-    assert '`data.label="label"`' in page
+    assert 'every rung `data.label="label" tokenizer.lowercase=false`' in page
 
 
 def test_seeds_give_mean_and_deviation() -> None:
@@ -232,14 +233,43 @@ def test_a_set_says_when_and_where_each_rung_was_measured() -> None:
 
 
 def test_records_of_another_recipe_do_not_count() -> None:
-    changed = quality.tables_of("trec", "cnn", 1) | {"training": {"epochs": 99.0}}
+    wanted = quality.asked_of("trec", "cnn", 1)["recipe"]
+    changed = wanted | {"training": wanted["training"] | {"epochs": 99.0}}
+    older, gone = dict(wanted), wanted | {"training": wanted["training"] | {"no_such_option": 1}}
+    older["training"] = {key: value for key, value in wanted["training"].items() if key != "accumulate"}
     records = [
         record_of("bow", 0.7, 0.8),
         record_of("bow", 0.7, 0.8, seed=2),  # its recipe is that of seed 1
         record_of("cnn", 0.7, 0.8, recipe=changed),
+        record_of("cnn", 0.7, 0.8, recipe=gone),
     ]
     assert [(one.rung, one.seeds) for one in quality.gather("trec", records)] == [("bow", 1)]
+    records = [record_of("cnn", 0.7, 0.8, recipe=older)]  # an option that came later, at its default
+    assert [(one.rung, one.seeds) for one in quality.gather("trec", records)] == [("cnn", 1)]
     assert quality.gather("sst2", records) == []
+
+
+def test_word_vectors_are_made_once_and_belong_to_the_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("the cat sat on the mat\n" * 20, encoding="utf-8")
+    monkeypatch.setattr(own_vectors, "OUT", tmp_path)
+    options = ("--dim", "5", "--epochs", "1", "--threads", "1")
+    vectors = own_vectors.Vectors((str(text),), options, ("cnn",))
+    folder = vectors.made()
+    assert {path.name for path in folder.iterdir()} >= {"vectors.json", "words.txt"}
+    text.unlink()
+    assert vectors.made() == folder
+    with pytest.raises(SystemExit, match="no word vectors"):
+        dataclasses.replace(vectors, options=("--dim", "6")).made()
+
+    about = dataclasses.replace(sets.SETS["trec"], vectors=vectors)
+    records = [record_of("bow", 0.7, 0.8), record_of("cnn", 0.7, 0.8)]  # made without vectors
+    monkeypatch.setitem(sets.SETS, "trec", about)
+    assert [one.rung for one in quality.gather("trec", records)] == ["bow"]
+    assert [one.rung for one in quality.gather("trec", [record_of("cnn", 0.7, 0.8)])] == ["cnn"]
+    assert f"`textladder vectors train {text} --dim 5" in quality_page.settings_line(about)
 
 
 def test_a_fresh_record_replaces_that_of_the_same_run(
@@ -269,18 +299,26 @@ def test_a_set_is_trained_by_the_command(tmp_path: Path, monkeypatch: pytest.Mon
     )
     monkeypatch.setitem(sets.SETS, "small", about)
     monkeypatch.setattr(quality, "RUNS", tmp_path / "out")
-    record = quality.measure("small", "bow", 2, overwrite=False)
+    monkeypatch.setattr(quality, "RESULTS", tmp_path / "quality.json")
+    record = quality.measure("small", "bow", 2)
     assert record is not None
     assert (record["seed"], record["count"], record["epochs"]) == (2, 10, 1.0)
     assert set(record["scores"]) == set(quality.METRICS)
+    assert record["processor_seconds"] > 0
     assert record["recipe"]["training"]["epochs"] == 1.0
     assert quality.gather("small", [record])[0].test == record["test"]
+    assert not quality.is_there("small", "bow", 2)  # trained, but the record is not kept
+    quality.write([record])
+    assert quality.is_there("small", "bow", 2)
+    assert not quality.is_there("small", "bow", 1)
+    monkeypatch.setitem(settings, "bow", ["training.epochs=2"])
+    assert not quality.is_there("small", "bow", 2)
 
-    def nothing(*arguments: object, **options: object) -> None:
-        raise AssertionError("a finished run is trained again")
 
-    monkeypatch.setattr(quality.subprocess, "run", nothing)
-    assert quality.train("small", "bow", 2, tmp_path / "out" / "small" / "runs" / "bow-seed2", False)
+def test_a_training_that_fails_gives_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quality, "RUNS", tmp_path)
+    monkeypatch.setattr(quality, "command_of", lambda *run: [sys.executable, "-c", "raise SystemExit(2)"])
+    assert quality.measure("trec", "bow", 1) is None
 
 
 def test_versions_are_asked_of_an_interpreter() -> None:
