@@ -17,7 +17,6 @@ from textladder import distributed, streams
 from textladder.batch import Ragged
 from textladder.errors import Problem
 from textladder.files import writing
-from textladder.layers import kernels
 from textladder.metrics.scores import Scores
 from textladder.model import Model
 from textladder.preparing import Data, Prepared
@@ -37,8 +36,6 @@ from textladder.training.threads import threads_for
 
 if TYPE_CHECKING:
     from textladder.vectors.wordvectors import WordVectors
-
-kernels.load_numba()  # with the imports: seconds of training are not those of loading a library
 
 
 class Reporter(Protocol):

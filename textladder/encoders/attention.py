@@ -280,5 +280,5 @@ class SelfAttention(Encoder):
 def _shares(texts: int, numbers: int) -> list[slice]:
     """Of the texts of a step, one for each thread that pays; `numbers`: of all layers."""
     threads = max(min(limit(), texts, texts * numbers // PRODUCTS), 1)
-    size = -(-texts // threads)
-    return [slice(start, start + size) for start in range(0, texts, size)]
+    size = max(-(-texts // threads), 1)
+    return [slice(start, start + size) for start in range(0, max(texts, 1), size)]

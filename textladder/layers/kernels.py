@@ -66,12 +66,6 @@ def build_slots(keys: NDArray[np.uint64], size: int) -> tuple[NDArray[np.uint64]
     return slot_keys, slot_rows
 
 
-def load_numba() -> None:
-    """Calls a kernel, so that what numba loads with the first one (its tables, scipy.linalg; 0.4 s once in a
-    process) is loaded now."""
-    build_slots(np.zeros(0, np.uint64), 2)
-
-
 @kernel
 def ngram_keys(
     flat: NDArray[np.int64], offsets: NDArray[np.int64], lowest: int, highest: int
