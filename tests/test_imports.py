@@ -26,6 +26,7 @@ LEVELS = {
     "ranges": 0,
     "wording": 0,
     "ragged": 1,
+    "letters": 1,
     "batch": 1,
     "text": 2,
     "layers": 2,
@@ -43,6 +44,7 @@ LEVELS = {
     "model": 6,
     "counted": 6,
     "loading": 7,
+    "parts": 7,
     "preparing": 7,
     "signals": 7,
     "trainer": 7,
@@ -58,6 +60,7 @@ LEVELS = {
     "scoring": 8,
     "generating": 8,
     "language": 8,
+    "tagging": 8,
     "listing": 8,
     "looking": 8,
     "exits": 9,
@@ -74,6 +77,7 @@ LEVELS = {
 }
 # Of one number but different names: who may import whom.
 BESIDE = {
+    "preparing": ("parts",),
     "checking": ("errors",),
     "files": ("errors", "distributed"),
     "replacing": ("errors", "files"),
@@ -81,7 +85,7 @@ BESIDE = {
     "metrics": ("", "errors"),
     "recipe": ("training",),
     "batch": ("ragged",),
-    "run": ("card", "measuring", "preparing", "signals", "trainer"),
+    "run": ("card", "measuring", "parts", "preparing", "signals", "trainer"),
     "trainer": ("preparing", "signals"),
     "measuring": ("preparing",),
     "compare": ("comparing", "inspection"),
@@ -182,7 +186,13 @@ def test_no_command_loads_what_it_does_not_use(command: str, reviews: Path, trai
 
 
 def test_names_of_the_package() -> None:
-    assert set(textladder.__all__) == {"LanguageModel", "Problem", "TextClassifier", "WordVectors"}
+    assert set(textladder.__all__) == {
+        "LanguageModel",
+        "Problem",
+        "TextClassifier",
+        "TokenTagger",
+        "WordVectors",
+    }
     for name in textladder.__all__:
         assert getattr(textladder, name).__name__ == name
     with pytest.raises(AttributeError, match="TextClasifier"):

@@ -61,8 +61,8 @@ def test_every_unit_saves_loads_and_predicts_alike(units: str, tmp_path: Path) -
 def test_windows_of_a_text_become_one_outcome(tmp_path: Path) -> None:
     model = fresh(small("lstm", tokenizer__overlong="window", tokenizer__max_length=4), tmp_path)
     texts = ["a fine film", "the plot of the film and the music of the scene"]
-    short = model.ids(texts)
-    rows = model.predict_columns(model_file.Store.of({"text": short.ids}))
+    short = model.rows(texts)
+    rows = model.predict_columns(model_file.Store.of(short.columns))
     assert len(rows) > 2
     expected = np.stack([rows[short.owner == number].mean(axis=0) for number in (0, 1)])
     np.testing.assert_allclose(model.predict(texts), expected, rtol=1e-5)

@@ -84,7 +84,7 @@ def test_the_scores_are_those_of_the_kept_model(text: Path, tmp_path: Path) -> N
     assert textladder("train", text, *LANGUAGE, "--units", "character", "--out", out).code == 0
     scores, model = json.loads((out / "scores.json").read_text()), load_model(out)
     chosen = model.recipe
-    data = read_data(chosen.data, tmp_path / "data", str(text), streams=True)
+    data = read_data(chosen.data, tmp_path / "data", str(text), reads="documents")
     made, history = run.train_model(chosen, data, tmp_path / "work")
     shutil.rmtree(tmp_path / "work")
     assert isinstance(made, CountedModel)
@@ -217,7 +217,7 @@ def test_a_document_is_one_context_across_blocks(text: Path, tmp_path: Path) -> 
     assert textladder("train", text, *LANGUAGE, "--out", tmp_path / "run").code == 0
     model = load_model(tmp_path / "run")
     assert isinstance(model, CountedModel)
-    data = read_data(model.recipe.data, tmp_path / "data", str(text), streams=True)
+    data = read_data(model.recipe.data, tmp_path / "data", str(text), reads="documents")
     assert data.test is not None
     from textladder.streams import store_stream
 

@@ -41,7 +41,7 @@ def prepared(
 ) -> tuple[Data, Prepared]:
     path = folder / "text.txt"
     path.write_text(text if isinstance(text, str) else "\n\n".join(text))
-    data = read_data(chosen.data, folder / "data", str(path), held_out, held_out, streams=True)
+    data = read_data(chosen.data, folder / "data", str(path), held_out, held_out, reads="documents")
     return data, prepare(chosen, data, folder / "work")
 
 
@@ -66,7 +66,7 @@ def test_labels_begin_documents(tmp_path: Path) -> None:
     path = tmp_path / "names.csv"
     path.write_text("\n".join(["text,label", *rows, "rare,z"]))
     chosen = small("lstm", tokenizer__units="character", tokenizer__max_length=8)
-    data = read_data(chosen.data, tmp_path / "d", str(path), streams=True)
+    data = read_data(chosen.data, tmp_path / "d", str(path), reads="documents")
     made = prepare(chosen, data, tmp_path / "w")
     assert made.labels["labels"] == ["x", "y", "z"]
     first = {len(made.tokenizer) + n: name for n, name in enumerate("xyz")}
@@ -82,7 +82,7 @@ def test_a_label_seen_in_test_only(tmp_path: Path, label: str, said: str) -> Non
     train.write_text("text,label\n" + "".join(rows))
     test.write_text(f"text,label\nab,x\nabc,{label}\n")
     chosen = small("lstm", tokenizer__units="character", tokenizer__max_length=8, data__label_separator="|")
-    data = read_data(chosen.data, tmp_path / "d", str(train), test=test, streams=True)
+    data = read_data(chosen.data, tmp_path / "d", str(train), test=test, reads="documents")
     with pytest.raises(Problem, match=said):
         prepare(chosen, data, tmp_path / "w")
 

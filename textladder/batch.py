@@ -3,6 +3,7 @@
     B  texts of a batch          T  units of the longest text (padded width)
     N  units of all texts        D  width of a vector
     V  vocabulary                L  labels                       H  attention heads
+    M  tokens of all texts (tagging)
 
 A *unit* is what the tokenizer makes: a word, a character, a byte, a subword. Texts travel flat, one after the
 other without padding (`Ragged` on the processor, `Tokens` in torch); the padded view is made only by those
@@ -47,6 +48,7 @@ class Tokens:
     tree: Any = None
     carry: Carry | None = None
     ahead: Any = None  # what `Encoder.ahead` made of these texts, if it was asked
+    letters: Tensor | None = None  # [N, W] how each unit is spelled (`text.alignment`), of tasks that know it
 
     @classmethod
     def of(cls, ragged: Ragged) -> Tokens:
@@ -123,7 +125,8 @@ class Batch:
 
     inputs: tuple[Tokens, ...]
     target: Any  # Tensor, Tokens or None: the task's own
-    count: int  # what the loss is divided by: texts for classify, units for a language model
+    count: int  # what the loss is divided by: texts for classify, units for a language model, tokens for tag
+    places: Any = None  # of tag: where tokens stand among the units (`Tag.collate`)
 
     def to(self, device: torch.device | str) -> Batch:
         return move(self, device)

@@ -15,6 +15,11 @@ USES = {
         "TextClassifier",
         'model.predict(["a text"])',
     ),
+    "tag": (
+        f'echo "Ada Lovelace lived in London ." | textladder predict {FOLDER} -',
+        "TokenTagger",
+        'model.predict(["Ada Lovelace lived in London ."])',
+    ),
     "language": (
         f'textladder generate {FOLDER} --prompt "The" --length 200 --temperature 0.8\n'
         f"textladder score {FOLDER} some.txt",

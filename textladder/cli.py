@@ -29,6 +29,7 @@ from textladder.errors import Problem
 from textladder.exits import guarded
 from textladder.output import print_json, print_scores
 from textladder.vectors_cli import app as vectors_app
+from textladder.wording import words_of
 
 TASK = "classify"  # where --task is not given: what a file with texts and labels is for
 
@@ -102,14 +103,23 @@ def _program(
 
 @app.command()
 @reading
-def look(read: Reading, *, as_json: Json = False) -> None:
+def look(
+    read: Reading,
+    *,
+    task: Annotated[
+        str | None, typer.Option("--task", help="classify or tag (tag for .conll and .conllu if not given)")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Say what is in a file before anything is trained.
 
     Labels, lengths, unknown words, duplicates, texts that dev or test share with it, odd characters.
     """
     from textladder.looking import look_at
 
-    found = look_at(read.file, read.dev, read.test, read.settings)
+    if task not in (None, "classify", "tag"):
+        raise Problem("--task", f"look has nothing to say for the task {task!r}.", "Known: classify, tag.")
+    found = look_at(read.file, read.dev, read.test, read.settings, task)
     print_json(found.to_dict()) if as_json else found.render()
 
 
@@ -147,13 +157,13 @@ def train(
         settings.append(f"training.seed={seed}")
     task = task or recipe.task_of([rung], TASK)
     chosen = recipe.rung(rung, task).set(settings, suited_to(read.file))
-    streams = task_class(chosen.task_name).streams
+    kind = task_class(chosen.task_name)
     pick_device(device)
     distributed.start()
-    terminal = Terminal(units=streams)
+    terminal = Terminal(units=kind.streams)
     with locked(out), run.claimed(out, chosen, resume, overwrite):
         work = out / WORK / f"data{distributed.rank()}"
-        data = read_data(chosen.data, work, read.file, read.dev, read.test, streams=streams)
+        data = read_data(chosen.data, work, read.file, read.dev, read.test, reads=kind.reads)
         for note in data.notes:
             terminal.note(note)
         scores = run.train(
@@ -260,11 +270,13 @@ def evaluate(
     low, high = result["interval"]
     typer.echo(
         f"{result['metric']} {result['score']:.4f} "
-        f"(95 % interval {low:.4f} to {high:.4f}, {result['count']:,} texts)"
+        f"(95 % interval {low:.4f} to {high:.4f}, {result['count']:,} {words_of(result).tested})"
     )
     for name, value in result["scores"].items():
         if name != result["metric"] and value is not None:
             typer.echo(f"  {name} {value:.4f}")
+    for note in result["notes"]:
+        typer.echo(note)
     typer.echo(result["signature"])
 
 
@@ -280,7 +292,8 @@ def predict(
 ) -> None:
     """Say the label of each text, one line per text.
 
-    A line is label, tab, confidence, in the order of the input; several labels of a text are joined by |.
+    A line is label, tab, confidence, in the order of the input; several labels of a text are joined by |. A
+    tagger says a line for each token: token, tab, tag; and an empty line after each text.
     """
     from textladder.evaluating import line_of, predictions
 

@@ -13,14 +13,17 @@ from textladder.errors import Problem, suggest
 File = Annotated[
     str,
     typer.Argument(
-        help="CSV, TSV, JSONL, Parquet, fastText or text file (.gz, .zst too), or a built-in data set"
+        help="CSV, TSV, JSONL, Parquet, fastText, CoNLL or text file (.gz, .zst too), or a built-in data set"
     ),
 ]
 TextColumn = Annotated[
     str | None, typer.Option("--text", help="column of the text (inferred, and said, if not given)")
 ]
 LabelColumn = Annotated[
-    str | None, typer.Option("--label", help="column of the label (inferred, and said, if not given)")
+    str | None,
+    typer.Option(
+        "--label", "--column", help="column of the label, or of the tags (inferred, and said, if not given)"
+    ),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, or another name that torch knows")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON object on stdout, and nothing else there")]

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,14 @@ from textladder.preparing import Part, builtin_corpora
 from textladder.run import score_summary
 from textladder.text.corpus import Corpus
 from textladder.text.formats import format_of
-from textladder.text.opening import LIMIT_BYTES, UTF8_MARK, check_file
+from textladder.text.opening import LIMIT_BYTES, UTF8_MARK, check_file, plain_suffix
 from textladder.text.reading import BATCH_ROWS, DataConfig, Source, open_source
+from textladder.text.sentences import SentenceSource, open_sentences
 from textladder.trainer import pick_device
 
 READ_BYTES = 1 << 18  # of stdin at once, at most
+TEXT_ENDINGS = (".txt", ".csv", ".tsv", ".parquet")  # of files of texts that a tagger cuts into tokens itself
+FEW = 256  # sentences that are predicted together
 
 
 def evaluate_file(
@@ -45,10 +48,9 @@ def evaluate_file(
     with tempfile.TemporaryDirectory(prefix="textladder-") as work:
         corpus = _labelled(model, file, settings, Path(work))
         part = Part(corpus, np.arange(len(corpus)))
-        targets = [gold.target for gold in part.golds]
-        model.task.targets(targets, part.places(part.rows))  # a Problem for labels that were not in training
-        outcomes = np.concatenate([model.predict(texts) for texts in part.texts()])
-        summary = score_summary(model, outcomes, part)
+        notes = model.task.check(part.golds, Path(file).name)  # may be a Problem for labels not in training
+        outcomes = model.task.joined([model.predict(texts) for texts in part.inputs()])
+        summary = score_summary(model, outcomes, part) | {"notes": notes}
     return {
         "task": model.recipe.task_name,
         "rung": model.recipe.rung,
@@ -73,11 +75,17 @@ def predictions(
             "Use textladder generate for new text, textladder score for what a text costs it.",
         )
     chunks = _stdin() if file == "-" else _file(model, file, settings)
-    return (model.task.present(model.predict(texts)) for texts in chunks)
+    read = map(model.task.read, chunks)
+    return (model.task.present(model.predict(texts), texts) for texts in read)
 
 
 def line_of(said: dict[str, Any]) -> str:
-    """A prediction as one line: label, tab, confidence; several labels of a text are joined by |."""
+    """A prediction as text: label, tab, confidence; several labels of a text are joined by |. Of a tagger
+    lines of token, tab, tag, and an empty one after each text."""
+    if "tags" in said:
+        tokens = (said["text"][start:end] for start, end in said["tokens"])
+        rows = [f"{_one_line(token)}\t{tag}" for token, tag in zip(tokens, said["tags"], strict=True)]
+        return "\n".join([*rows, ""])
     if "labels" not in said:
         return f"{_one_line(said['label'])}\t{said['confidence']:.4f}"
     shares = [f"{said['probabilities'][label]:.4f}" for label in said["labels"]]
@@ -92,7 +100,17 @@ def _one_line(label: str) -> str:
 def _labelled(model: Model, file: str, settings: list[str] | None, work: Path) -> Corpus:
     if not Path(file).exists() and (corpora := _builtin(file)):
         return corpora["test"]
+    if model.task.reads == "sentences":
+        return Corpus.read(_sentences(model, file, settings, need_label=True), work / "corpus")
     return Corpus.read(_source(model, file, settings, need_label=True), work / "corpus")
+
+
+def _sentences(model: Model, file: str, settings: list[str] | None, need_label: bool) -> SentenceSource:
+    """A file of tokens, read as the training file was."""
+    check_file(Path(file))
+    config = replace(model.recipe.data, format=None)
+    given = replace(model.recipe, data=config).set(settings or []).data
+    return open_sentences(file, given, need_label=need_label)
 
 
 def _builtin(name: str) -> dict[str, Corpus]:
@@ -113,10 +131,13 @@ def _source(model: Model, file: str, settings: list[str] | None, need_label: boo
     return open_source(file, given.data, need_label=need_label)
 
 
-def _file(model: Model, file: str, settings: list[str] | None) -> Iterator[list[str]]:
+def _file(model: Model, file: str, settings: list[str] | None) -> Iterator[list[Any]]:
     if not Path(file).exists() and (corpora := _builtin(file)):
         examples = corpora["test"].examples()
         return ([example.texts[0]] for example in examples)
+    if model.task.reads == "sentences" and plain_suffix(Path(file)) not in TEXT_ENDINGS:
+        examples = _sentences(model, file, settings, need_label=False).examples()
+        return iter(lambda: list(islice(examples, FEW)), [])
     return (rows.texts for rows in _source(model, file, settings, need_label=False).batches())
 
 

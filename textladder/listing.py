@@ -33,9 +33,11 @@ def list_rungs(task: str | None = None) -> list[dict[str, Any]]:
     vocabulary = [f"unit{n}" for n in range(SHOWN_UNITS - len(SPECIAL))]
     two = {"labels": ["a", "b"], "kind": "single", "counts": {"a": 1, "b": 1}, "texts": 2}
     none = {"labels": [], "units": SHOWN_UNITS, "spelling": {}}
+    tags = {"labels": ["a", "b"], "kind": "tags", "scheme": "BIO", "cut": "word"}
+    labels_of = {"rows": two, "documents": none, "sentences": tags}
     listed = []
     for name in tasks:
-        labels = none if task_class(name).streams else two  # a Problem for an unknown task
+        labels = labels_of[task_class(name).reads]  # a Problem for an unknown task
         for rung in recipe.rungs(name):
             chosen = recipe.rung(rung, name)
             tokenizer = Tokenizer.of_vocabulary(vocabulary, chosen.tokenizer)

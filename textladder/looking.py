@@ -10,16 +10,27 @@ from textladder import recipe
 from textladder.errors import Problem
 from textladder.preparing import read_corpora
 from textladder.text.looking import Look, look
+from textladder.text.opening import plain_suffix
+
+TAGGED = (".conll", ".conllu", ".iob", ".bio")  # endings of files that are read for tagging
 
 
-def look_at(file: str, dev: Path | None, test: Path | None, settings: list[str]) -> Look:
-    """Read the files as a training would (with the settings of `--set`) and say what is in them."""
-    data, tokenizer = recipe.reading("bow", "classify", settings)
+def look_at(
+    file: str, dev: Path | None, test: Path | None, settings: list[str], task: str | None = None
+) -> Look:
+    """Read the files as a training would (with the settings of `--set`) and say what is in them. task: None
+    for that which the file's name speaks of."""
+    task = task or ("tag" if plain_suffix(Path(file)) in TAGGED else "classify")
+    sentences = task == "tag"
+    data, tokenizer = recipe.reading("window" if sentences else "bow", task, settings)
     with tempfile.TemporaryDirectory(prefix="textladder-") as work:
-        try:  # as for a training, but that all rows are looked at
-            every = replace(data, unlabelled="keep")
-            corpora = read_corpora(every, Path(work) / "labelled", file, dev, test)
-        except Problem:  # there are no labels, or nothing can be read at all
-            corpora = read_corpora(data, Path(work) / "texts", file, dev, test, need_label=False)
+        if sentences:
+            corpora = read_corpora(data, Path(work), file, dev, test, reads="sentences")
+        else:
+            try:  # as for a training, but that all rows are looked at
+                every = replace(data, unlabelled="keep")
+                corpora = read_corpora(every, Path(work) / "labelled", file, dev, test)
+            except Problem:  # there are no labels, or nothing can be read at all
+                corpora = read_corpora(data, Path(work) / "texts", file, dev, test, need_label=False)
         others = {name: corpora[name] for name in ("dev", "test") if name in corpora}
         return look(corpora["train"], **others, config=tokenizer)

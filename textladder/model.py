@@ -31,8 +31,8 @@ from textladder.ragged import Numbers
 from textladder.recipe import Recipe
 from textladder.tasks import task_class
 from textladder.tasks.language import Language
+from textladder.tasks.task import Rows
 from textladder.text.batching import evaluation_plan
-from textladder.text.overlong import Shortened, shorten
 from textladder.text.store import Store
 from textladder.text.tokenizing import Tokenizer
 from textladder.training.threads import threads_for
@@ -42,6 +42,7 @@ FILES = ("recipe.toml", "weights.safetensors", "tokenizer.json", "labels.json")
 OURS = {*FILES, "model.json", "README.md"}
 PREDICT_UNITS = 16384  # units of one batch when predicting
 PREDICT_TEXTS = 1024
+TOLD_APART = ("label", "owner")  # columns of a store that predicting does not read
 
 
 class Model(nn.Module):
@@ -89,16 +90,17 @@ class Model(nn.Module):
     def parameter_count(self) -> int:
         return sum(p.numel() for p in self.parameters())
 
-    def ids(self, texts: Ragged | Sequence[str], where: str = "text") -> Shortened:
-        """Texts as unit ids, over-long ones treated by the recipe's policy and counted."""
-        return shorten(self.tokenizer.encode(texts), self.recipe.tokenizer, where)
+    def rows(self, texts: Any, where: str | Sequence[str] = "text") -> Rows:
+        """Texts (see `predict`) as what a batch is made of, over-long ones treated by the recipe's policy."""
+        return self.task.rows(texts, self.tokenizer, where)
 
-    def predict(self, texts: Ragged | Sequence[str]) -> Any:
-        """Outcomes of the task, one per text, in order. texts: strings, or UTF-8 bytes as a Ragged."""
-        if len(texts) == 1 and not isinstance(texts, Ragged):
+    def predict(self, texts: Any) -> Any:
+        """Outcomes of the task, one per text, in order. texts: strings, UTF-8 bytes as a Ragged, or whatever
+        else the task reads (`Task.read`)."""
+        if self.task.reads == "rows" and len(texts) == 1 and not isinstance(texts, Ragged):
             return self._predict_one(texts[0])
-        short = self.ids(texts)
-        return self.merged(self.predict_columns(Store.of({"text": short.ids})), short.owner, len(texts))
+        rows = self.rows(texts)
+        return self.task.merged(self.predict_columns(Store.of(rows.columns)), rows.owner, len(texts))
 
     def predict_columns(
         self, store: Store, rows: NDArray[np.int64] | None = None, precision: str = "float32"
@@ -110,21 +112,21 @@ class Model(nn.Module):
         with self.predicting(precision):
             lengths = store.columns["text"].lengths
             rows = np.arange(len(lengths)) if rows is None else rows
+            names = [name for name in store.columns if name not in TOLD_APART]
             for places in evaluation_plan(lengths[rows], PREDICT_UNITS, PREDICT_TEXTS):
-                batch = self.task.collate({"text": store.take(rows[places])["text"]}).to(self.device)
+                batch = self.task.collate(store.take(rows[places], names)).to(self.device)
                 outcomes.append(self.task.predict(self.encoder, batch))
                 order.append(places)
-        if not outcomes:
-            return self.task.predict(self.encoder, self.task.collate({"text": Ragged.of([])}))
+            if not outcomes:
+                return self.task.predict(self.encoder, self.task.collate(store.take(rows, names)))
         return _in_order(outcomes, np.concatenate(order))
 
     def _predict_one(self, text: str) -> Any:
         """The shortest way for one text: what `latency` measures and a server answers with."""
         ids = self.tokenizer.encode_one(text)
         if len(ids) > self.recipe.tokenizer.max_length:
-            short = self.ids([text])
-            outcome = self.predict_columns(Store.of({"text": short.ids}))
-            return self.merged(outcome, short.owner, 1)
+            rows = self.rows([text])
+            return self.task.merged(self.predict_columns(Store.of(rows.columns)), rows.owner, 1)
         if self.training:
             self.eval()
         with torch.inference_mode(), threads_for(self.encoder):
@@ -133,15 +135,6 @@ class Model(nn.Module):
             if self.device.type != "cpu":
                 tokens = tokens.to(self.device)
             return self.task.predict(self.encoder, Batch((tokens,), None, 1))
-
-    def merged(self, outcomes: Any, owner: NDArray[np.int64], count: int) -> Any:
-        """Windows of one text -> one outcome: the mean over its windows."""
-        if len(outcomes) == count:
-            return outcomes
-        sums = np.zeros((count, *outcomes.shape[1:]), np.float64)
-        np.add.at(sums, owner, outcomes)
-        windows = np.bincount(owner, minlength=count).reshape(-1, *[1] * (outcomes.ndim - 1))
-        return (sums / windows).astype(outcomes.dtype)
 
     def stepper(self) -> tuple[Callable[[Tensor, Any], tuple[Tensor, Any]], Callable[[int], Any]]:
         """Of a language model: step(last ids [B], state) -> (log-probabilities of the next unit [B, V],

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,124 +17,27 @@ from textladder import builtin, distributed
 from textladder.builtin import BUILTIN
 from textladder.errors import Problem
 from textladder.files import write_text, writing
-from textladder.ragged import Example, Numbers, Ragged, narrow
+from textladder.parts import Golds, Part, Places, SpanGolds
+from textladder.ragged import Ragged, narrow
 from textladder.tasks import task_class
+from textladder.text.alignment import taught
 from textladder.text.corpus import Corpus
-from textladder.text.documents import open_documents
+from textladder.text.documents import DocumentSource, open_documents
 from textladder.text.leakage import find_leakage
-from textladder.text.overlong import CutReport, shorten
-from textladder.text.reading import DataConfig, open_source
+from textladder.text.overlong import CutReport
+from textladder.text.reading import DataConfig, Source, open_source
+from textladder.text.sentences import SentenceSource, open_sentences
 from textladder.text.splitting import split, split_documents
 from textladder.text.store import Store, StoreWriter
 from textladder.text.tokenizing import COUNTED, Tokenizer
 
 if TYPE_CHECKING:  # both need torch, which reading files does not
     from textladder.recipe import Recipe
-    from textladder.tasks.task import Task
+    from textladder.tasks.task import Reads, Rows, Task
 
-CHUNK = 8192  # rows that are turned into Python objects at a time
+__all__ = ["Data", "Golds", "Part", "Prepared", "learn_labels", "prepare", "read_data", "split_data"]
 
-
-@dataclass(frozen=True)
-class Part:
-    """Some rows of a corpus: what is trained on, chosen by, or tested on."""
-
-    corpus: Corpus
-    rows: Numbers
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def examples(self) -> Iterator[Example]:
-        return self.corpus.examples(self.rows)
-
-    def texts(self) -> Iterator[Ragged]:
-        """Chunks of UTF-8 texts, BATCH_ROWS at a time."""
-        return self.corpus.text_chunks(self.rows)
-
-    def places(self, rows: Numbers) -> list[str]:
-        """Where rows of the corpus stand, for messages."""
-        return [self.corpus.place(int(line)) for line in self.corpus.store.columns["line"].flat[rows]]
-
-    @cached_property
-    def golds(self) -> Golds:
-        """The targets alone: scoring needs no texts, which may be larger than memory."""
-        return Golds(self)
-
-    def first(self, share: float, seed: int) -> Part:
-        """A random share of the rows, the same for the same seed; a larger share holds the smaller one. Of
-        documents in blocks, whole documents; of one text in its order the end, which stands next to what it
-        is judged on."""
-        if self.corpus.in_order:
-            return Part(self.corpus, self.rows[-max(1, round(share * len(self.rows))) :])
-        document = np.arange(len(self.rows))
-        if "start" in self.corpus.store.columns:
-            starts = np.asarray(self.corpus.store.columns["start"].flat)[self.rows].astype(bool)
-            starts[:1] = True
-            document = np.cumsum(starts) - 1
-        order = np.random.default_rng([seed, 0x5EED]).permutation(document[-1] + 1)
-        kept = order[: max(1, round(share * len(order)))]
-        return Part(self.corpus, self.rows[np.isin(document, kept)])
-
-
-class Golds(Sequence[Example]):
-    """The targets of a part as Examples without texts, one for each *kind* of target: what is kept in memory
-    does not grow with the rows. `where` is the first row of that kind."""
-
-    def __init__(self, part: Part) -> None:
-        corpus = part.corpus
-        self._codes = corpus.label_codes[part.rows]
-        self._known, first, self.times = np.unique(self._codes, return_index=True, return_counts=True)
-        places = part.places(part.rows[first])
-        self._kinds = {
-            int(code): Example((), corpus.label_sets[code], place)
-            for code, place in zip(self._known, places, strict=True)
-        }
-
-    def __len__(self) -> int:
-        return len(self._codes)
-
-    @overload
-    def __getitem__(self, index: int) -> Example: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Example]: ...
-    def __getitem__(self, index: int | slice) -> Example | list[Example]:
-        if isinstance(index, slice):
-            return [self._kinds[code] for code in self._codes[index].tolist()]
-        return self._kinds[int(self._codes[index])]
-
-    def __iter__(self) -> Iterator[Example]:
-        for start in range(0, len(self), CHUNK):
-            yield from self[start : start + CHUNK]
-
-    @property
-    def kinds(self) -> list[Example]:
-        """One Example of each kind; `times` says how many rows each stands for."""
-        return list(self._kinds.values())
-
-    def numbers(self, rows: Numbers) -> Numbers:
-        """Which of `kinds` the rows named of the part are."""
-        return np.searchsorted(self._known, self._codes[rows])
-
-
-@dataclass(frozen=True)
-class Places(Sequence[str]):
-    """Where rows of a corpus stand, looked up only when a message asks."""
-
-    part: Part
-    rows: Numbers
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return self.part.places(self.rows[index])
-        return self.part.places(self.rows[[index]])[0]
+COUNTED_AS = {"sentences": "sentences"}
 
 
 @dataclass(frozen=True)
@@ -160,14 +63,14 @@ def read_data(
     test: Path | None = None,
     *,
     look_for_leakage: bool = True,
-    streams: bool = False,
+    reads: Reads = "rows",
 ) -> Data:
     """Read and split. Parts that are not given as files are split off the training file (stratified, by
     `config.split_seed`). Rows are kept under `work`, not in memory. `train` may name a built-in data set.
 
-    streams: texts run on (`text.documents`), and are split by `split_documents`."""
-    corpora = read_corpora(config, work, train, dev, test, streams=streams)
-    data = split_data(config, corpora, streams=streams)
+    reads: what the task reads (`Task.reads`); documents are split by `split_documents`."""
+    corpora = read_corpora(config, work, train, dev, test, reads=reads)
+    data = split_data(config, corpora, reads=reads)
     return with_leakage_notes(data) if look_for_leakage else data
 
 
@@ -179,16 +82,24 @@ def read_corpora(
     test: Path | None,
     *,
     need_label: bool = True,
-    streams: bool = False,
+    reads: Reads = "rows",
 ) -> dict[str, Corpus]:
     """Each file that is given as a corpus, by the name of its part."""
     corpora: dict[str, Corpus] = {}
     if train in BUILTIN and not Path(train).exists():
+        if reads == "sentences":
+            raise Problem(train, "this built-in data has no tagged tokens.", "Give a file of tagged tokens.")
         corpora = builtin_corpora(train)
     for name, path in (("train", Path(train)), ("dev", dev), ("test", test)):
         if path is None or (name == "train" and corpora):
             continue
-        source = open_documents(path, config) if streams else open_source(path, config, need_label=need_label)
+        source: Source | DocumentSource | SentenceSource
+        if reads == "documents":
+            source = open_documents(path, config)
+        elif reads == "sentences":
+            source = open_sentences(path, config, need_label=need_label)
+        else:
+            source = open_source(path, config, need_label=need_label)
         corpora[name] = Corpus.read(source, work / name)
         config = source.resolved  # dev and test files have the columns of the training file
     return corpora
@@ -207,21 +118,25 @@ def builtin_corpora(name: str) -> dict[str, Corpus]:
     }
 
 
-def split_data(config: DataConfig, corpora: dict[str, Corpus], *, streams: bool = False) -> Data:
+def split_data(config: DataConfig, corpora: dict[str, Corpus], *, reads: Reads = "rows") -> Data:
     """Parts from corpora named train, and perhaps dev and test."""
     notes = list(dict.fromkeys(note for corpus in corpora.values() for note in corpus.notes))
     shares = {name: 0.0 if name in corpora else getattr(config, f"{name}_share") for name in ("dev", "test")}
     whole, sizes = corpora["train"], (shares["dev"], shares["test"])
-    if streams:
+    if reads == "documents":
         made = split_documents(whole, *sizes, config.split_seed)
     else:
-        made = split(whole, *sizes, config.split_seed, rare=config.rare, duplicates=config.duplicates)
+        classes = reads == "rows"
+        rare = config.rare if classes else "keep"  # a label of spans that one sentence has is no class
+        made = split(
+            whole, *sizes, config.split_seed, rare=rare, duplicates=config.duplicates, classes=classes
+        )
     notes += made.notes
     parts = {name: Part(corpora["train"], narrow(getattr(made, name))) for name in ("train", "dev", "test")}
     for name in ("dev", "test"):
         if name in corpora:
             parts[name] = Part(corpora[name], narrow(np.arange(len(corpora[name]))))
-    counted = "blocks" if "start" in whole.store.columns else "texts"
+    counted = "blocks" if "start" in whole.store.columns else COUNTED_AS.get(reads, "texts")
     notes.append(f"{counted}: " + ", ".join(f"{len(part):,} {name}" for name, part in parts.items()))
     for name in ("dev", "test"):
         if not len(parts[name]):
@@ -252,6 +167,7 @@ class Prepared:
     labels: Any
     stores: dict[str, Store]
     cuts: dict[str, CutReport]
+    notes: list[str] = field(default_factory=list)  # on the targets of dev and test
 
     @cached_property
     def fingerprint(self) -> str:
@@ -271,14 +187,14 @@ def prepare(recipe: Recipe, data: Data, work: Path, kept: Path | None = None) ->
     `work`. kept: the folder that holds the tokenizer of a run that goes on (default: `work`)."""
     if task_class(recipe.task_name).streams:
         return _prepare_streams(recipe, data, work, kept or work)
-    labels, task = learned(recipe, data)
+    labels, task, notes = learned(recipe, data)
     tokenizer = _tokenizer(recipe, data, kept or work)
     stores, cuts = {}, {}
     for name, part in data.parts().items():
         with writing(work):
-            cuts[name] = _store_part(part, recipe, tokenizer, task, work / "ids" / name)
+            cuts[name] = _store_part(part, tokenizer, task, work / "ids" / name)
         stores[name] = Store(work / "ids" / name)
-    return Prepared(tokenizer, labels, stores, cuts)
+    return Prepared(tokenizer, labels, stores, cuts, notes)
 
 
 def _prepare_streams(recipe: Recipe, data: Data, work: Path, kept: Path) -> Prepared:
@@ -311,25 +227,26 @@ def learn_labels(recipe: Recipe, data: Data) -> Any:
     return kind.learn(data.train.golds.kinds, recipe.task) if kind.streams else learned(recipe, data)[0]
 
 
-def learned(recipe: Recipe, data: Data) -> tuple[Any, Task]:
-    """The labels of the training texts, and the task that knows them. Raises Problem where there is nothing
-    to learn, and where dev or test has labels that the training texts have not."""
+def learned(recipe: Recipe, data: Data) -> tuple[Any, Task, list[str]]:
+    """The labels of the training texts, the task that knows them, and what is to be said of the targets of
+    dev and test. Raises Problem where there is nothing to learn, and where dev or test has labels that the
+    training texts have not and the task cannot score."""
     kind = task_class(recipe.task_name)
-    golds = data.train.golds
-    labels = kind.learn(golds.kinds, recipe.task, golds.times.tolist())
-    task = kind(recipe.task, _any_width(recipe, labels), labels)
-    for part in data.parts().values():
+    # What tags mean is told by golds; how texts are cut into tokens, by the texts.
+    if kind.reads == "sentences":
+        labels = kind.learn(data.train.examples(), recipe.task)
+    else:
+        golds = data.train.golds
+        assert isinstance(golds, Golds), "only sentences have spans"
+        labels = kind.learn(golds.kinds, recipe.task, golds.times.tolist())
+    task, notes = kind(recipe.task, _any_width(recipe, labels), labels), list[str]()
+    for name, part in data.parts().items():
         try:
-            _check_labels(task, part.golds.kinds)
+            notes += task.check(part.golds.kinds, name)
         except Problem:
-            _check_labels(task, part.golds)  # all of them, so that what is said counts texts
+            task.check(part.golds, name)  # all of them, so that what is said counts texts
             raise
-    return labels, task
-
-
-def _check_labels(task: Task, golds: Iterable[Example]) -> None:
-    targets, places = zip(*((gold.target, gold.where) for gold in golds), strict=True)
-    task.targets(targets, places)
+    return labels, task, notes
 
 
 def _tokenizer(recipe: Recipe, data: Data, folder: Path) -> Tokenizer:
@@ -338,7 +255,7 @@ def _tokenizer(recipe: Recipe, data: Data, folder: Path) -> Tokenizer:
     known, text = folder / "tokenizer.json", None
     if distributed.is_main():
         if not known.exists():
-            fitted = Tokenizer.fit(data.train.texts(), recipe.tokenizer)
+            fitted = Tokenizer.fit(_taught(recipe, data.train), recipe.tokenizer)
             write_text(known, fitted.to_json())
             if distributed.size() == 1:
                 return fitted
@@ -346,26 +263,42 @@ def _tokenizer(recipe: Recipe, data: Data, folder: Path) -> Tokenizer:
     return Tokenizer.from_json(distributed.share(text), recipe.tokenizer)
 
 
+def _taught(recipe: Recipe, part: Part) -> Iterator[Ragged | Sequence[str]]:
+    """What a tokenizer learns from."""
+    if task_class(recipe.task_name).reads != "sentences":
+        yield from part.texts()
+        return
+    for examples in part.inputs():
+        yield taught(recipe.tokenizer.units, [e.texts[0] for e in examples], [e.tokens for e in examples])
+
+
 def _any_width(recipe: Recipe, labels: Any) -> int:
     """A width for a task that is only asked for targets, not for vectors."""
     return len(labels["labels"]) if getattr(recipe.task, "head", None) == "none" else 1
 
 
-def _store_part(part: Part, recipe: Recipe, tokenizer: Tokenizer, task: Task, folder: Path) -> CutReport:
-    report, base, golds = CutReport(), 0, part.golds
-    labels = task.targets([kind.target for kind in golds.kinds], [kind.where for kind in golds.kinds])
+def _store_part(part: Part, tokenizer: Tokenizer, task: Task, folder: Path) -> CutReport:
+    report, base = CutReport(), 0
     with StoreWriter(folder) as writer:
-        for texts in part.texts():
-            rows = np.arange(base, base + len(texts))
-            short = shorten(tokenizer.encode(texts), recipe.tokenizer, Places(part, part.rows[rows]))
-            owner = short.owner + base
-            writer.append(
-                {
-                    "text": short.ids,
-                    "label": labels.take(golds.numbers(owner)),
-                    "owner": Ragged(owner, np.arange(len(owner) + 1)),
-                }
-            )
-            report += short.cut
-            base += len(texts)
+        for count, rows in _numbered(part, tokenizer, task):
+            owner = Ragged(rows.owner + base, np.arange(len(rows.owner) + 1))
+            writer.append(rows.columns | {"owner": owner})
+            report += rows.cut
+            base += count
     return report
+
+
+def _numbered(part: Part, tokenizer: Tokenizer, task: Task) -> Iterator[tuple[int, Rows]]:
+    """Chunks of a part: (texts, their columns with the column "label")."""
+    golds, base = part.golds, 0
+    if isinstance(golds, SpanGolds):
+        for examples in part.inputs():
+            yield len(examples), task.rows(examples, tokenizer)
+        return
+    labels = task.targets([kind.target for kind in golds.kinds], [kind.where for kind in golds.kinds])
+    for texts in part.texts():
+        numbers = np.arange(base, base + len(texts))
+        rows = task.rows(texts, tokenizer, Places(part, part.rows[numbers]))
+        rows.columns["label"] = labels.take(golds.numbers(rows.owner + base))
+        yield len(texts), rows
+        base += len(texts)

@@ -14,13 +14,15 @@ Numbers = NDArray[np.integer[Any]]  # of rows, or one for each; in four bytes wh
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One line of the user's data. `target` is what the task says (classify: a tuple of label strings; empty
-    when unlabelled); `where` names the place for messages ("reviews.csv:17")."""
+    """One line of the user's data. `target` is what the task says (classify: a tuple of label strings, empty
+    when unlabelled; tag: spans (start, end, label) of the characters); `where` names the place for messages
+    ("reviews.csv:17"); `tokens` are the spans of the tokens that were given, None where none were."""
 
     texts: tuple[str, ...]
     target: Any = None
     where: str = ""
     tree: Any = None
+    tokens: Sequence[tuple[int, int]] | None = None
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from textladder.files import WORK, locked, read_json, write_text, writing
 from textladder.measuring import measure, measure_stream, peak_memory_mb, training_rates
 from textladder.metrics.intervals import bootstrap
 from textladder.model import Model
-from textladder.preparing import CHUNK, Data, Part, Prepared, prepare
+from textladder.parts import CHUNK
+from textladder.preparing import Data, Part, Prepared, prepare
 from textladder.recipe import Recipe
 from textladder.replacing import Kind, let_go
 from textladder.signals import Interrupted, noted
@@ -170,6 +171,8 @@ def _check_vectors(recipe: Recipe, vectors: Path | WordVectors | None) -> None:
 
 
 def _report_cuts(recipe: Recipe, prepared: Prepared, reporter: Reporter) -> None:
+    for note in prepared.notes:
+        reporter.note(note)
     for name, cut in prepared.cuts.items():
         if cut.texts_cut:
             reporter.note(f"{name}: {cut.line(recipe.tokenizer)}")
@@ -291,7 +294,7 @@ def _finish(trained: Trained, out: Path) -> dict[str, Any]:
             "vocabulary": len(model.tokenizer.vocabulary),
             "texts_cut": {name: cut.texts_cut for name, cut in trained.prepared.cuts.items()},
         },
-        "data": data.notes,
+        "data": data.notes + trained.prepared.notes,
         **trained.more,
     }
     if isinstance(model, Model) and model.encoder.receptive_field is not None:

@@ -239,12 +239,9 @@ class Trainer:
         parts = distributed.gather(
             self.model.predict_columns(store, np.arange(rank, len(store), size), precision)
         )
-        joined = np.empty((len(store), *parts[0].shape[1:]), parts[0].dtype)
-        for first, part in enumerate(parts):
-            joined[first::size] = part
-        return self.model.merged(
-            joined, np.asarray(store.columns["owner"].flat), len(self.data.parts()[name])
-        )
+        joined = interleaved(parts, len(store))
+        owner = np.asarray(store.columns["owner"].flat)
+        return self.model.task.merged(joined, owner, len(self.data.parts()[name]))
 
     def score(self, name: str, precision: str = "float32") -> Scores:
         return self.model.task.score(self.outcomes(name, precision), self.data.parts()[name].golds)
@@ -299,6 +296,19 @@ class Trainer:
             return
         with writing(self.out), RunLog(self.out, self.progress.step) as log:
             yield log.write
+
+
+def interleaved(parts: list[Any], count: int) -> Any:
+    """Outcomes of every process, which has each so-many-th row, in the order of the rows."""
+    if isinstance(parts[0], list):
+        rows: list[Any] = [None] * count
+        for first, part in enumerate(parts):
+            rows[first :: len(parts)] = part
+        return rows
+    joined = np.empty((count, *parts[0].shape[1:]), parts[0].dtype)
+    for first, part in enumerate(parts):
+        joined[first :: len(parts)] = part
+    return joined
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,21 @@ from typing import Any
 @dataclass(frozen=True)
 class Words:
     """tested: what intervals and paired tests are drawn over. trained: what learning curves count. one: what
-    latency is of. throughput: of what and in which time."""
+    latency is of. throughput: of what and in which time. labelled: what has a label. confused: what the cells
+    of a confusion matrix count."""
 
     tested: str = "texts"
     trained: str = "texts"
     one: str = "one text"
     throughput: str = "texts/s"
+    labelled: str = "texts"
+    confused: str = "texts"
 
 
-WORDS = {"language": Words("blocks", "characters", "one more unit", "characters/s")}
+WORDS = {
+    "language": Words("blocks", "characters", "one more unit", "characters/s"),
+    "tag": Words("sentences", "texts", "one sentence", "sentences/s", "spans", "tokens"),
+}
 
 
 def words_of(comparison: Mapping[str, Any]) -> Words:

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from textladder.batch import Batch, Encoded, Example, Ragged, Tokens
 from textladder.tasks import task_class
+from textladder.tasks.tag import Said
 from textladder.tasks.task import Task
+from textladder.text.tokenizing import TokenizerConfig
 
 VOCABULARY = ["<pad>", "<unk>", "good", "bad", "fine", "awful", "film", "plot", "ends", "well"]
 DIM = 16
@@ -59,6 +61,37 @@ SAMPLES = {
         {"class_weights": "balanced", "loss": "focal", "metric": "macro_f1"},
     ),
     "classify several": Sample("classify", TWO, [("x", "y"), ("x",), ("y", "z"), ("z",), ("x", "z"), ("y",)]),
+    "tag spans": Sample(
+        "tag",
+        TWO,
+        # What a word means does not depend on its neighbours, so that a mean of words can learn it.
+        [((0, 4, "A"),), ((0, 3, "B"),), ((0, 4, "A"),), ((11, 15, "A"),), ((0, 9, "A"),), ((0, 3, "B"),)],
+    ),
+    "tag tags": Sample(
+        "tag",
+        TWO,
+        [
+            ((0, 4, "ADJ"), (5, 9, "NOUN")),
+            ((0, 3, "ADJ"), (4, 8, "NOUN")),
+            ((0, 4, "ADJ"), (5, 9, "NOUN")),
+            ((0, 5, "ADJ"), (6, 10, "NOUN"), (11, 15, "VERB")),
+            ((0, 4, "VERB"), (5, 9, "ADV")),
+            ((0, 3, "ADJ"), (4, 9, "ADJ")),
+        ],
+        {"head": "mlp", "label_smoothing": 0.02},
+    ),
+    "tag crf": Sample(
+        "tag",
+        TWO,
+        [((0, 4, "A"),), ((0, 3, "B"),), ((0, 9, "A"),), ((0, 10, "B"), (11, 15, "A")), (), ((4, 9, "B"),)],
+        {"output": "crf", "scheme": "BIOES"},
+    ),
+    "tag crf, IOB1": Sample(
+        "tag",
+        TWO,
+        [((0, 4, "A"), (5, 9, "A")), (), ((0, 9, "A"),), ((0, 5, "A"), (6, 10, "A")), (), ((4, 9, "A"),)],
+        {"output": "crf", "scheme": "IOB1", "metric": "sentence_accuracy"},
+    ),
     "classify several, some none": Sample(
         "classify", TWO, [("x", "y"), (), ("y",), (), ("x",), ("y",)], {"kind": "multi", "loss": "focal"}
     ),
@@ -67,6 +100,9 @@ SAMPLES = {
 
 def perfect(sample: Sample, task: Task) -> Any:
     """Outcomes that say exactly what is gold."""
+    if sample.task == "tag":
+        tags = [task.columns([example], Words())["label"].flat for example in sample.examples]  # type: ignore[arg-type]
+        return [Said(each, np.ones(len(each), np.float32)) for each in tags]
     outcomes = np.zeros((len(sample.texts), len(task.labels["labels"])), np.float32)
     for row, target in zip(outcomes, sample.targets, strict=True):
         row[[task.labels["labels"].index(label) for label in target]] = 1
@@ -75,6 +111,8 @@ def perfect(sample: Sample, task: Task) -> Any:
 
 class Words:
     """The least that a task needs of a tokenizer: words of VOCABULARY to their ids."""
+
+    config = TokenizerConfig(units="whitespace")
 
     def encode(self, texts: Sequence[str]) -> Ragged:
         return Ragged.of(
@@ -93,6 +131,20 @@ class Mean(nn.Module):
     def forward(self, tokens: Tokens) -> Encoded:
         states: Tensor = self.embedding(tokens.ids) * tokens.mask[..., None]  # [B, T, D]
         return Encoded(states.sum(1) / tokens.lengths.clamp(min=1)[:, None], tokens.mask, states)
+
+
+def same(one: Any, other: Any, tolerance: float = 0.0) -> bool:
+    """Whether two outcomes say the same: arrays, or lists of tuples of arrays."""
+    if isinstance(one, np.ndarray):
+        return one.dtype == other.dtype and np.allclose(one, other, rtol=0, atol=tolerance)
+    return len(one) == len(other) and all(same(a, b, tolerance) for a, b in zip(one, other, strict=True))
+
+
+def numbers(outcomes: Any) -> np.ndarray:
+    """All numbers in outcomes, end to end."""
+    if isinstance(outcomes, np.ndarray):
+        return outcomes.ravel().astype(np.float64)
+    return np.concatenate([np.zeros(0), *map(numbers, outcomes)])
 
 
 def batch_of(task: Task, examples: Sequence[Example]) -> Batch:

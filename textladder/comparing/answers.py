@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder.errors import Problem
+from textladder.metrics import tagging
 from textladder.metrics.reports import F1, statistic_multi, statistic_single
 from textladder.metrics.statistic import Floats, Statistic
 from textladder.tasks.judging import per_character
@@ -20,14 +21,16 @@ from textladder.tasks.judging import per_character
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One line of predictions.jsonl. gold and predicted are tuples of labels, also for single-label tasks;
-    confidence is in [0, 1], None where the task gives none."""
+    """One line of predictions.jsonl. gold and predicted are tuples of labels, also for single-label tasks, or
+    of what is said of spans; confidence is in [0, 1], None where the task gives none; counts: of a tagged
+    sentence (`metrics.tagging`)."""
 
     where: str
     text: str
     gold: tuple[str, ...]
     predicted: tuple[str, ...]
     confidence: float | None
+    counts: tuple[int, ...] = ()
 
     @property
     def correct(self) -> bool:
@@ -151,6 +154,8 @@ def _per_character(answers: Iterator[BlockAnswer]) -> Statistic:
 
 
 def _statistic(answers: Iterator[Answer], metric: str, labels: Sequence[str]) -> Statistic:
+    if metric in tagging.HEADLINES:
+        return tagging.statistic(np.array([answer.counts for answer in answers], np.int64), metric)
     if metric in ("accuracy", "subset_accuracy"):
         return Statistic.mean([answer.correct for answer in answers])
     if metric not in F1:
@@ -180,7 +185,19 @@ def _block(line: dict[str, Any]) -> BlockAnswer:
     return BlockAnswer(line.get("where", ""), line["text"], float(line["bits"]), int(line["characters"]))
 
 
+def _tagged(line: dict[str, Any]) -> Answer:
+    text = line["text"]
+    gold, predicted = (
+        tuple(f"{text[span[0] : span[1]]} [{span[0]}] {span[2]}" for span in line[name])
+        for name in ("gold", "predicted")
+    )
+    counts = tuple(int(count) for count in line["counts"])
+    return Answer(line.get("where", ""), text, gold, predicted, float(line["confidence"]), counts)
+
+
 def _answer(line: dict[str, Any]) -> Answer:
+    if "counts" in line:
+        return _tagged(line)
     several = "labels" in line
     gold = line["labels"] if several else [line["label"]]
     predicted = line["predicted"]

@@ -154,7 +154,7 @@ def _child(writer: Any, training: Training, request: Request, out: Path, notes: 
     path = {
         name: Path(value) if value else None for name, value in (("dev", request.dev), ("test", request.test))
     }
-    streams = task_class(request.task).streams
+    kind = task_class(request.task)
     try:
         data = read_data(
             training.recipe.data,
@@ -163,7 +163,7 @@ def _child(writer: Any, training: Training, request: Request, out: Path, notes: 
             path["dev"],
             path["test"],
             look_for_leakage=False,  # the parent has done so
-            streams=streams,
+            reads=kind.reads,
         )
         data = replace(data, notes=notes)
         if training.share < 1:
@@ -174,7 +174,7 @@ def _child(writer: Any, training: Training, request: Request, out: Path, notes: 
             training.out,
             resume=True,
             device=request.device,
-            reporter=Terminal(prefix=f"{training.out.name}: ", units=streams),
+            reporter=Terminal(prefix=f"{training.out.name}: ", units=kind.streams),
             stop_at=training.stop_at,
         )
         writer.send(("done", scores))

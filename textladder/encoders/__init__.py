@@ -15,6 +15,7 @@ ENCODERS: dict[str, str] = {
     "rnn": "textladder.encoders.recurrent:Rnn",
     "lstm": "textladder.encoders.recurrent:Lstm",
     "gru": "textladder.encoders.recurrent:Gru",
+    "window": "textladder.encoders.window:Window",
     "cnn": "textladder.encoders.cnn:Cnn",
     "rescnn": "textladder.encoders.rescnn:ResidualCnn",
     "neural-ngram": "textladder.encoders.neural_ngram:NeuralNgram",

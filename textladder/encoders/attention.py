@@ -21,6 +21,7 @@ from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.flat_attention import by_length
 from textladder.layers.known import Known, gone_on, nothing_known, units_known, with_room
+from textladder.layers.letters import LettersName, make_letters
 from textladder.layers.one_unit import ACTIVATIONS, one_unit, packed, runs_compiled
 from textladder.layers.parts import parted, parts_of, side_by_side
 from textladder.layers.pooling import PoolingName, flat_mean, make_pooling
@@ -62,6 +63,7 @@ class SelfAttention(Encoder):
         input_dropout: Share = 0.0  # of vector plus position
         dropout: Share = 0.1  # in each layer and on the text's vector
         attention_dropout: Share = 0.0  # of the shares; above 0 the fused attention kernel cannot be used
+        letters: LettersName = "none"  # added to a unit's vector: what its letters say; not with `causal`
 
     def __init__(self, config: Config, vocabulary: Sequence[str]) -> None:
         super().__init__(config, vocabulary)
@@ -81,6 +83,11 @@ class SelfAttention(Encoder):
             config.word_dropout,
             std=1 / math.sqrt(self.dim),
         )
+        if config.causal and config.letters != "none":
+            raise Problem(
+                "encoder.letters", "a causal Transformer reads no letters.", "Set encoder.letters=none."
+            )
+        self.letters = make_letters(config.letters, self.dim, vocabulary, config.embedding_dropout)
         self.positions: LearnedPositions | SinusoidalPositions | None = None
         if config.positions == "learned":
             self.positions, self.max_length = LearnedPositions(self.dim, config.max_length), config.max_length
@@ -137,6 +144,8 @@ class SelfAttention(Encoder):
             parts = parted(ordered)
         layout = Layout(ordered)
         x = self._vectors(ordered.flat, layout.positions, ordered.width)  # [N, D]
+        if self.letters is not None:
+            x = x + self.letters(ordered).to(x.dtype)
         maps: list[Tensor] = []
         if len(parts) == 1:
             flat = self._stack(ordered, maps, x)  # [N, D]

@@ -14,6 +14,7 @@ from textladder.encoders.encoder import Encoder
 from textladder.errors import Problem
 from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
+from textladder.layers.letters import LettersName, make_letters
 from textladder.layers.locked import LockedDropout, UnitDropout
 from textladder.layers.memory import Memory
 from textladder.layers.pooling import PoolingName, first, last, make_pooling
@@ -46,6 +47,7 @@ class RecurrentEncoder(Encoder):
         weight_dropout: Share = 0.0  # of the weights from state to state, one choice for a batch
         unit_dropout: Share = 0.0  # of the rows of the embedding: all vectors of a unit in a batch
         locked: bool = False  # each of the other dropouts leaves out the same values at all units of a text
+        letters: LettersName = "none"  # added to a unit's vector: what its letters say (`layers.letters`)
 
     def __init__(self, config: Config, vocabulary: Sequence[str]) -> None:
         super().__init__(config, vocabulary)
@@ -58,6 +60,9 @@ class RecurrentEncoder(Encoder):
             config.embedding_dim,
             0.0 if config.locked else config.embedding_dropout,
             config.word_dropout,
+        )
+        self.letters = make_letters(
+            config.letters, config.embedding_dim, vocabulary, config.embedding_dropout
         )
         self.dim = config.hidden_dim * (2 if config.bidirectional else 1)
         self.causal = self.carries = not config.bidirectional
@@ -100,18 +105,29 @@ class RecurrentEncoder(Encoder):
     def _stack(self) -> list[RecurrentLayer]:
         return cast(list[RecurrentLayer], list(self.layers))
 
-    def _embedded(self, ids: Tensor) -> Tensor:
+    def _spelled(self, tokens: Tokens) -> Tensor | None:
+        """[B, T, E] what letters say, if they are asked."""
+        return None if self.letters is None else tokens.pad(self.letters(tokens))
+
+    def _embedded(self, ids: Tensor, spelled: Tensor | None = None) -> Tensor:
+        """ids [B, T]; spelled [B, T, E]: what letters say."""
         assert self.embedding is not None
         x: Tensor = self.embedding(ids)
         if self.training:
-            x = self.before(self.units(x, ids))
+            x = self.units(x, ids)
+        if spelled is not None:
+            x = x + spelled.to(x.dtype)
+        if self.training:
+            x = self.before(x)
         return x  # [B, T, E]
 
     def _table(self, ids: Tensor) -> tuple[Tensor, Tensor] | None:
         """The vectors of ids [B, T] as a table [V, E] and what is read of it, for a first layer that gains by
         it; None where values are left out anew at each place."""
         assert isinstance(self.embedding, UnitEmbedding)
-        if self.before.leaves_out or not self._stack[0].reads_tables(self.embedding.weight, ids):
+        if self.letters is not None or self.before.leaves_out:
+            return None
+        if not self._stack[0].reads_tables(self.embedding.weight, ids):
             return None
         if self.units.leaves_out and self.embedding.word_dropout:  # of the unit, not of <unk>
             return None
@@ -119,7 +135,7 @@ class RecurrentEncoder(Encoder):
         return None if found is None else (self.units.of_table(found[0]), found[1])
 
     def _through(self, tokens: Tokens) -> Tensor:
-        x = self._embedded(tokens.ids)
+        x = self._embedded(tokens.ids, self._spelled(tokens))
         order = reversal(tokens) if self.config.bidirectional else None
         for number, layer in enumerate(self._stack):
             x = layer(self.between(x) if number else x, order)
@@ -134,7 +150,7 @@ class RecurrentEncoder(Encoder):
         lengths = None
         if bool((early := carry.fresh & (tokens.lengths < tokens.width)).any()):
             lengths = tokens.lengths.where(early, tokens.lengths.new_tensor(tokens.width))
-        x, ids = self._table(tokens.ids) or (self._embedded(tokens.ids), None)
+        x, ids = self._table(tokens.ids) or (self._embedded(tokens.ids, self._spelled(tokens)), None)
         ends = []
         for number, layer in enumerate(self._stack):
             given = (self.between(x), None) if number else (x, ids)
@@ -148,7 +164,8 @@ class RecurrentEncoder(Encoder):
         return tuple(layer.start(texts) for layer in self._stack)
 
     def step(self, last: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        x, after = self._embedded(last[:, None]), []  # [B, 1, E]
+        spelled = None if self.letters is None else self.letters.of(self.letters.spelling[last])[:, None]
+        x, after = self._embedded(last[:, None], spelled), []  # [B, 1, E]
         for number, (layer, before) in enumerate(zip(self._stack, state, strict=True)):
             x, end = layer.run(self.between(x) if number else x, before)
             after.append(end)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +15,7 @@ from textladder.errors import Problem
 from textladder.layers.convolution import Convolution
 from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
+from textladder.layers.letters import LettersName, make_letters
 from textladder.layers.pooling import PoolingName, make_pooling
 from textladder.layers.strip import Strip
 from textladder.ranges import Share, Size
@@ -57,6 +58,7 @@ class ResidualCnn(Encoder):
         embedding_dropout: Share = 0.3
         word_dropout: Share = 0.05  # share of units read as <unk> in training
         dropout: Share = 0.2  # in each block and on the text's vector
+        letters: LettersName = "none"  # added to a unit's vector: what its letters say (`layers.letters`)
 
     def __init__(self, config: Config, vocabulary: Sequence[str]) -> None:
         super().__init__(config, vocabulary)
@@ -70,6 +72,7 @@ class ResidualCnn(Encoder):
         self.embedding = UnitEmbedding(
             len(vocabulary), self.dim, config.embedding_dropout, config.word_dropout
         )
+        self.letters = make_letters(config.letters, self.dim, vocabulary, config.embedding_dropout)
         blocks = [
             ResidualBlock(self.dim, config.window, 2**number, config.dropout, config.causal)
             for number in range(config.num_layers)
@@ -90,18 +93,24 @@ class ResidualCnn(Encoder):
 
     def forward(self, tokens: Tokens) -> Encoded:
         assert self.embedding is not None
+        spelled = None if self.letters is None else self.letters(tokens)  # [N, D]
         if self.gap * len(tokens) > len(tokens.flat):  # texts are short for what would be between them
-            states = self._states(tokens.ids, tokens.mask)
+            states = self._states(tokens.ids, tokens.mask, spelled, tokens.pad)
         else:
             strip = Strip(tokens, self.gap)
             real = torch.ones_like(tokens.flat, dtype=torch.bool)
-            states = strip.pad(self._states(strip.spread(tokens.flat), strip.spread(real)))
+            states = self._states(strip.spread(tokens.flat), strip.spread(real), spelled, strip.spread)
+            states = strip.pad(states)
         return Encoded(self.dropout(self.pool(states, tokens.mask)), tokens.mask, states)
 
-    def _states(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """[R, W] -> [R, W, D], zeros where mask is False."""
+    def _states(
+        self, ids: Tensor, mask: Tensor, spelled: Tensor | None, laid: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """[R, W] -> [R, W, D], zeros where mask is False. laid: puts what letters say [N, D] in its place."""
         assert self.embedding is not None
         x, mask = self.embedding(ids), mask[..., None]
+        if spelled is not None:
+            x = x + laid(spelled).to(x.dtype)
         for block in self.blocks:
             x = block(x, mask)
         states: Tensor = self.norm(x) * mask

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from textladder.inspection.findings import Findings
 from textladder.inspection.pieces import bdi, chooser, esc, examples, figure
+from textladder.wording import words_of
 
 if TYPE_CHECKING:
     from textladder.inspection.page import Material
@@ -19,9 +20,10 @@ def confusion(material: Material, drawn: Mapping[str, Any]) -> str:
     labels = len(details["confusion"]["labels"])
     from textladder.inspection.page import LABELS
 
+    counted = words_of(material.comparison).confused
     cut = f" Of {labels} labels the {LABELS} with most errors are shown." if labels > LABELS else ""
     return (
-        f'<p class="soft">Rows: gold labels; colour: share of the row; numbers: texts.{cut}</p>'
+        f'<p class="soft">Rows: gold labels; colour: share of the row; numbers: {counted}.{cut}</p>'
         + chooser(material.scores, material.comparison["pick"]["rung"], "confusion", drawn)
         + figure("confusion", "Confusion matrix of the rung chosen above", own=False, matrix=True)
         + _per_label(material)
@@ -37,6 +39,7 @@ def _per_label(material: Material) -> str:
     first = next(iter(per_rung.values()))
     if not first:
         return ""
+    counted = words_of(material.comparison).labelled
     heads = "".join(f'<th scope="col">{esc(rung)}</th>' for rung in per_rung)
     body = "".join(
         f'<tr><th scope="row">{bdi(label)}</th><td>{entry["support"]:,}</td>'
@@ -49,8 +52,8 @@ def _per_label(material: Material) -> str:
     )
     return (
         '<details><summary>F1 of every label</summary><div class="scroll"><table><thead><tr>'
-        f'<th scope="col">label</th><th scope="col">test texts</th>{heads}</tr></thead><tbody>{body}</tbody>'
-        "</table></div></details>"
+        f'<th scope="col">label</th><th scope="col">test {counted}</th>{heads}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div></details>"
     )
 
 

@@ -257,9 +257,10 @@ def _uses(material: Material, out: str) -> list[tuple[str, str]]:
             ("New text from the pick", f"textladder generate {out} --length 400 --temperature 0.8"),
             ("The pick on another text", f"textladder score {out} other.txt"),
         ]
+    other = "other.conll" if material.comparison["task"] == "tag" else "other.csv"
     return [
         ("The pick on new texts, one a line", f"textladder predict {out} new.txt"),
-        ("The pick on another labelled file", f"textladder evaluate {out} other.csv"),
+        ("The pick on another labelled file", f"textladder evaluate {out} {other}"),
     ]
 
 

@@ -36,7 +36,11 @@ def by_length(tokens: Tokens, parts: int) -> tuple[Tokens, Tensor | None]:
     places = np.empty_like(order)
     places[order] = np.arange(len(order))
     flat, offsets = torch.from_numpy(taken.flat), torch.from_numpy(taken.offsets)
-    return Tokens(flat, offsets, tokens.width), torch.from_numpy(places)
+    letters = None
+    if tokens.letters is not None:
+        units = Ragged(np.arange(len(flat)), tokens.offsets.numpy()).take(order)
+        letters = tokens.letters[torch.from_numpy(units.flat)]
+    return Tokens(flat, offsets, tokens.width, letters=letters), torch.from_numpy(places)
 
 
 def runs_of(tokens: Tokens) -> list[Run]:

@@ -32,8 +32,9 @@ class Strip:
         self.padded = numbers + (text * tokens.width - tokens.offsets[text])  # [N] in the padded view
 
     def spread(self, values: Tensor) -> Tensor:
-        """[N] -> [1, rows], zeros where there is no unit."""
-        return values.new_zeros(1, self.rows).index_copy_(1, self.places, values[None])
+        """[N, ...] -> [1, rows, ...], zeros where there is no unit."""
+        empty = values.new_zeros(1, self.rows, *values.shape[1:])
+        return empty.index_copy_(1, self.places, values[None])
 
     def pad(self, rows: Tensor) -> Tensor:
         """[1, rows, D] -> [B, T, D], zeros where there is no unit."""

@@ -179,7 +179,7 @@ class Classify(Task):
         chosen = outcomes >= np.nan_to_num(self.thresholds.cpu().numpy(), nan=0.5)
         return [tuple(self.names[i] for i in np.flatnonzero(row)) for row in chosen]
 
-    def present(self, outcomes: NDArray[np.float32]) -> list[dict[str, Any]]:
+    def present(self, outcomes: NDArray[np.float32], texts: Any = ()) -> list[dict[str, Any]]:
         """{"label", "confidence", "probabilities"} per text; multi-label {"labels", "probabilities"}."""
         rows = np.round(outcomes.astype(np.float64), 6).tolist()
         spread = [dict(zip(self.names, row, strict=True)) for row in rows]

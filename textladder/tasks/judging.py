@@ -81,7 +81,7 @@ class Judging:
         details = {name.lower(): float(sums[column]) for name, column in Block.__members__.items()}
         return Scores(self.headline, values, signature, len(outcomes), self.higher_is_better, details)
 
-    def present(self, outcomes: NDArray[np.float64]) -> list[dict[str, Any]]:
+    def present(self, outcomes: NDArray[np.float64], texts: Any = ()) -> list[dict[str, Any]]:
         """{"bits", "characters", "bits_per_character", "units"} per block."""
         return [
             {

@@ -45,6 +45,7 @@ class Language(Judging, Task):
 
     needs_causal = True
     streams = True
+    reads = "documents"
 
     def __init__(self, config: Config, dim: int, labels: dict[str, Any]) -> None:
         super().__init__(config, dim, labels)

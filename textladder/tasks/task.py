@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from textladder.batch import Batch, Encoded, Example, Loss, Ragged, Tokens
+from textladder.text.overlong import CutReport, shorten
 
 if TYPE_CHECKING:
     from textladder.metrics.scores import Scores
@@ -18,6 +19,17 @@ if TYPE_CHECKING:
     from textladder.text.tokenizing import Tokenizer
 
 Encode = Callable[[Tokens], Encoded]
+Reads = Literal["rows", "documents", "sentences"]  # texts with labels, text that runs on, tagged tokens
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Texts as columns of numbers, over-long ones treated as asked. owner: [rows] the text that each row is
+    of; cut: what was done to over-long texts."""
+
+    columns: dict[str, Ragged]
+    owner: NDArray[np.int64]
+    cut: CutReport
 
 
 class Task(nn.Module):
@@ -34,6 +46,7 @@ class Task(nn.Module):
     higher_is_better: bool = True
     needs_causal: ClassVar[bool] = False
     streams: ClassVar[bool] = False  # True: trained on text that runs on (`text.windowing`), not on texts
+    reads: ClassVar[Reads] = "rows"  # what files are read as
     labels_texts: ClassVar[bool] = False  # True: the column "label" holds label ids of whole texts
 
     def __init__(self, config: Any, dim: int, labels: Any) -> None:
@@ -54,6 +67,30 @@ class Task(nn.Module):
     def tie(self, embedding: nn.Embedding | None) -> None:
         """Called once with the encoder's table of units, by a task's wish shared with its head."""
 
+    def read(self, texts: Any) -> Any:
+        """Texts as the user gives them, as this task takes them: `rows` and `present` are given what it
+        returns."""
+        return texts
+
+    def rows(self, texts: Any, tokenizer: Tokenizer, where: str | Sequence[str] = "text") -> Rows:
+        """Texts to what a batch is made of. texts: strings, or UTF-8 bytes as a Ragged, or what `read`
+        returns; `where` names them in messages, all together or each."""
+        short = shorten(tokenizer.encode(texts), tokenizer.config, where)
+        return Rows({"text": short.ids}, short.owner, short.cut)
+
+    def merged(self, outcomes: Any, owner: NDArray[np.int64], count: int) -> Any:
+        """Rows of one text -> one outcome: the mean over them."""
+        if len(outcomes) == count:
+            return outcomes
+        sums = np.zeros((count, *outcomes.shape[1:]), np.float64)
+        np.add.at(sums, owner, outcomes)
+        rows = np.bincount(owner, minlength=count).reshape(-1, *[1] * (outcomes.ndim - 1))
+        return (sums / rows).astype(outcomes.dtype)
+
+    def joined(self, parts: Sequence[Any]) -> Any:
+        """Outcomes of some texts, then of others, as those of all."""
+        return np.concatenate(parts)
+
     def columns(self, examples: Sequence[Example], tokenizer: Tokenizer) -> dict[str, Ragged]:
         """Examples to ragged integer columns: what is kept in the store. The key "text" is what batches are
         measured by."""
@@ -63,6 +100,12 @@ class Task(nn.Module):
         """Targets of Examples as ragged integers, the column "label" of the store. Raises Problem, with the
         place of `wheres`, for one that training did not know."""
         raise NotImplementedError
+
+    def check(self, golds: Sequence[Example], name: str) -> list[str]:
+        """What is to be said of the targets of a part, dev or test. Raises Problem for those that cannot be
+        scored."""
+        self.targets([gold.target for gold in golds], [gold.where for gold in golds])
+        return []
 
     def collate(self, columns: dict[str, Ragged]) -> Batch:
         """Rows of those columns to one batch of tensors."""
@@ -86,8 +129,9 @@ class Task(nn.Module):
         predicted earlier are out of date afterwards. Every process calls it with the same outcomes.
         """
 
-    def present(self, outcomes: Any) -> list[dict[str, Any]]:
-        """One JSON-able record per text, in the user's words: what `predict --json` prints."""
+    def present(self, outcomes: Any, texts: Any = ()) -> list[dict[str, Any]]:
+        """One JSON-able record per text, in the user's words: what `predict --json` prints. texts: what
+        `read` made of them, for tasks that speak of places in a text."""
         raise NotImplementedError
 
     def judged(self, outcomes: Any, examples: Sequence[Example]) -> list[dict[str, Any]]:

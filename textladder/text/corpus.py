@@ -25,6 +25,7 @@ from textladder.text.store import Store, StoreWriter
 if TYPE_CHECKING:
     from textladder.text.documents import DocumentSource
     from textladder.text.labelled import Labelled
+    from textladder.text.sentences import SentenceSource
 
 Target = tuple[str, ...]
 FORMAT_VERSION = 3
@@ -54,6 +55,8 @@ class Corpus:
     name, unit: what `where` is made of ("reviews.csv", "": "reviews.csv:17"); names: of several files, those
     of each. label_codes: [rows] int32, the number of each row's label set in `label_sets`. notes: what was
     inferred and left out, in sentences. in_order: the rows are one text, in its order (`text.documents`).
+    span_labels: of tagged sentences (`text.sentences`), whose columns "token" and "span" hold places in
+    characters, the labels of their spans; a label set is then the labels that occur in a sentence.
     """
 
     def __init__(
@@ -68,10 +71,11 @@ class Corpus:
         multilabel: bool = False,
         names: Sequence[str] = (),
         in_order: bool = False,
+        span_labels: Sequence[str] = (),
     ) -> None:
         self.store, self.label_codes, self.label_sets = store, label_codes, label_sets
         self.name, self.unit, self.notes = name, unit, list(notes)
-        self.names, self.in_order = list(names), in_order
+        self.names, self.in_order, self.span_labels = list(names), in_order, list(span_labels)
         # More than one label on some text, or none where the file joins or lists them.
         self.multilabel = multilabel or any(len(labels) > 1 for labels in label_sets)
 
@@ -103,7 +107,7 @@ class Corpus:
         return cls(Store.of(columns), codes.all(), list(codes.known), name=name)
 
     @classmethod
-    def read(cls, source: Source | DocumentSource, folder: Path) -> Corpus:
+    def read(cls, source: Source | DocumentSource | SentenceSource, folder: Path) -> Corpus:
         """Spools a file into `folder`, or takes what is there if file and config are the same.
 
         The folder appears only when it is whole. Raises a Problem for a wrong row, or if the disk fails.
@@ -115,10 +119,10 @@ class Corpus:
         part = folder.with_name(folder.name + ".part")
         try:
             shutil.rmtree(part, ignore_errors=True)
-            codes = _Codes()
+            codes, spans = _Codes(), dict[str, int]()
             with StoreWriter(part) as writer:
                 for rows in source.parts() if isinstance(source, Source) else source.batches():
-                    writer.append(_columns(rows))
+                    writer.append(_columns(rows, spans))
                     if isinstance(rows, Rows):
                         codes.add(rows.targets)
                     else:
@@ -136,6 +140,7 @@ class Corpus:
                 "notes": source.notes + source.report(),
                 "multilabel": bool(source.label_separator),
                 "label_sets": list(codes.known),
+                "span_labels": list(spans),
             }
             (part / "corpus.json").write_text(json.dumps(about), encoding="utf-8")
             shutil.rmtree(folder, ignore_errors=True)
@@ -154,10 +159,8 @@ class Corpus:
     def __getitem__(self, row: int) -> Example:
         if not -len(self) <= row < len(self):
             raise IndexError(f"row {row} of {len(self)}")
-        columns, at = self.store.columns, row % len(self)
-        return Example(
-            (columns["text"].string(at),), self.target(at), self.place(int(columns["line"].flat[at]))
-        )
+        at = row % len(self)
+        return next(self.examples(np.array([at])))
 
     def target(self, row: int) -> Target:
         return self.label_sets[self.label_codes[row]]
@@ -170,8 +173,32 @@ class Corpus:
         """The rows named, in that order (None: all), streamed."""
         for taken in self._taken(rows, BATCH_ROWS):
             texts, lines = taken[1]["text"], taken[1]["line"].flat
+            if "token" in taken[1]:
+                for i, (tokens, spans) in enumerate(self._marked(taken[1])):
+                    place = self.place(int(lines[i]))
+                    yield Example((texts.string(i),), spans, place, tokens=tokens)
+                continue
             for i, code in enumerate(self.label_codes[taken[0]]):
                 yield Example((texts.string(i),), self.label_sets[code], self.place(int(lines[i])))
+
+    def _marked(self, taken: dict[str, Ragged]) -> Iterator[tuple[Any, Any]]:
+        """Tokens and spans of sentences, as an Example has them."""
+        tokens, spans, names = taken["token"], taken["span"], self.span_labels
+        for i in range(len(tokens)):
+            bounds = tokens[i].reshape(-1, 2).tolist()
+            marked = spans[i].reshape(-1, 3).tolist()
+            yield (
+                tuple(map(tuple, bounds)),
+                tuple((start, end, names[kind]) for start, end, kind in marked),
+            )
+
+    def golds(self, rows: Numbers) -> Iterator[Example]:
+        """Of tagged sentences, the rows named without their texts."""
+        for start in range(0, len(rows), BATCH_ROWS):
+            taken = self.store.take(rows[start : start + BATCH_ROWS], ("token", "span", "line"))
+            lines = taken["line"].flat.tolist()
+            for line, (tokens, spans) in zip(lines, self._marked(taken), strict=True):
+                yield Example((), spans, self.place(line), tokens=tokens)
 
     def texts(self, start: int, stop: int) -> Ragged:
         """Rows start..stop as UTF-8 bytes, a view."""
@@ -223,7 +250,7 @@ def _half(name: str, texts: Sequence[str], labels: Sequence[Target]) -> Problem:
     )
 
 
-def _columns(rows: Rows | Labelled) -> dict[str, Ragged]:
+def _columns(rows: Rows | Labelled, span_labels: dict[str, int] | None = None) -> dict[str, Ragged]:
     each = np.arange(len(rows.texts) + 1)
     if not isinstance(rows, Rows):
         return {"text": rows.texts, "line": Ragged(rows.line + each[:-1], each)}
@@ -231,6 +258,13 @@ def _columns(rows: Rows | Labelled) -> dict[str, Ragged]:
         "text": _bytes([text.encode("utf-8") for text in rows.texts]),
         "line": Ragged(np.array(rows.lines, np.int64), each),
     }
+    if rows.tokens is not None and rows.spans is not None and span_labels is not None:
+        numbered = (
+            [(start, end, span_labels.setdefault(label, len(span_labels))) for start, end, label in spans]
+            for spans in rows.spans
+        )
+        columns["token"] = Ragged.of((np.array(t, np.int32).ravel() for t in rows.tokens), np.int32)
+        columns["span"] = Ragged.of((np.array(s, np.int32).ravel() for s in numbered), np.int32)
     return columns if rows.starts is None else columns | {"start": Ragged(np.array(rows.starts), each)}
 
 
@@ -240,7 +274,7 @@ def _bytes(parts: list[bytes]) -> Ragged:
     return Ragged(np.frombuffer(b"".join(parts), np.uint8), offsets)
 
 
-def _fingerprint(source: Source | DocumentSource) -> dict[str, Any]:
+def _fingerprint(source: Source | DocumentSource | SentenceSource) -> dict[str, Any]:
     """What tells that a spooled corpus is still that of its files."""
     try:
         stats = [file.stat() for file in source.files]
@@ -283,6 +317,7 @@ def _opened(folder: Path, fingerprint: dict[str, Any], *, fresh: bool = False) -
         multilabel=about["multilabel"],
         names=about["names"],
         in_order=about["in_order"],
+        span_labels=about["span_labels"],
     )
 
 

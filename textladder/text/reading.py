@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -27,12 +27,12 @@ class DataConfig:
     """How files are read and split: the `[data]` table of a recipe, and `--set data.NAME=VALUE`."""
 
     text: str | None = None  # column of the text; None: inferred, and said
-    label: str | None = None  # column of the label; None: inferred, and said
+    label: str | None = None  # column of the label (of the tags); None: inferred, and said
     label_separator: str | None = (
         None  # between several labels of a text; None: inferred; "": one label per text
     )
     format: str | None = (
-        None  # csv tsv jsonl parquet fasttext text; None: by the ending, then the first bytes
+        None  # csv tsv jsonl parquet fasttext text (tag: conll conllu jsonl); None: by ending, first bytes
     )
     delimiter: str | None = None  # of a CSV; None: the one of , ; and tab that cuts the head into even rows
     quotes: bool | None = (
@@ -48,6 +48,8 @@ class DataConfig:
     )
     # Language models, plain text: what one document is. file: the text runs on to the end of the file.
     documents: Literal["file", "blank-line", "line"] = "file"
+    # Tagging: a span that lies on no whole tokens: a Problem; moved to the nearest; or left out and counted.
+    misplaced: Literal["error", "snap", "drop"] = "error"
     dev_share: float = 0.1  # of the texts, if no dev file is given
     test_share: float = 0.2  # of the texts, if no test file is given
     split_seed: Seed = 0  # of the split; runs with other training seeds share it
@@ -73,6 +75,8 @@ class Rows(NamedTuple):
     targets: list[tuple[str, ...]]
     lines: list[int]
     starts: list[bool] | None = None  # of blocks (`documents`): whether a document begins with this one
+    tokens: list[Sequence[tuple[int, int]]] | None = None  # of sentences (`sentences`), in characters
+    spans: list[Sequence[tuple[int, int, str]]] | None = None
 
 
 class Source:

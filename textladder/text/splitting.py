@@ -39,20 +39,23 @@ def split(
     *,
     rare: str = "error",
     duplicates: str = "keep",
+    classes: bool = True,
 ) -> Split:
     """Splits the rows of a corpus; the same everywhere for the same texts and seed.
 
     dev_share, test_share: shares of each class; 0 makes an empty part. A class with three different texts
     or more is in every part; with several labels per text nearly always, and every label is in train. Copies
     of a text (case and white space aside) stay in one part, so that no test text can have been trained on;
-    with duplicates="drop" only the first copy is used.
+    with duplicates="drop" only the first copy is used. classes: False where labels are of parts of a text, so
+    that one of them, or none, is no fault of the texts.
 
     Raises a Problem if there are no labels, one class only, or (rare="error") a class with one text;
     rare="drop" leaves such texts out and says so, rare="keep" trains on them.
     """
     rows, notes = np.arange(len(corpus)), list[str]()
     counts = corpus.label_counts()
-    check_classes(corpus.name, counts, rare)
+    if classes:
+        check_classes(corpus.name, counts, rare)
     single = {label for label, number in counts.items() if number == 1}
     if single and rare == "drop":
         keep = np.array([not single.intersection(labels) for labels in corpus.label_sets])

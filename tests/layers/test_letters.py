@@ -1,0 +1,70 @@
+"""What letters say of a unit: padding changes nothing, unknown words differ, known ones need no letters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from textladder.batch import Tokens
+from textladder.encoders import encoder_class
+from textladder.layers.letters import Letters
+from textladder.letters import spelled
+
+VOCABULARY = ["<pad>", "<unk>", "Paris", "Berlin", "walking", "a"]
+KINDS = ["cnn", "affixes", "both"]
+
+
+def letters_of(kind):
+    torch.manual_seed(0)
+    return Letters(kind, 12, VOCABULARY).eval()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_more_padding_changes_nothing(kind):
+    letters, rows = letters_of(kind), torch.from_numpy(spelled(["Oslo", "a", "singing"]))
+    torch.testing.assert_close(letters.of(rows[:, :9]), letters.of(rows))
+    torch.testing.assert_close(letters.of(rows[1:2, :3]), letters.of(rows[1:2]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_letters_say_nothing(kind):
+    letters = letters_of(kind)
+    assert not letters.of(torch.zeros(2, 20, dtype=torch.uint8)).any()
+    assert not letters(Tokens.of_rows([[0, 1]])).any(), "<pad> and <unk> are no words"
+    assert letters.of(torch.zeros(0, 20, dtype=torch.uint8)).shape == (0, 12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_vocabulary_is_spelled_where_a_batch_brings_no_letters(kind):
+    letters = letters_of(kind)
+    by_id = letters(Tokens.of_rows([[2, 3], [4]]))
+    given = letters.of(torch.from_numpy(spelled(["Paris", "Berlin", "walking"])))
+    torch.testing.assert_close(by_id, given)
+
+
+def test_affixes_and_shapes_are_shared_by_words_that_have_them():
+    affixes = letters_of("affixes").parts[0]
+    seen = []
+    affixes.table.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    affixes(torch.from_numpy(spelled(["walking", "talking", "Paris", "Berlin", "1999"])))
+    walking, talking, paris, berlin, year = seen[0].tolist()
+    assert [a == b for a, b in zip(walking, talking, strict=True)] == [False] * 4 + [True] * 4 + [True]
+    assert paris[-1] == berlin[-1]
+    assert len({paris[-1], walking[-1], year[-1]}) == 3
+
+
+@pytest.mark.parametrize("name", ["window", "rescnn", "lstm", "gru", "attention"])
+def test_two_unknown_words_are_told_apart_by_their_letters(name):
+    kind = encoder_class(name)
+    torch.manual_seed(0)
+    encoder = kind(replace(kind.Config(), letters="both"), VOCABULARY).eval()
+    tokens = Tokens.of_rows([[1], [1], [1]])
+    tokens = replace(tokens, letters=torch.from_numpy(spelled(["Oslo", "running", "Oslo"])))
+    with torch.no_grad():
+        states = encoder(tokens).states[:, 0]
+        plain = encoder(replace(tokens, letters=None)).states[:, 0]
+    assert torch.equal(states[0], states[2])
+    assert not torch.allclose(states[0], states[1])
+    torch.testing.assert_close(plain[0], plain[1])

@@ -1,0 +1,154 @@
+"""Parts of a corpus: what is trained on, chosen by, or tested on, and their targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, overload
+
+import numpy as np
+
+from textladder.ragged import Example, Numbers, Ragged
+from textladder.text.corpus import Corpus
+
+CHUNK = 8192  # rows that are turned into Python objects at a time
+SENTENCES = 1024  # the same of sentences with their tokens
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a corpus: what is trained on, chosen by, or tested on."""
+
+    corpus: Corpus
+    rows: Numbers
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def examples(self) -> Iterator[Example]:
+        return self.corpus.examples(self.rows)
+
+    def texts(self) -> Iterator[Ragged]:
+        """Chunks of UTF-8 texts, BATCH_ROWS at a time."""
+        return self.corpus.text_chunks(self.rows)
+
+    def places(self, rows: Numbers) -> list[str]:
+        """Where rows of the corpus stand, for messages."""
+        return [self.corpus.place(int(line)) for line in self.corpus.store.columns["line"].flat[rows]]
+
+    @cached_property
+    def golds(self) -> Golds | SpanGolds:
+        """The targets alone: scoring needs no texts, which may be larger than memory."""
+        return SpanGolds(self) if "token" in self.corpus.store.columns else Golds(self)
+
+    def inputs(self) -> Iterator[Any]:
+        """Chunks of what a task is given to predict: UTF-8 texts, or sentences with their tokens."""
+        if "token" not in self.corpus.store.columns:
+            yield from self.texts()
+            return
+        for start in range(0, len(self), SENTENCES):
+            yield list(self.corpus.examples(self.rows[start : start + SENTENCES]))
+
+    def first(self, share: float, seed: int) -> Part:
+        """A random share of the rows, the same for the same seed; a larger share holds the smaller one. Of
+        documents in blocks, whole documents; of one text in its order the end, which stands next to what it
+        is judged on."""
+        if self.corpus.in_order:
+            return Part(self.corpus, self.rows[-max(1, round(share * len(self.rows))) :])
+        document = np.arange(len(self.rows))
+        if "start" in self.corpus.store.columns:
+            starts = np.asarray(self.corpus.store.columns["start"].flat)[self.rows].astype(bool)
+            starts[:1] = True
+            document = np.cumsum(starts) - 1
+        order = np.random.default_rng([seed, 0x5EED]).permutation(document[-1] + 1)
+        kept = order[: max(1, round(share * len(order)))]
+        return Part(self.corpus, self.rows[np.isin(document, kept)])
+
+
+class Golds(Sequence[Example]):
+    """The targets of a part as Examples without texts, one for each *kind* of target: what is kept in memory
+    does not grow with the rows. `where` is the first row of that kind."""
+
+    def __init__(self, part: Part) -> None:
+        corpus = part.corpus
+        self._codes = corpus.label_codes[part.rows]
+        self._known, first, self.times = np.unique(self._codes, return_index=True, return_counts=True)
+        places = part.places(part.rows[first])
+        self._kinds = {
+            int(code): Example((), corpus.label_sets[code], place)
+            for code, place in zip(self._known, places, strict=True)
+        }
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Example]: ...
+    def __getitem__(self, index: int | slice) -> Example | list[Example]:
+        if isinstance(index, slice):
+            return [self._kinds[code] for code in self._codes[index].tolist()]
+        return self._kinds[int(self._codes[index])]
+
+    def __iter__(self) -> Iterator[Example]:
+        for start in range(0, len(self), CHUNK):
+            yield from self[start : start + CHUNK]
+
+    @property
+    def kinds(self) -> list[Example]:
+        """One Example of each kind; `times` says how many rows each stands for."""
+        return list(self._kinds.values())
+
+    def numbers(self, rows: Numbers) -> Numbers:
+        """Which of `kinds` the rows named of the part are."""
+        return np.searchsorted(self._known, self._codes[rows])
+
+
+@dataclass(frozen=True)
+class Places(Sequence[str]):
+    """Where rows of a corpus stand, looked up only when a message asks."""
+
+    part: Part
+    rows: Numbers
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return self.part.places(self.rows[index])
+        return self.part.places(self.rows[[index]])[0]
+
+
+class SpanGolds(Sequence[Example]):
+    """The spans and tokens of a part of tagged sentences as Examples without texts, read from disk when they
+    are asked for."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+
+    def __len__(self) -> int:
+        return len(self._part)
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Example]: ...
+    def __getitem__(self, index: int | slice) -> Example | list[Example]:
+        if isinstance(index, slice):
+            return list(self._part.corpus.golds(self._part.rows[index]))
+        return next(self._part.corpus.golds(self._part.rows[[index]]))
+
+    def __iter__(self) -> Iterator[Example]:
+        return self._part.corpus.golds(self._part.rows)
+
+    @property
+    def kinds(self) -> Sequence[Example]:
+        """All of them: hardly two are alike."""
+        return self

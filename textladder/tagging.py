@@ -1,0 +1,180 @@
+"""A tagger in three lines of Python, with scikit-learn's conventions. Thin over `run` and `model`."""
+
+# ruff: noqa: N803  X is what scikit-learn calls it
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from textladder import recipe, run
+from textladder.batch import Example
+from textladder.errors import Problem
+from textladder.loading import load_model
+from textladder.model import Model
+from textladder.preparing import Data, Part
+from textladder.tasks.tag import Said, Tag
+from textladder.terminal import Terminal
+from textladder.text.corpus import Corpus
+from textladder.text.sentences import GivenSentences
+from textladder.text.splitting import split
+from textladder.trainer import pick_device
+
+if TYPE_CHECKING:
+    from textladder.vectors.wordvectors import WordVectors
+
+Text = str | Sequence[str]  # a text, or its tokens
+
+
+class FoundSpan(NamedTuple):
+    """A labelled span of a text: `text[start:end]`. confidence: the probability of its least sure token's
+    tag."""
+
+    start: int
+    end: int
+    label: str
+    confidence: float
+
+
+class TokenTagger(BaseEstimator):
+    """A rung of the ladder as a tagger: parts of speech, names, slots.
+
+    A text is a string, which is cut into tokens (as the training texts are), or a list of its tokens, which
+    stands for them joined by single spaces. Spans are (start, end, label) in characters of that text.
+
+    rung: a name from `textladder rungs --task tag`, or the path of a recipe file. units: what tokens are cut
+    into (None: the rung's own). settings: {"encoder.hidden_dim": 256, ...}, as `--set`. dev_share: share of
+    the training texts held out to stop early. seed: of everything random. device: "auto", "cpu", ...
+    vectors: WordVectors, or a file or folder of them, for the embedding. verbose: True prints progress on
+    stderr.
+
+    After fit: `classes_` (labels), `model_` (textladder.model.Model), `history_` (dev scores).
+    """
+
+    def __init__(
+        self,
+        rung: str = "bilstm-crf",
+        *,
+        units: str | None = None,
+        settings: dict[str, Any] | None = None,
+        dev_share: float = 0.1,
+        seed: int = 1,
+        device: str = "auto",
+        vectors: str | Path | WordVectors | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.rung, self.units, self.settings, self.dev_share = rung, units, settings, dev_share
+        self.seed, self.device, self.vectors, self.verbose = seed, device, vectors, verbose
+
+    def fit(self, X: Sequence[Text], y: Sequence[Sequence[Any]]) -> TokenTagger:
+        """Train on texts X and, for each, its spans (start, end, label), or a tag for each of its tokens (of
+        its own, or in a scheme such as B-ORG, I-ORG, O). Raises Problem for spans that lie on no whole
+        tokens, with the nearest that do, and for what the rung cannot do; ValueError where X is one text."""
+        given = {"training.seed": self.seed, **({"tokenizer.units": self.units} if self.units else {})}
+        chosen = recipe.rung(self.rung, "tag").with_values(given | (self.settings or {}))
+        if not 0 <= self.dev_share < 1:
+            raise ValueError(f"dev_share is a share from 0 to below 1, not {self.dev_share}.")
+        cut = "word" if chosen.task.cut == "auto" else chosen.task.cut
+        with tempfile.TemporaryDirectory(prefix="textladder-") as work:
+            corpus = Corpus.read(GivenSentences(_several(X), y, cut), Path(work) / "corpus")
+            made = split(corpus, self.dev_share, 0.0, chosen.data.split_seed, rare="keep", classes=False)
+            train, dev = Part(corpus, made.train), Part(corpus, made.dev)
+            model, self.history_ = run.train_model(
+                chosen,
+                Data(train, dev if len(dev) else train, None, made.notes),
+                Path(work),
+                device=self.device,
+                reporter=Terminal() if self.verbose else None,
+                vectors=Path(self.vectors) if isinstance(self.vectors, str) else self.vectors,
+            )
+        assert isinstance(model, Model), "no tagger is counted"
+        self.model_ = model
+        self.classes_ = np.array(model.labels["labels"])
+        return self
+
+    def predict(self, X: Sequence[Text]) -> list[list[FoundSpan]]:
+        """The spans of each text; where every token has a tag of its own, a span for each token."""
+        examples, outcomes = self._said(X)
+        return [
+            [FoundSpan(*span) for span in self._task.spans_of(said, example.tokens or ())]
+            for said, example in zip(outcomes, examples, strict=True)
+        ]
+
+    def predict_tags(self, X: Sequence[Text]) -> list[list[str]]:
+        """The tag of each token of each text."""
+        names = self._task.tags.names
+        return [[names[tag] for tag in said.tags.tolist()] for said in self._said(X)[1]]
+
+    def n_best(self, text: Text, number: int = 5) -> list[tuple[float, list[FoundSpan]]]:
+        """The `number` most probable taggings of one text, each with its probability; only of a CRF. The
+        confidence of a span is then that of the whole tagging."""
+        task, crf = self._task, self._task.crf
+        (example,) = GivenSentences([text], None, task.labels["cut"]).examples()
+        rows = self.model_.rows([example])
+        if crf is None or len(rows.owner) > 1 or not example.tokens:
+            what = "it has no CRF" if crf is None else "the text has no tokens, or too many for one window"
+            raise Problem("n_best", f"{what}.", "Use predict, or a rung with task.output=crf.")
+        with self.model_.predicting():
+            batch = task.collate(rows.columns).to(self.model_.device)
+            found, shares = crf.n_best(task.emissions(self.model_.encoder, batch), number)
+        said = [
+            Said(tags, np.full(len(tags), share, np.float32))
+            for tags, share in zip(found, shares, strict=True)
+        ]
+        return [
+            (float(share), [FoundSpan(*span) for span in task.spans_of(one, example.tokens)])
+            for share, one in zip(shares, said, strict=True)
+        ]
+
+    def score(self, X: Sequence[Text], y: Sequence[Sequence[Any]]) -> float:
+        """The headline on these texts: F1 of spans, or accuracy of tags."""
+        check_is_fitted(self)
+        source = GivenSentences(_several(X), y, self.model_.labels["cut"])
+        examples = list(source.examples())
+        return self._task.score(self.model_.predict(examples), examples).headline
+
+    def save(self, folder: str | Path) -> None:
+        """Write a model folder: what `textladder predict`, `evaluate` and `TokenTagger.load` read."""
+        check_is_fitted(self)
+        self.model_.save(Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str = "auto") -> TokenTagger:
+        """A tagger, ready to predict, from a model folder, a run folder or a compare folder (its pick).
+        Problem also for a model of another task."""
+        model = load_model(folder, str(pick_device(device)))
+        if not isinstance(model, Model) or model.recipe.task_name != "tag":
+            what = f"this is a model for the task {model.recipe.task_name}, not a tagger."
+            raise Problem(str(folder), what, "Load it with the class of its task, such as TextClassifier.")
+        loaded = cls(model.recipe.rung, units=model.recipe.tokenizer.units, seed=model.recipe.training.seed)
+        loaded.model_, loaded.history_ = model, []
+        loaded.classes_ = np.array(model.labels["labels"])
+        return loaded
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
+
+    @property
+    def _task(self) -> Tag:
+        check_is_fitted(self)
+        assert isinstance(self.model_.task, Tag)
+        return self.model_.task
+
+    def _said(self, X: Sequence[Text]) -> tuple[list[Example], list[Said]]:
+        source = GivenSentences(_several(X), None, self._task.labels["cut"])
+        examples = list(source.examples())
+        return examples, self.model_.predict(examples)
+
+
+def _several(X: Sequence[Text]) -> list[Text]:
+    if isinstance(X, (str, bytes)):
+        raise ValueError("X is one text; give a list of texts, such as [text].")
+    texts = X.tolist() if hasattr(X, "tolist") else list(X)
+    if not texts:
+        raise ValueError("X holds no text: at least one is needed.")
+    return texts
