@@ -202,6 +202,7 @@ def test_rungs() -> None:
         "rescnn",
         "attention",
         *recipe.rungs("language"),
+        *recipe.rungs("tag"),
     }
     for entry in listed:
         assert entry.keys() >= {"task", "about", "units", "parameters", "source", "recipe"}
