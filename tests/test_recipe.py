@@ -208,3 +208,9 @@ def test_unknown_rungs_and_tasks() -> None:
     assert "Did you mean bilstm" in told.value.next_step
     with pytest.raises(Problem, match="no task"):
         recipe.rung("lstm", "clasify")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_without_a_name_it_is_the_cheapest_rung(task: str) -> None:
+    assert recipe.rung(None, task).rung == recipe.rungs(task)[0]
+    assert recipe.rung(None, task).task_name == task

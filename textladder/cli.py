@@ -129,7 +129,10 @@ def train(
     read: Reading,
     *,
     out: Annotated[Path, typer.Option("--out", help="run folder to write")],
-    rung: Annotated[str, typer.Option("--rung", help="name of a rung, or a recipe file (.toml)")] = "bow",
+    rung: Annotated[
+        str | None,
+        typer.Option("--rung", help="name, or a recipe file (.toml); the task's cheapest if not given"),
+    ] = None,
     task: TaskName = None,
     vectors: Annotated[
         Path | None, typer.Option("--vectors", help="word vectors, file or folder, for the embedding")
@@ -155,7 +158,7 @@ def train(
     settings = read.settings
     if seed is not None:
         settings.append(f"training.seed={seed}")
-    task = task or recipe.task_of([rung], TASK)
+    task = task or recipe.task_of([rung] if rung else [], TASK)
     chosen = recipe.rung(rung, task).set(settings, suited_to(read.file))
     kind = task_class(chosen.task_name)
     pick_device(device)

@@ -157,9 +157,10 @@ def recipe_path(name: str, task: str) -> Path:
     raise Problem("--rung", f"there is no rung {name!r} for the task {task}.", suggest(name, rungs(task)))
 
 
-def rung(name: str, task: str) -> Recipe:
-    """The recipe of a rung, or of a file when `name` ends in .toml."""
+def rung(name: str | None, task: str) -> Recipe:
+    """The recipe of a rung, or of a file when `name` ends in .toml; None: of the task's cheapest rung."""
     task_class(task)  # a Problem for an unknown task
+    name = name or rungs(task)[0]
     if not name.endswith(".toml"):
         return Recipe.load(recipe_path(name, task))
     if not _is_file(name):

@@ -159,7 +159,7 @@ def test_compressed(tmp_path, ending):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("n.conll", "a\tO\nb\n", "line 2: the line has 1 columns, the first of the file has 2"),
+        ("n.conll", "a\tO\nb\n", "line 2: the number of columns is 1, in the first line of the file 2"),
         ("n.conll", "a\tO\n\tO\n", "line 2: the token is empty"),
         ("n.conll", "a\nb\n", "line 1: the line has one column"),
         ("n.conllu", "1\ta\tO\n", "line 1: the line has 3 columns, not 10"),

@@ -100,7 +100,7 @@ class Conll(_Blocks):
                 if len(row) != self.width:
                     raise Problem(
                         self.place(number),
-                        f"the line has {len(row)} columns, the first of the file has {self.width}.",
+                        f"the number of columns is {len(row)}, in the first line of the file {self.width}.",
                         "Give every token the same columns, and end each sentence with a blank line.",
                     )
                 if not row[self.token - 1].strip() or (self.tag and not row[self.tag - 1].strip()):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 NEAR_ROWS = 200_000  # more are not compared with each other; the report says so
 RARE = 10  # a class with fewer texts is named
+PLURALS = {"whitespace": "tokens", "bpe": "subwords"}  # of units; of the others with an s
 IMBALANCE = 10  # the largest class over the smallest; from here on it is said
 EXAMPLES_PER_LABEL, EXAMPLE_LABELS, EXAMPLE_CHARACTERS = 2, 30, 100
 
@@ -141,7 +142,8 @@ class Look:
             said.append("")
         heads = ["shortest", "25 %", "median", "75 %", "95 %", "99 %", "longest"]
         said.append("length      " + "".join(f"{head:>10}" for head in heads))
-        for what, values in (("characters", self.characters), (f"{self.units_are}s", self.units)):
+        units = PLURALS.get(self.units_are, f"{self.units_are}s")
+        for what, values in (("characters", self.characters), (units, self.units)):
             said.append(f"{what:<12}" + "".join(f"{value:>10,.0f}" for value in values.values()))
         said += [
             "",
