@@ -26,11 +26,11 @@ REMARKS = {  # below the table of a set
 Without vectors, with batches of 32 and 8 epochs, `bilstm` had 0.834 on dev and 0.839 on test.
 """,
     "rt_polarity": """\
-Not within 3 points: `attention`, whose three seeds have 0.743 to 0.761. It is behind on dev as well (0.743 to
-0.757; `cnn` 0.763 to 0.768, `mlp` 0.780 to 0.782). Trained from scratch, it fits the 8,528 sentences before it
-learns what carries over: in the first seed at epoch 8 the training loss is 0.16 and dev 0.734, below the 0.754
-that it had before. On AG News, with as many but longer texts, it is not behind. Between seeds of `cnn` lie up to
-2.6 points: one run says little here, and 1,066 test texts give intervals of 5 points.
+Not within 3 points: `attention`, whose three seeds have 0.743 to 0.761. It is behind on dev as well (0.743
+to 0.757; `cnn` 0.763 to 0.768, `mlp` 0.780 to 0.782). Trained from scratch, it fits the 8,528 sentences
+before it learns what carries over: in the first seed at epoch 8 the training loss is 0.16 and dev 0.734,
+below the 0.754 that it had before. On AG News, with as many but longer texts, it is not behind. Between seeds
+of `cnn` lie up to 2.6 points: one run says little here, and 1,066 test texts give intervals of 5 points.
 """,
     "trec": """\
 Tried with `cnn` on dev, mean of two other splits of the training questions: lower case 0.847; capitals kept
