@@ -18,7 +18,7 @@ $(READY): constraints.txt pyproject.toml
 	&& touch $(READY) && echo "Set up in $$(( $$(date +%s) - begin )) s"
 
 demo: $(READY)
-	@echo "The whole ladder on the built-in languages data (which language is this short string?): about 2 minutes"
+	@echo "The whole ladder on the built-in languages data (which language is this short string?): 2 to 5 minutes"
 	@time $(BIN)/textladder compare languages --out runs/demo --overwrite
 	@echo "Open runs/demo/index.html in a browser. Use the model: echo 'Quelle heure est-il' | $(BIN)/textladder predict runs/demo"
 
@@ -29,7 +29,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 test: lint
-	@echo "Tests: about 5 minutes on two cores"
+	@echo "Tests: about 6 minutes on two cores"
 	@time OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
 
 check-quality: $(READY)
