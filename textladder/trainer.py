@@ -31,7 +31,6 @@ from textladder.training.optimizing import Optimizer, build_optimizer
 from textladder.training.options import TrainingConfig
 from textladder.training.precision import resolve_precision
 from textladder.training.resuming import load_state, save_state
-from textladder.training.stopwatch import timed
 from textladder.training.streaming import StreamFeed
 from textladder.training.threads import threads_for
 
@@ -113,10 +112,9 @@ class Trainer:
         self.model = Model(recipe, prepared.tokenizer, prepared.labels)
         encoder = self.model.encoder
         known = prepared.stores["train"]
-        with timed() as watch:  # what is counted of the texts is learned of them too
-            encoder.prepare(
-                Chunks(known, "text"), Chunks(known, "label") if self.model.task.labels_texts else None
-            )
+        encoder.prepare(
+            Chunks(known, "text"), Chunks(known, "label") if self.model.task.labels_texts else None
+        )
         if vectors is not None:
             from textladder.vectors.filling import fill
 
@@ -131,7 +129,7 @@ class Trainer:
         if encoder.memory is not None:
             encoder.memory.kept = self.options.accumulate
         self.options = stretched(self.feed, self.options)
-        self.progress = Progress(seconds=watch.seconds)
+        self.progress = Progress()
         self.keeper = Keeper(self.model.task.higher_is_better)
         self.average = Average(self.model, self.options.average, self.options.ema_decay)
         self.best: dict[str, Tensor] = {}

@@ -53,7 +53,6 @@ def job(
         prepared = preparing.prepare(chosen, data, work)
         preparing_seconds = time.perf_counter() - began - reading
         trainer = Timed(chosen, data, prepared, None)
-        counted = trainer.progress.seconds
         trainer.train()
         seconds = time.perf_counter() - began - trainer.scoring
         trainer.model.task.finish(trainer.outcomes("dev"), data.dev.golds)
@@ -61,16 +60,16 @@ def job(
         model.save(work / "model")
         whole = child.since_start()
         units = len(prepared.stores["train"].columns["text"].flat)
-        passes, steps = trainer.epochs, trainer.progress.seconds - counted
+        passes = trainer.epochs
         found = {
             "import_seconds": importing,
             "reading_seconds": reading,
             "preparing_seconds": preparing_seconds,
-            "training_seconds": steps,
+            "training_seconds": trainer.progress.seconds,
             "seconds": seconds,
             "whole_seconds": whole,
             "epochs": passes,
-            "words_per_second": units * passes / steps,
+            "words_per_second": units * passes / trainer.progress.seconds,
             "precision": trainer.options.precision,
             "training_peak_memory_mb": child.peak_memory_mb(),
         }

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 import numba
 import pytest
 from numba.core import event
 
-from tests.helpers import small, trainer_of
-from textladder import trainer
 from textladder.training import stopwatch
 
 
@@ -48,20 +42,3 @@ def test_numba_says_when_it_compiles() -> None:
     with event.install_recorder("numba:compile") as recorded:
         assert one_more(1) == 2
     assert recorded.buffer
-
-
-def test_counting_is_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which n-grams have a row, and their weights, is learned of the texts as the steps are."""
-
-    @contextmanager
-    def three_seconds() -> Iterator[stopwatch.Stopwatch]:
-        watch = stopwatch.Stopwatch()
-        yield watch
-        watch.seconds = 3.0
-
-    monkeypatch.setattr(trainer, "timed", three_seconds)
-    counted = trainer_of(small("bow"), tmp_path)
-    assert counted.model.encoder.index.num_rows > len(counted.prepared.tokenizer.vocabulary)
-    assert counted.progress.seconds == 3.0
-    assert counted.train()
-    assert counted.progress.seconds > 3.0

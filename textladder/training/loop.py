@@ -41,7 +41,7 @@ class Progress:
     epoch: int = 0
     batch: int = 0  # batches of this epoch that are done
     step: int = 0  # optimizer steps that are done
-    seconds: float = 0.0  # of training, over all sittings: counting and steps, no scoring, saving, compiling
+    seconds: float = 0.0  # of training, over all sittings, without scoring, saving and compiling
     pieces: int = 1  # parts that a batch is split into since memory ran out
 
 
