@@ -46,7 +46,7 @@ LEVELS = {
     "loading": 7,
     "parts": 7,
     "preparing": 7,
-    "signals": 7,
+    "signals": 0,
     "trainer": 7,
     "run": 7,
     "measuring": 7,

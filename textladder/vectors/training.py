@@ -3,6 +3,7 @@ skip-gram, CBOW and fastText share."""
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder.errors import Problem
+from textladder.signals import noted
 from textladder.vectors.config import VectorsConfig
 from textladder.vectors.corpus import VectorCorpus
 from textladder.vectors.progress import Progress, Report, processors
@@ -28,6 +30,7 @@ METHODS = {
 BLOCK_WORDS = 1 << 15
 RELEASE_WORDS = 1 << 19  # after so many, the pages of the file that were read are given back
 REPORT_SECONDS = 0.25
+SIGNAL_SECONDS = 0.1  # between two looks whether a signal has come
 LOSS, TERMS, STOP = range(3)  # entries of a kernel's counter
 
 
@@ -106,14 +109,15 @@ def over_corpus(corpus: VectorCorpus, config: VectorsConfig, kernel: Kernel, rep
 
     running: set[Future[tuple[int, int]]] = set()
     blocks = _blocks(corpus, config)
-    with ThreadPoolExecutor(threads, thread_name_prefix="vectors") as pool:
+    # An exception raised by a signal inside `wait` could leave a future's lock taken, and its thread waiting.
+    with noted() as arrived, ThreadPoolExecutor(threads, thread_name_prefix="vectors") as pool:
         try:
-            while True:
+            while not arrived[0]:
                 while free and (block := next(blocks, None)) is not None:
                     running.add(pool.submit(work, free.pop(), block))
                 if not running:
                     break
-                done, running = wait(running, return_when=FIRST_COMPLETED)
+                done, running = wait(running, SIGNAL_SECONDS, FIRST_COMPLETED)
                 for future in done:
                     slot, number = future.result()
                     free.append(slot)
@@ -134,6 +138,8 @@ def over_corpus(corpus: VectorCorpus, config: VectorsConfig, kernel: Kernel, rep
                     told, before = now, sums
         finally:
             counters[:, STOP] = 1
+    if arrived[0]:
+        signal.raise_signal(arrived[0])
 
 
 @dataclass(frozen=True)
