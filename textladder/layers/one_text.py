@@ -26,8 +26,6 @@ from textladder.layers.short_attention import any_order, product_total
 F32 = NDArray[np.float32]
 
 ZERO = np.float32(0)
-INPUTS = "weight_ih_l0", "bias_ih_l0"
-STATES = "weight_hh_l0", "bias_hh_l0"
 
 
 @any_order
