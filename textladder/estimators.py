@@ -15,27 +15,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from textladder import recipe, run
-from textladder.errors import Problem
-from textladder.loading import load_model
+from textladder import run
+from textladder.estimating import RungEstimator
 from textladder.model import Model
-from textladder.preparing import Data, Part
-from textladder.recipe import Recipe
 from textladder.tasks.classify import Classify
 from textladder.terminal import Terminal
 from textladder.text.corpus import Corpus
-from textladder.text.splitting import split
-from textladder.trainer import pick_device
 
 if TYPE_CHECKING:
     from textladder.vectors.wordvectors import WordVectors
 
 
-class TextClassifier(ClassifierMixin, BaseEstimator):
+class TextClassifier(ClassifierMixin, RungEstimator):
     """A rung of the ladder as a classifier of strings.
 
     rung: a name from `textladder rungs`, or the path of a recipe file. units: what a text is cut into (None:
@@ -47,6 +42,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     After fit: `classes_` (labels, sorted), `model_` (textladder.model.Model), `history_` (dev scores). For
     several labels per text give y as a sequence of sequences of strings; predict returns lists of labels.
     """
+
+    task_name = "classify"
 
     def __init__(
         self,
@@ -69,14 +66,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         texts = _texts(X)
         names = self._learn_classes(y, len(texts))
         chosen = self._recipe()
-        if not 0 <= self.dev_share < 1:
-            raise ValueError(f"dev_share is a share from 0 to below 1, not {self.dev_share}.")
+        self._check_dev_share()
         with tempfile.TemporaryDirectory(prefix="textladder-") as work:
-            data = _split(chosen, Corpus.of(texts, names), self.dev_share)
-            reporter = Terminal() if self.verbose else None
-            vectors = Path(self.vectors) if isinstance(self.vectors, str) else self.vectors
             model, self.history_ = run.train_model(
-                chosen, data, Path(work), device=self.device, reporter=reporter, vectors=vectors
+                chosen,
+                self._parts(Corpus.of(texts, names), chosen.data.split_seed),
+                Path(work),
+                device=self.device,
+                reporter=Terminal() if self.verbose else None,
+                vectors=self._given_vectors(),
             )
         assert isinstance(model, Model), "what is counted is no classifier"
         self.model_ = model
@@ -105,22 +103,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         right = [set(said) == set(map(str, gold)) for said, gold in zip(self.predict(X), y, strict=True)]
         return float(np.average(right, weights=sample_weight))
 
-    def save(self, folder: str | Path) -> None:
-        """Write a model folder: what `textladder predict`, `evaluate` and `TextClassifier.load` read."""
-        check_is_fitted(self)
-        self.model_.save(Path(folder))
-
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> TextClassifier:
         """An estimator, ready to predict, from a model folder, a run folder or a compare folder (its
         pick). Problem also for a model of another task."""
-        model = load_model(folder, str(pick_device(device)))
-        if not isinstance(model, Model) or model.recipe.task_name != "classify":
-            what = f"this is a model for the task {model.recipe.task_name}, not a classifier."
-            raise Problem(str(folder), what, "Load it with the class of its task, such as LanguageModel.")
-        loaded = cls(model.recipe.rung, units=model.recipe.tokenizer.units, seed=model.recipe.training.seed)
-        loaded.model_, loaded.history_ = model, []
-        loaded._set_classes(np.array(model.labels["labels"]))
+        loaded = cls._open(folder, device, "classifier", "LanguageModel")
+        loaded._set_classes(np.array(loaded.model_.labels["labels"]))
         return loaded
 
     # What scikit-learn asks for.
@@ -133,9 +121,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_label = False  # in scikit-learn's sense: an indicator matrix
         tags.target_tags.one_d_labels = True
         return tags
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "model_")
 
     def _learn_classes(self, y: Sequence[Any], count: int) -> list[tuple[str, ...]]:
         """Set `classes_`; returns the labels of each text as strings."""
@@ -179,11 +164,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             warnings.warn(said, UserWarning, stacklevel=3)
         return found
 
-    def _recipe(self) -> Recipe:
-        chosen = recipe.rung(self.rung, "classify")
-        given = {"training.seed": self.seed, **({"tokenizer.units": self.units} if self.units else {})}
-        return chosen.with_values(given | (self.settings or {}))
-
 
 def _texts(X: Any) -> list[str]:
     """X as a list of strings; ValueError, as scikit-learn's users expect, for anything else."""
@@ -198,10 +178,3 @@ def _texts(X: Any) -> list[str]:
         if not isinstance(text, str):
             raise ValueError(f"X must hold strings; X[{number}] is a {type(text).__name__}.")
     return texts
-
-
-def _split(chosen: Recipe, corpus: Corpus, dev_share: float) -> Data:
-    """Train and dev parts; with too few texts for a dev part, dev is the training texts themselves."""
-    made = split(corpus, dev_share, 0.0, chosen.data.split_seed, rare="keep")
-    train, dev = Part(corpus, made.train), Part(corpus, made.dev)
-    return Data(train, dev if len(dev) else train, None, made.notes)

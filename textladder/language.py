@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from textladder import generating, recipe, run
+from textladder import generating, run
 from textladder.errors import Problem, suggest
+from textladder.estimating import RungEstimator
 from textladder.preparing import Data, Part
-from textladder.recipe import Recipe
 from textladder.scoring import Scored, language_model, scored
 from textladder.search import SearchConfig
 from textladder.terminal import Terminal
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 Texts: TypeAlias = str | Path | Iterable[str] | Sequence[Path]
 
 
-class LanguageModel(BaseEstimator):
+class LanguageModel(RungEstimator):
     """A rung of the ladder as a model of text: it says how probable text is, and writes more.
 
     rung: a name from `textladder rungs --task language`, or the path of a recipe file. units: what a text is
@@ -49,6 +48,8 @@ class LanguageModel(BaseEstimator):
 
     After fit: `model_` (textladder.model.Model, or CountedModel), `history_` (dev scores).
     """
+
+    task_name = "language"
 
     def __init__(
         self,
@@ -71,9 +72,7 @@ class LanguageModel(BaseEstimator):
         """Train on text X. y: a label for each text of an iterable, so that text can be written for a label.
         dev: text to stop early by (None: `dev_share` of X). test: text that is scored at the end, into
         `test_` (what `textladder score --json` prints). Raises Problem for what cannot be read or trained."""
-        chosen = self._recipe()
-        reporter = Terminal(units=True) if self.verbose else None
-        vectors = Path(self.vectors) if isinstance(self.vectors, str) else self.vectors
+        chosen = self._recipe({"data.dev_share": self.dev_share, "data.test_share": 0.0})
         with tempfile.TemporaryDirectory(prefix="textladder-") as work:
             given = {"train": _source(X, chosen.data, y)}
             if dev is not None:
@@ -83,7 +82,12 @@ class LanguageModel(BaseEstimator):
                 for note in data.notes:
                     Terminal().note(note)
             self.model_, self.history_ = run.train_model(
-                chosen, data, Path(work), device=self.device, reporter=reporter, vectors=vectors
+                chosen,
+                data,
+                Path(work),
+                device=self.device,
+                reporter=Terminal(units=True) if self.verbose else None,
+                vectors=self._given_vectors(),
             )
         if test is not None:
             self.test_ = self.scores(test)
@@ -158,19 +162,10 @@ class LanguageModel(BaseEstimator):
 
     # Files.
 
-    def save(self, folder: str | Path) -> None:
-        """Write a model folder: what `textladder generate`, `score` and `LanguageModel.load` read."""
-        check_is_fitted(self)
-        self.model_.save(Path(folder))
-
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> LanguageModel:
         """A model, ready to use, from a model folder, a run folder or a compare folder (its pick)."""
-        model = language_model(Path(folder), device)
-        tokenizer, training = model.recipe.tokenizer, model.recipe.training
-        loaded = cls(model.recipe.rung, units=tokenizer.units, seed=training.seed, device=device)
-        loaded.model_, loaded.history_ = model, []
-        return loaded
+        return cls._of(language_model(Path(folder), device), device=device)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -179,22 +174,11 @@ class LanguageModel(BaseEstimator):
         tags.input_tags.two_d_array = False
         return tags
 
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "model_")
-
     def _scored(self, X: Texts) -> dict[str, Any]:
         check_is_fitted(self)
         found: Scored
         with scored(self.model_, _source(X, self.model_.recipe.data)) as found:
             return found.summary()
-
-    def _recipe(self) -> Recipe:
-        chosen = recipe.rung(self.rung, "language")
-        given: dict[str, Any] = {"training.seed": self.seed}
-        given |= {"data.dev_share": self.dev_share, "data.test_share": 0.0}
-        if self.units:
-            given["tokenizer.units"] = self.units
-        return chosen.with_values(given | (self.settings or {}))
 
 
 def _source(texts: Texts, config: DataConfig, labels: Iterable[str] | None = None) -> DocumentSource:

@@ -9,21 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from textladder import recipe, run
+from textladder import run
 from textladder.batch import Example
 from textladder.errors import Problem
-from textladder.loading import load_model
+from textladder.estimating import RungEstimator
 from textladder.model import Model
-from textladder.preparing import Data, Part
 from textladder.tasks.tag import Said, Tag
 from textladder.terminal import Terminal
 from textladder.text.corpus import Corpus
 from textladder.text.sentences import GivenSentences
-from textladder.text.splitting import split
-from textladder.trainer import pick_device
 
 if TYPE_CHECKING:
     from textladder.vectors.wordvectors import WordVectors
@@ -41,7 +37,7 @@ class FoundSpan(NamedTuple):
     confidence: float
 
 
-class TokenTagger(BaseEstimator):
+class TokenTagger(RungEstimator):
     """A rung of the ladder as a tagger: parts of speech, names, slots.
 
     A text is a string, which is cut into tokens (as the training texts are), or a list of its tokens, which
@@ -55,6 +51,8 @@ class TokenTagger(BaseEstimator):
 
     After fit: `classes_` (labels), `model_` (textladder.model.Model), `history_` (dev scores).
     """
+
+    task_name = "tag"
 
     def __init__(
         self,
@@ -75,22 +73,18 @@ class TokenTagger(BaseEstimator):
         """Train on texts X and, for each, its spans (start, end, label), or a tag for each of its tokens (of
         its own, or in a scheme such as B-ORG, I-ORG, O). Raises Problem for spans that lie on no whole
         tokens, with the nearest that do, and for what the rung cannot do; ValueError where X is one text."""
-        given = {"training.seed": self.seed, **({"tokenizer.units": self.units} if self.units else {})}
-        chosen = recipe.rung(self.rung, "tag").with_values(given | (self.settings or {}))
-        if not 0 <= self.dev_share < 1:
-            raise ValueError(f"dev_share is a share from 0 to below 1, not {self.dev_share}.")
+        chosen = self._recipe()
+        self._check_dev_share()
         cut = "word" if chosen.task.cut == "auto" else chosen.task.cut
         with tempfile.TemporaryDirectory(prefix="textladder-") as work:
             corpus = Corpus.read(GivenSentences(_several(X), y, cut), Path(work) / "corpus")
-            made = split(corpus, self.dev_share, 0.0, chosen.data.split_seed, rare="keep", classes=False)
-            train, dev = Part(corpus, made.train), Part(corpus, made.dev)
             model, self.history_ = run.train_model(
                 chosen,
-                Data(train, dev if len(dev) else train, None, made.notes),
+                self._parts(corpus, chosen.data.split_seed, classes=False),
                 Path(work),
                 device=self.device,
                 reporter=Terminal() if self.verbose else None,
-                vectors=Path(self.vectors) if isinstance(self.vectors, str) else self.vectors,
+                vectors=self._given_vectors(),
             )
         assert isinstance(model, Model), "no tagger is counted"
         self.model_ = model
@@ -138,26 +132,13 @@ class TokenTagger(BaseEstimator):
         examples = list(source.examples())
         return self._task.score(self.model_.predict(examples), examples).headline
 
-    def save(self, folder: str | Path) -> None:
-        """Write a model folder: what `textladder predict`, `evaluate` and `TokenTagger.load` read."""
-        check_is_fitted(self)
-        self.model_.save(Path(folder))
-
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> TokenTagger:
         """A tagger, ready to predict, from a model folder, a run folder or a compare folder (its pick).
         Problem also for a model of another task."""
-        model = load_model(folder, str(pick_device(device)))
-        if not isinstance(model, Model) or model.recipe.task_name != "tag":
-            what = f"this is a model for the task {model.recipe.task_name}, not a tagger."
-            raise Problem(str(folder), what, "Load it with the class of its task, such as TextClassifier.")
-        loaded = cls(model.recipe.rung, units=model.recipe.tokenizer.units, seed=model.recipe.training.seed)
-        loaded.model_, loaded.history_ = model, []
-        loaded.classes_ = np.array(model.labels["labels"])
+        loaded = cls._open(folder, device, "tagger", "TextClassifier")
+        loaded.classes_ = np.array(loaded.model_.labels["labels"])
         return loaded
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "model_")
 
     @property
     def _task(self) -> Tag:

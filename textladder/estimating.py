@@ -1,0 +1,89 @@
+"""What the estimators of all tasks share: a rung's recipe, two parts of the texts, model folders.
+
+Each has an `__init__` of its own, as scikit-learn reads parameters and their defaults there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from textladder import recipe
+from textladder.counted import CountedModel
+from textladder.errors import Problem
+from textladder.loading import load_model
+from textladder.model import Model
+from textladder.preparing import Data, Part
+from textladder.recipe import Recipe
+from textladder.text.corpus import Corpus
+from textladder.text.splitting import split
+from textladder.trainer import pick_device
+
+if TYPE_CHECKING:
+    from textladder.vectors.wordvectors import WordVectors
+
+
+class RungEstimator(BaseEstimator):
+    """A rung of the ladder for the task `task_name`."""
+
+    task_name: ClassVar[str]
+
+    rung: str
+    units: str | None
+    settings: dict[str, Any] | None
+    dev_share: float
+    seed: int
+    device: str
+    vectors: str | Path | WordVectors | None
+    verbose: bool
+    model_: Any
+    history_: list[dict[str, Any]]
+
+    def save(self, folder: str | Path) -> None:
+        """Write a model folder: what the command line and `load` read."""
+        check_is_fitted(self)
+        self.model_.save(Path(folder))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
+
+    @classmethod
+    def _open(cls, folder: str | Path, device: str, called: str, other: str) -> Self:
+        """From a model, run or compare folder. Problem for a model of another task: it is no `called`, and
+        the class `other` loads some of those."""
+        model = load_model(folder, str(pick_device(device)))
+        if not isinstance(model, Model) or model.recipe.task_name != cls.task_name:
+            what = f"this is a model for the task {model.recipe.task_name}, not a {called}."
+            raise Problem(str(folder), what, f"Load it with the class of its task, such as {other}.")
+        return cls._of(model)
+
+    @classmethod
+    def _of(cls, model: Model | CountedModel, **options: Any) -> Self:
+        """An estimator whose model is there already."""
+        chosen = model.recipe
+        loaded = cls(chosen.rung, units=chosen.tokenizer.units, seed=chosen.training.seed, **options)
+        loaded.model_, loaded.history_ = model, []
+        return loaded
+
+    def _recipe(self, more: dict[str, Any] | None = None) -> Recipe:
+        """more: values that the estimator decides; what `settings` says comes last."""
+        given = {"training.seed": self.seed} | (more or {})
+        if self.units:
+            given["tokenizer.units"] = self.units
+        return recipe.rung(self.rung, self.task_name).with_values(given | (self.settings or {}))
+
+    def _given_vectors(self) -> Path | WordVectors | None:
+        return Path(self.vectors) if isinstance(self.vectors, str) else self.vectors
+
+    def _check_dev_share(self) -> None:
+        if not 0 <= self.dev_share < 1:
+            raise ValueError(f"dev_share is a share from 0 to below 1, not {self.dev_share}.")
+
+    def _parts(self, corpus: Corpus, seed: int, *, classes: bool = True) -> Data:
+        """Train and dev parts; with too few texts for a dev part, dev is the training texts themselves."""
+        made = split(corpus, self.dev_share, 0.0, seed, rare="keep", classes=classes)
+        train, dev = Part(corpus, made.train), Part(corpus, made.dev)
+        return Data(train, dev if len(dev) else train, None, made.notes)
