@@ -99,6 +99,9 @@ class Model(nn.Module):
         else the task reads (`Task.read`)."""
         if self.task.reads == "rows" and len(texts) == 1 and not isinstance(texts, Ragged):
             return self._predict_one(texts[0])
+        return self._predict_rows(texts)
+
+    def _predict_rows(self, texts: Any) -> Any:
         rows = self.rows(texts)
         return self.task.merged(self.predict_columns(Store.of(rows.columns)), rows.owner, len(texts))
 
@@ -119,14 +122,13 @@ class Model(nn.Module):
                 order.append(places)
             if not outcomes:
                 return self.task.predict(self.encoder, self.task.collate(store.take(rows, names)))
-        return _in_order(outcomes, np.concatenate(order))
+        return in_order(outcomes, np.concatenate(order))
 
     def _predict_one(self, text: str) -> Any:
         """The shortest way for one text: what `latency` measures and a server answers with."""
         ids = self.tokenizer.encode_one(text)
         if len(ids) > self.recipe.tokenizer.max_length:
-            rows = self.rows([text])
-            return self.task.merged(self.predict_columns(Store.of(rows.columns)), rows.owner, 1)
+            return self._predict_rows([text])
         if self.training:
             self.eval()
         with torch.inference_mode(), threads_for(self.encoder):
@@ -236,7 +238,7 @@ def find_model(path: Path) -> Path:
     )
 
 
-def _in_order(outcomes: list[Any], order: NDArray[np.int64]) -> Any:
+def in_order(outcomes: list[Any], order: NDArray[np.int64]) -> Any:
     """Outcomes of batches, joined and put back into the order of the rows."""
     if isinstance(outcomes[0], np.ndarray):
         joined = np.concatenate(outcomes)

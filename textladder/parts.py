@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
 from textladder.ragged import Example, Numbers, Ragged
 from textladder.text.corpus import Corpus
 
+T = TypeVar("T")
 CHUNK = 8192  # rows that are turned into Python objects at a time
 SENTENCES = 1024  # the same of sentences with their tokens
 
@@ -66,7 +68,21 @@ class Part:
         return Part(self.corpus, self.rows[np.isin(document, kept)])
 
 
-class Golds(Sequence[Example]):
+class LookedUp(Sequence[T]):
+    """Entries that are made when they are asked for."""
+
+    @abstractmethod
+    def at(self, index: slice | list[int]) -> list[T]: ...
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        return self.at(index) if isinstance(index, slice) else self.at([index])[0]
+
+
+class Golds(LookedUp[Example]):
     """The targets of a part as Examples without texts, one for each *kind* of target: what is kept in memory
     does not grow with the rows. `where` is the first row of that kind."""
 
@@ -83,14 +99,8 @@ class Golds(Sequence[Example]):
     def __len__(self) -> int:
         return len(self._codes)
 
-    @overload
-    def __getitem__(self, index: int) -> Example: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Example]: ...
-    def __getitem__(self, index: int | slice) -> Example | list[Example]:
-        if isinstance(index, slice):
-            return [self._kinds[code] for code in self._codes[index].tolist()]
-        return self._kinds[int(self._codes[index])]
+    def at(self, index: slice | list[int]) -> list[Example]:
+        return [self._kinds[code] for code in self._codes[index].tolist()]
 
     def __iter__(self) -> Iterator[Example]:
         for start in range(0, len(self), CHUNK):
@@ -107,7 +117,7 @@ class Golds(Sequence[Example]):
 
 
 @dataclass(frozen=True)
-class Places(Sequence[str]):
+class Places(LookedUp[str]):
     """Where rows of a corpus stand, looked up only when a message asks."""
 
     part: Part
@@ -116,17 +126,11 @@ class Places(Sequence[str]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        if isinstance(index, slice):
-            return self.part.places(self.rows[index])
-        return self.part.places(self.rows[[index]])[0]
+    def at(self, index: slice | list[int]) -> list[str]:
+        return self.part.places(self.rows[index])
 
 
-class SpanGolds(Sequence[Example]):
+class SpanGolds(LookedUp[Example]):
     """The spans and tokens of a part of tagged sentences as Examples without texts, read from disk when they
     are asked for."""
 
@@ -136,14 +140,8 @@ class SpanGolds(Sequence[Example]):
     def __len__(self) -> int:
         return len(self._part)
 
-    @overload
-    def __getitem__(self, index: int) -> Example: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Example]: ...
-    def __getitem__(self, index: int | slice) -> Example | list[Example]:
-        if isinstance(index, slice):
-            return list(self._part.corpus.golds(self._part.rows[index]))
-        return next(self._part.corpus.golds(self._part.rows[[index]]))
+    def at(self, index: slice | list[int]) -> list[Example]:
+        return list(self._part.corpus.golds(self._part.rows[index]))
 
     def __iter__(self) -> Iterator[Example]:
         return self._part.corpus.golds(self._part.rows)

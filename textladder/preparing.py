@@ -37,8 +37,6 @@ if TYPE_CHECKING:  # both need torch, which reading files does not
 
 __all__ = ["Data", "Golds", "Part", "Prepared", "learn_labels", "prepare", "read_data", "split_data"]
 
-COUNTED_AS = {"sentences": "sentences"}
-
 
 @dataclass(frozen=True)
 class Data:
@@ -136,7 +134,7 @@ def split_data(config: DataConfig, corpora: dict[str, Corpus], *, reads: Reads =
     for name in ("dev", "test"):
         if name in corpora:
             parts[name] = Part(corpora[name], narrow(np.arange(len(corpora[name]))))
-    counted = "blocks" if "start" in whole.store.columns else COUNTED_AS.get(reads, "texts")
+    counted = "blocks" if "start" in whole.store.columns else "sentences" if reads == "sentences" else "texts"
     notes.append(f"{counted}: " + ", ".join(f"{len(part):,} {name}" for name, part in parts.items()))
     for name in ("dev", "test"):
         if not len(parts[name]):

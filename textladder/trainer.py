@@ -18,7 +18,7 @@ from textladder.batch import Ragged
 from textladder.errors import Problem
 from textladder.files import writing
 from textladder.metrics.scores import Scores
-from textladder.model import Model
+from textladder.model import Model, in_order
 from textladder.preparing import Data, Prepared
 from textladder.recipe import Recipe
 from textladder.signals import Interrupted, noted
@@ -239,7 +239,8 @@ class Trainer:
         parts = distributed.gather(
             self.model.predict_columns(store, np.arange(rank, len(store), size), precision)
         )
-        joined = interleaved(parts, len(store))
+        taken = [np.arange(process, len(store), size) for process in range(size)]
+        joined = in_order(parts, np.concatenate(taken))
         owner = np.asarray(store.columns["owner"].flat)
         return self.model.task.merged(joined, owner, len(self.data.parts()[name]))
 
@@ -296,19 +297,6 @@ class Trainer:
             return
         with writing(self.out), RunLog(self.out, self.progress.step) as log:
             yield log.write
-
-
-def interleaved(parts: list[Any], count: int) -> Any:
-    """Outcomes of every process, which has each so-many-th row, in the order of the rows."""
-    if isinstance(parts[0], list):
-        rows: list[Any] = [None] * count
-        for first, part in enumerate(parts):
-            rows[first :: len(parts)] = part
-        return rows
-    joined = np.empty((count, *parts[0].shape[1:]), parts[0].dtype)
-    for first, part in enumerate(parts):
-        joined[first :: len(parts)] = part
-    return joined
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-MOST = 1 << 10  # weights of the layer: above, the products are better left to torch
+from textladder.layers.short_attention import any_order
 
-# Sums may be taken in another order, which lets them be vectorised; not a number stays what it is.
-summing = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+MOST = 1 << 10  # weights of the layer: above, the products are better left to torch
 
 
 def suits(vectors: Tensor, output: nn.Linear) -> bool:
@@ -44,7 +42,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return *(gradient * factor for gradient in ctx.gradients), None
 
 
-@summing
+@any_order
 def _pass(
     vectors: NDArray[np.float32],
     weight: NDArray[np.float32],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from textladder.errors import Problem
@@ -22,6 +23,16 @@ class Head(nn.Module):
         if self.hidden is not None:
             vectors = self.hidden(self.dropout(vectors)).relu()
         return self.output(self.dropout(vectors))
+
+
+def in_float32(head: nn.Module, vectors: Tensor) -> Tensor:
+    """`head(vectors)`, in float32 also under autocast: a head is small, and probabilities need the digits."""
+    if not torch.is_autocast_enabled(vectors.device.type):
+        scores: Tensor = head(vectors)
+        return scores
+    with torch.autocast(vectors.device.type, enabled=False):
+        scores = head(vectors.float())
+        return scores
 
 
 def make_head(kind: str, dim: int, outputs: int, hidden_dim: int, dropout: float) -> nn.Module:

@@ -18,7 +18,7 @@ from torch import Tensor
 from textladder.batch import Batch, Example, Loss, Ragged, Tokens
 from textladder.errors import Problem, suggest
 from textladder.layers import few_labels
-from textladder.layers.heads import Head, make_head
+from textladder.layers.heads import Head, in_float32, make_head
 from textladder.metrics import calibration, reports
 from textladder.metrics.scores import Scores
 from textladder.metrics.statistic import Statistic
@@ -120,14 +120,8 @@ class Classify(Task):
     # Training and predicting.
 
     def logits(self, encode: Encode, batch: Batch) -> Tensor:
-        """[B, L] float32, also under autocast: the head is small, and probabilities need the digits."""
-        return self._logits(encode(batch.inputs[0]).pooled)
-
-    def _logits(self, pooled: Tensor) -> Tensor:
-        if not torch.is_autocast_enabled(pooled.device.type):
-            return self.head(pooled)
-        with torch.autocast(pooled.device.type, enabled=False):
-            return self.head(pooled.float())
+        """[B, L] float32, also under autocast."""
+        return in_float32(self.head, encode(batch.inputs[0]).pooled)
 
     def loss(self, encode: Encode, batch: Batch) -> Loss:
         """Summed over texts; `losses` has the formulas."""
@@ -136,7 +130,7 @@ class Classify(Task):
             return Loss(few_labels.linear_cross_entropy(pooled, head.output, batch.target), batch.count)
         gamma = config.focal_gamma if config.loss == "focal" else 0.0
         formula = multi_label_loss if self.multi else single_label_loss
-        logits = self._logits(pooled)
+        logits = in_float32(head, pooled)
         return Loss(formula(logits, batch.target, self.weights, config.label_smoothing, gamma), batch.count)
 
     @property

@@ -44,7 +44,6 @@ class Language(Judging, Task):
         temporal_regularization: float = 0.0  # times the mean square of their change from unit to unit
 
     needs_causal = True
-    streams = True
     reads = "documents"
 
     def __init__(self, config: Config, dim: int, labels: dict[str, Any]) -> None:

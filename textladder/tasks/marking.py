@@ -74,7 +74,7 @@ class Marking:
         """{"tokens", "gold" and "predicted" spans, "confidence" of the least sure token, "loss", "counts"
         (`metrics.tagging.COUNTS`)}."""
         golds = self._golds(outcomes, examples)
-        losses = self.item_losses(outcomes, golds.examples)
+        losses = _losses(outcomes, golds)
         return [
             {
                 "tokens": [list(bounds) for bounds in example.tokens or ()],
@@ -112,10 +112,7 @@ class Marking:
 
     def item_losses(self, outcomes: list[Said], examples: Sequence[Example]) -> NDArray[np.float64]:
         """[n] the probabilities of a text's wrong tags, summed."""
-        golds = self._golds(outcomes, examples)
-        sure = np.concatenate([said.sure for said in outcomes]) if outcomes else np.zeros(0, np.float32)
-        lost = np.append(0, np.cumsum(np.where(golds.right, 0, sure), dtype=np.float64))
-        return lost[golds.offsets[1:]] - lost[golds.offsets[:-1]]
+        return _losses(outcomes, self._golds(outcomes, examples))
 
     def _golds(self, outcomes: list[Said], examples: Sequence[Example]) -> Judged:
         if not len(examples):
@@ -160,6 +157,12 @@ class Judged(NamedTuple):
     right: NDArray[np.bool_]
     types: NDArray[np.int64]
     said: NDArray[np.int64]
+
+
+def _losses(outcomes: list[Said], golds: Judged) -> NDArray[np.float64]:
+    sure = np.concatenate([said.sure for said in outcomes]) if outcomes else np.zeros(0, np.float32)
+    lost = np.append(0, np.cumsum(np.where(golds.right, 0, sure), dtype=np.float64))
+    return lost[golds.offsets[1:]] - lost[golds.offsets[:-1]]
 
 
 def of_tokens(spans: Iterable[Span], tokens: Sequence[Any], where: str) -> list[Span]:

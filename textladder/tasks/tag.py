@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from textladder.batch import Batch, Example, Loss, Ragged, Tokens
 from textladder.errors import Problem, suggest
 from textladder.layers.crf import CRF
-from textladder.layers.heads import make_head
+from textladder.layers.heads import in_float32, make_head
 from textladder.letters import WIDTH
 from textladder.metrics import tagging
 from textladder.metrics.chunks import chunks
@@ -115,7 +115,7 @@ class Tag(Marking, Task):
             "labels": names,
             "counts": {name: counts[name] for name in names},
             "scheme": config.scheme,
-            "cut": nearest_cut(shown)[0] if config.cut == "auto" else config.cut,
+            "cut": nearest_cut(shown) if config.cut == "auto" else config.cut,
             "texts": texts,
         }
 
@@ -217,10 +217,7 @@ class Tag(Marking, Task):
         places, _ = batch.places
         states = encode(batch.inputs[0]).states  # [B, T, D]
         vectors = states.reshape(-1, states.shape[-1]).index_select(0, places)
-        if not torch.is_autocast_enabled(vectors.device.type):
-            return self.head(vectors)
-        with torch.autocast(vectors.device.type, enabled=False):
-            return self.head(vectors.float())
+        return in_float32(self.head, vectors)
 
     def loss(self, encode: Encode, batch: Batch) -> Loss:
         """Summed over tokens."""

@@ -45,9 +45,13 @@ class Task(nn.Module):
     headline: str  # the metric that choices are made by; it may depend on config and labels
     higher_is_better: bool = True
     needs_causal: ClassVar[bool] = False
-    streams: ClassVar[bool] = False  # True: trained on text that runs on (`text.windowing`), not on texts
     reads: ClassVar[Reads] = "rows"  # what files are read as
+    streams: ClassVar[bool] = False  # trained on text that runs on (`text.windowing`): what reads documents
     labels_texts: ClassVar[bool] = False  # True: the column "label" holds label ids of whole texts
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.streams = cls.reads == "documents"
 
     def __init__(self, config: Any, dim: int, labels: Any) -> None:
         super().__init__()

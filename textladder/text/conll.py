@@ -5,6 +5,7 @@ CoNLL-2003: https://aclanthology.org/W03-0419. CoNLL-U: https://universaldepende
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,25 +31,22 @@ class _Blocks(ColumnSource):
             if line.strip():
                 if self.is_comment(line, bool(tokens)):
                     comments += 1
-                    self._count("{} lines of comment (#) are no tokens.")
+                    self.count("{} lines of comment (#) are no tokens.")
                 else:
                     tokens.append((number, line))
                 continue
             if tokens:
                 yield tokens, tokens[0][0]
             elif comments:
-                self._count("{} sentences without a token were skipped.")
+                self.count("{} sentences without a token were skipped.")
             tokens, comments = [], 0
         if tokens:
             yield tokens, tokens[0][0]
         elif comments:
-            self._count("{} sentences without a token were skipped.")
+            self.count("{} sentences without a token were skipped.")
 
-    def is_comment(self, line: str, inside: bool) -> bool:
-        raise NotImplementedError
-
-    def _count(self, what: str) -> None:
-        self.left_out[what] = self.left_out.get(what, 0) + 1
+    @abstractmethod
+    def is_comment(self, line: str, inside: bool) -> bool: ...
 
 
 class Conll(_Blocks):
@@ -107,7 +105,7 @@ class Conll(_Blocks):
                     empty = "token" if not row[self.token - 1].strip() else "tag"
                     raise Problem(self.place(number), f"the {empty} is empty.", "Fill it in.")
             if rows[0][self.token - 1] == DOCUMENT:
-                self._count("{} lines -DOCSTART- begin documents and are no tokens.")
+                self.count("{} lines -DOCSTART- begin documents and are no tokens.")
                 rows = rows[1:]
                 if not rows:
                     continue
@@ -154,13 +152,13 @@ class Conllu(_Blocks):
                     )
                 space = "SpaceAfter=No" not in row[9].split("|")
                 if "." in row[0]:
-                    self._count("{} empty nodes are no tokens.")
+                    self.count("{} empty nodes are no tokens.")
                     continue
                 if "-" in row[0]:
                     first, _, last = row[0].partition("-")
                     parts = range(self._id(first, number), self._id(last, number) + 1)
                     form, after = row[1], space
-                    self._count("{} multiword tokens are read as the words that they stand for.")
+                    self.count("{} multiword tokens are read as the words that they stand for.")
                     continue
                 here = self._id(row[0], number)
                 if here != len(words) + 1:
@@ -179,7 +177,7 @@ class Conllu(_Blocks):
             if words:
                 yield Tagged(words, spaced, tags, line)
             else:
-                self._count("{} sentences without a token were skipped.")
+                self.count("{} sentences without a token were skipped.")
 
     def _id(self, text: str, line: int) -> int:
         if not text.isdecimal():

@@ -96,8 +96,7 @@ class MarkedLines(_Named):
                 raise Problem(place, f"{self.input!r} is not a string.", "Give every line a text.")
             tokens = cut(text, "word")
             if not tokens:
-                what = "{} texts without a token were skipped."
-                self.left_out[what] = self.left_out.get(what, 0) + 1
+                self.count("{} texts without a token were skipped.")
                 continue
             given = record.get(self.label) if self.label else []
             if given is None and not self.need_label:
@@ -137,7 +136,6 @@ class TaggedLines(_Named, ColumnSource):
                     "Give one tag for each token.",
                 )
             if not words:
-                what = "{} sentences without a token were skipped."
-                self.left_out[what] = self.left_out.get(what, 0) + 1
+                self.count("{} sentences without a token were skipped.")
                 continue
             yield Tagged(words, [True] * len(words), tags, line)

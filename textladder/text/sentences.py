@@ -94,6 +94,10 @@ class SentenceSource(ABC):
     def place(self, line: int) -> str:
         return f"{self.path}, line {line:,}"
 
+    def count(self, what: str) -> None:
+        """One more of what is left out or mended."""
+        self.left_out[what] = self.left_out.get(what, 0) + 1
+
 
 class ColumnSource(SentenceSource):
     """Sentences of words and tags; what the tags mean is learned from all of them first."""
@@ -122,12 +126,16 @@ class ColumnSource(SentenceSource):
     def sentences(self) -> Iterator[Sentence]:
         for words, spaced, tags, line in self.tagged():
             text, tokens = rebuilt(words, spaced)
-            spans: list[Span] = []
-            if tags is not None and self.marks_spans:
-                spans = [(tokens[a][0], tokens[b - 1][1], label) for a, b, label in spans_of(tags)]
-            elif tags is not None:
-                spans = [(*bounds, tag) for bounds, tag in zip(tokens, tags, strict=True)]
+            spans = of_tags(tags, tokens, self.marks_spans) if tags is not None else []
             yield Sentence(text, tokens, spans, line)
+
+
+def of_tags(tags: Sequence[str], tokens: Sequence[Bounds], marks_spans: bool) -> list[Span]:
+    """What a tag for each token says, as spans of characters: those that tags such as B-ORG mark, or else one
+    for each token."""
+    if marks_spans:
+        return [(tokens[a][0], tokens[b - 1][1], label) for a, b, label in spans_of(tags)]
+    return [(*bounds, tag) for bounds, tag in zip(tokens, tags, strict=True)]
 
 
 def rebuilt(words: Sequence[str], spaced: Sequence[bool]) -> tuple[str, list[Bounds]]:
@@ -233,11 +241,7 @@ class GivenSentences(SentenceSource):
                     raise Problem(
                         place, f"{len(tokens):,} tokens, but {len(target):,} tags.", "Give one tag for each."
                     )
-                spans = (
-                    [(tokens[a][0], tokens[b - 1][1], label) for a, b, label in spans_of(target)]
-                    if self.marks_spans
-                    else [(*bounds, tag) for bounds, tag in zip(tokens, target, strict=True)]
-                )
+                spans = of_tags(target, tokens, self.marks_spans)
             else:
                 spans = [checked_span(span, place) for span in target]
                 spans = placed(text, tokens, spans, found, place)
