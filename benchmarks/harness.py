@@ -150,21 +150,5 @@ def versions(packages: Sequence[str], python: Path | str = sys.executable) -> di
     return json.loads(done.stdout)
 
 
-def when_table(jobs: dict[str, dict[str, Any]]) -> str:
-    """When, where and by which command each job was measured: jobs may be of different days and machines."""
-    rows = [
-        [
-            name,
-            job["date"],
-            job["machine"],
-            str(job["repeats"]),
-            f"{job['seconds']:,.0f} s",
-            f"`{job['command']}`",
-        ]
-        for name, job in jobs.items()
-    ]
-    return table(["job", "date", "machine", "turns", "took", "command"], rows)
-
-
 def today() -> str:
     return date.today().isoformat()

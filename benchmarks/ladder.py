@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import OUT, RECORDS, machine, table, today
-from benchmarks.language import DOCUMENT, rungs, write_between
+from benchmarks.language import DOCUMENT, rungs
 from benchmarks.ours.language_data import beginning
-from benchmarks.speed import figure, read
+from benchmarks.records import read, write_between
+from benchmarks.speed import figure
 
 RESULTS = RECORDS / "ladder.json"
 FOLDER = OUT / "ladder"

@@ -12,10 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import (
@@ -24,17 +21,15 @@ from benchmarks.harness import (
     Result,
     System,
     in_turns,
-    machine,
     medians,
     peers_python,
     table,
-    today,
     versions,
-    when_table,
 )
 from benchmarks.language_jobs import HELD, JOBS, TARGET
 from benchmarks.ngrams import RESULTS as NGRAMS
-from benchmarks.speed import figure, pair, read
+from benchmarks.records import asked, command_of, read, stamp, versions_list, when_table, write_between
+from benchmarks.speed import figure, pair
 
 RESULTS = RECORDS / "language.json"
 DOCUMENT = ROOT / "docs" / "language.md"
@@ -75,11 +70,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="a few characters, one turn: tries the programs")
     options = parser.parse_args(arguments)
-    names = options.only.split(",")
-    unknown = set(names) - set(JOBS)
-    if unknown:
-        parser.error(f"there is no job {', '.join(sorted(unknown))}; there are: {' '.join(JOBS)}")
-    command = " ".join(["python -m benchmarks.language", *map(shlex.quote, arguments or sys.argv[1:])])
+    names = asked(parser, options.only, JOBS)
+    command = command_of("benchmarks.language", arguments)
     measured = read(RESULTS)
     for name in names:
         print(name, flush=True)
@@ -114,11 +106,7 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
         "rows": [line.row(found) for line in job.lines],
         "medians": found,
         "runs": runs,
-        "repeats": repeats,
-        "threads": options.threads,
-        "date": today(),
-        "machine": machine(),
-        "seconds": round(time.perf_counter() - began, 1),
+        **stamp(repeats, options.threads, began),
     }
 
 
@@ -134,25 +122,13 @@ def missing(system: System, known: list[str]) -> str:
     return f"there is no rung {rung}" if rung is not None and rung not in known else ""
 
 
-def write_between(path: Path, begin: str, end: str, text: str) -> None:
-    """Replace what stands between two markers of a page, or put it with its markers at the end."""
-    page = path.read_text(encoding="utf-8") if path.exists() else "# Language models\n"
-    before, _, rest = page.partition(begin)
-    after = rest.partition(end)[2]
-    parts = [before.rstrip(), begin, text, end, after.lstrip()]
-    path.write_text("\n\n".join(parts).rstrip() + "\n", encoding="utf-8")
-
-
 def document(measured: dict[str, Any], installed: dict[str, dict[str, str]]) -> str:
     jobs = {name: measured[name] for name in JOBS if name in measured}
     last = list(jobs.values())[-1]
-    listed = "\n".join(
-        f"- {side}: " + ", ".join(f"{k} {v}" for k, v in found.items()) for side, found in installed.items()
-    )
     parts = [
         "## Speed and quality, beside peers",
         "Written by `python -m benchmarks.language`; every run is in benchmarks/results/language.json.",
-        listed,
+        versions_list(installed),
         main_table(jobs),
         ngrams_table(read(NGRAMS)),
         "### How it is measured",

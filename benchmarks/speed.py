@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import (
@@ -21,16 +18,14 @@ from benchmarks.harness import (
     REQUIREMENTS,
     ROOT,
     in_turns,
-    machine,
     medians,
     peers_python,
     short,
     table,
-    today,
     versions,
-    when_table,
 )
 from benchmarks.jobs import JOBS, clean
+from benchmarks.records import asked, command_of, read, stamp, versions_list, when_table
 
 RESULTS = RECORDS / "speed.json"
 DOCUMENT = ROOT / "docs" / "speed.md"
@@ -70,11 +65,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="a few rows, one turn: tries the programs")
     options = parser.parse_args(arguments)
-    names = options.only.split(",")
-    unknown = set(names) - set(JOBS)
-    if unknown:
-        parser.error(f"there is no job {', '.join(sorted(unknown))}; there are: {' '.join(JOBS)}")
-    command = " ".join(["python -m benchmarks.speed", *map(shlex.quote, arguments or sys.argv[1:])])
+    names = asked(parser, options.only, JOBS)
+    command = command_of("benchmarks.speed", arguments)
     measured = read(RESULTS)
     for name in names:
         print(name, flush=True)
@@ -107,31 +99,19 @@ def measure(name: str, repeats: int, options: argparse.Namespace) -> dict[str, A
         "rows": [line.row(found) for line in job.lines],
         "medians": found,
         "runs": runs,
-        "repeats": repeats,
-        "threads": options.threads,
-        "date": today(),
-        "machine": machine(),
-        "seconds": round(time.perf_counter() - began, 1),
+        **stamp(repeats, options.threads, began),
     }
-
-
-def read(path: Path) -> dict[str, Any]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def document(measured: dict[str, Any], installed: dict[str, dict[str, str]]) -> str:
     """docs/speed.md."""
     jobs = {name: measured[name] for name in JOBS if name in measured}
     last = list(jobs.values())[-1]
-    listed = [
-        f"- {side}: " + ", ".join(f"{k} {v}" for k, v in found.items()) for side, found in installed.items()
-    ]
     parts = [
         "# Speed, beside peers",
         "Written by `make bench` (`python -m benchmarks.speed`); every run is "
         "in benchmarks/results/speed.json.",
-        "\n".join(listed),
+        versions_list(installed),
         main_table(jobs),
         "## How it is measured",
         HOW.format(threads=last["threads"], repeats=max(job["repeats"] for job in jobs.values())).rstrip(),

@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import shutil
 import statistics
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -27,7 +25,6 @@ from benchmarks.harness import (
     Result,
     System,
     in_turns,
-    machine,
     medians,
     peers_python,
     run_once,
@@ -35,10 +32,10 @@ from benchmarks.harness import (
     table,
     today,
     versions,
-    when_table,
 )
 from benchmarks.jobs import Line
-from benchmarks.speed import figure, main_table, read
+from benchmarks.records import asked, command_of, read, stamp, versions_list, when_table, write_between
+from benchmarks.speed import figure, main_table
 from benchmarks.vectors_jobs import HELD, JOBS, TIMED_EPOCHS
 
 RESULTS = RECORDS / "vectors.json"
@@ -80,11 +77,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--quality", help="train these systems in full, untimed; separated by commas")
     parser.add_argument("--quick", action="store_true", help="a few words, one turn: tries the programs")
     options = parser.parse_args(arguments)
-    names = options.only.split(",")
-    unknown = set(names) - set(JOBS)
-    if unknown:
-        parser.error(f"there is no job {', '.join(sorted(unknown))}; there are: {' '.join(JOBS)}")
-    command = " ".join(["python -m benchmarks.vectors", *map(shlex.quote, arguments or sys.argv[1:])])
+    names = asked(parser, options.only, JOBS)
+    command = command_of("benchmarks.vectors", arguments)
     measured: dict[str, Any] = {}
     for name in names:
         print(name, flush=True)
@@ -109,11 +103,7 @@ def main(arguments: list[str] | None = None) -> None:
     packages = ["textladder", "numpy", "numba"]
     installed = {"ours": versions(packages)}
     installed["peers"] = versions(["gensim", "fasttext-numpy2", "numpy"], peers_python())
-    text = DOCUMENT.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    parts = [before.rstrip(), BEGIN, document(jobs, installed), END, after.lstrip()]
-    DOCUMENT.write_text("\n\n".join(parts).rstrip() + "\n", encoding="utf-8")
+    write_between(DOCUMENT, BEGIN, END, document(jobs, installed))
     print(f"Written: {DOCUMENT.relative_to(ROOT)}")
 
 
@@ -130,11 +120,7 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
         "lines": [asdict(line) for line in job.lines],
         "apart": [system.name for system in job.full],
         "runs": runs,
-        "repeats": repeats,
-        "threads": options.threads,
-        "date": today(),
-        "machine": machine(),
-        "seconds": round(time.perf_counter() - began, 1),
+        **stamp(repeats, options.threads, began),
     }
 
 
@@ -196,14 +182,11 @@ def judge(runs: dict[str, list[Result]], threads: int) -> None:
 
 def document(jobs: dict[str, Any], installed: dict[str, dict[str, str]]) -> str:
     last = list(jobs.values())[-1]
-    listed = "\n".join(
-        f"- {side}: " + ", ".join(f"{k} {v}" for k, v in found.items()) for side, found in installed.items()
-    )
     repeats = max(job["repeats"] for job in jobs.values())
     parts = [
         "## Speed, beside peers",
         "Written by `python -m benchmarks.vectors`; every run is in benchmarks/results/vectors.json.",
-        listed,
+        versions_list(installed),
         main_table(jobs),
         "### How it is measured",
         HOW.format(threads=last["threads"], repeats=repeats, timed=TIMED_EPOCHS).rstrip(),

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import ROOT, table, today
+from benchmarks.records import write_between
 from benchmarks.sets import SETS
 from benchmarks.vectors_jobs import made
 
@@ -53,9 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
         "vectors are those of our skip-gram on the corpus below (which holds the texts of IMDB, and so the "
         "language of SST-2)."
     )
-    before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
-    parts = [before.rstrip(), BEGIN, said, written, END, rest.partition(END)[2].lstrip()]
-    DOCUMENT.write_text("\n\n".join(parts).rstrip() + "\n", encoding="utf-8")
+    write_between(DOCUMENT, BEGIN, END, f"{said}\n\n{written}")
 
 
 def trained(folder: Path, quick: bool) -> Path:

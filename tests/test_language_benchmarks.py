@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import harness, held_out, ladder, language, language_jobs
+from benchmarks import harness, held_out, ladder, language, language_jobs, records
 from benchmarks.ours import language as ours
 from benchmarks.ours import language_data
 from benchmarks.peers import nanogpt, torch_lstm
@@ -113,9 +113,9 @@ def test_what_stands_around_the_markers_stays(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("# A\n\n<!-- b -->\nold\n<!-- e -->\n\nafter\n", encoding="utf-8")
     for text in ("first", "second"):
-        language.write_between(page, "<!-- b -->", "<!-- e -->", text)
+        records.write_between(page, "<!-- b -->", "<!-- e -->", text)
     assert page.read_text(encoding="utf-8") == "# A\n\n<!-- b -->\n\nsecond\n\n<!-- e -->\n\nafter\n"
-    language.write_between(page, "<!-- c -->", "<!-- d -->", "new")
+    records.write_between(page, "<!-- c -->", "<!-- d -->", "new")
     assert page.read_text(encoding="utf-8").endswith("after\n\n<!-- c -->\n\nnew\n\n<!-- d -->\n")
 
 
