@@ -85,7 +85,7 @@ BESIDE = {
     "distributed": ("errors",),
     "metrics": ("", "errors"),
     "recipe": ("training",),
-    "batch": ("ragged",),
+    "batch": ("letters", "ragged"),
     "run": ("card", "measuring", "parts", "preparing", "trainer"),
     "trainer": ("preparing",),
     "measuring": ("preparing",),

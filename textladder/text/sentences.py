@@ -6,7 +6,7 @@ columns give no text: it is rebuilt, tokens apart by single spaces unless the fi
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -17,6 +17,7 @@ from textladder.errors import Problem, suggest
 from textladder.ragged import Example
 from textladder.text.normalizing import SURROGATE
 from textladder.text.opening import blocks, check_file, plain_suffix
+from textladder.text.items import ItemSource
 from textladder.text.reading import BATCH_ROWS, DataConfig, Rows
 from textladder.text.schemes import Recognised, Span, marks_spans, spans_of
 from textladder.text.tokens import Bounds, cut
@@ -46,23 +47,8 @@ class Tagged(NamedTuple):
     line: int
 
 
-class SentenceSource(ABC):
-    """Sentences in batches; for `Corpus.read`, what `Source` is for rows.
-
-    notes: what was inferred, in sentences. Reading raises Problem, with file and line, for what is wrong.
-    """
-
-    label_separator, unit, in_order = "", "", False
-
-    def __init__(self, path: Path, config: DataConfig, format: str, need_label: bool) -> None:
-        self.path, self.config, self.format, self.need_label = path, config, format, need_label
-        self.files, self.names = [path], [path.name]
-        self.notes: list[str] = []
-        self.left_out: dict[str, int] = {}  # what a pass left out or mended: sentence -> count
-
-    @property
-    def resolved(self) -> DataConfig:
-        return self.config
+class SentenceSource(ItemSource):
+    """Sentences in batches; for `Corpus.read`, what `Source` is for rows."""
 
     @abstractmethod
     def sentences(self) -> Iterator[Sentence]: ...
@@ -86,17 +72,6 @@ class SentenceSource(ABC):
     def examples(self) -> Iterator[Example]:
         for one in self.sentences():
             yield Example((one.text,), tuple(one.spans), f"{self.path.name}:{one.line}", tokens=one.tokens)
-
-    def report(self) -> list[str]:
-        """What the last pass left out or mended, in sentences."""
-        return [what.format(f"{count:,}") for what, count in self.left_out.items() if count]
-
-    def place(self, line: int) -> str:
-        return f"{self.path}, line {line:,}"
-
-    def count(self, what: str) -> None:
-        """One more of what is left out or mended."""
-        self.left_out[what] = self.left_out.get(what, 0) + 1
 
 
 class ColumnSource(SentenceSource):
