@@ -20,6 +20,11 @@ USES = {
         "TokenTagger",
         'model.predict(["Ada Lovelace lived in London ."])',
     ),
+    "span": (
+        f"""echo '{{"passage": "Ada lived in London.", "question": "Where?"}}' | textladder predict {FOLDER} -""",
+        "AnswerExtractor",
+        'model.predict(["Ada lived in London."], ["Where did Ada live?"])',
+    ),
     "language": (
         f'textladder generate {FOLDER} --prompt "The" --length 200 --temperature 0.8\n'
         f"textladder score {FOLDER} some.txt",

@@ -168,7 +168,8 @@ def train(
     terminal = Terminal(units=kind.streams)
     with locked(out), run.claimed(out, chosen, resume, overwrite):
         work = out / WORK / f"data{distributed.rank()}"
-        data = read_data(chosen.data, work, read.file, read.dev, read.test, reads=kind.reads)
+        lists = out if distributed.is_main() else None
+        data = read_data(chosen.data, work, read.file, read.dev, read.test, reads=kind.reads, lists=lists)
         for note in data.notes:
             terminal.note(note)
         scores = run.train(

@@ -19,9 +19,11 @@ from textladder.preparing import Part, builtin_corpora
 from textladder.run import score_summary
 from textladder.text.corpus import Corpus
 from textladder.text.formats import format_of
+from textladder.text.items import ItemSource
 from textladder.text.opening import LIMIT_BYTES, UTF8_MARK, check_file, plain_suffix
+from textladder.text.questions import open_questions
 from textladder.text.reading import BATCH_ROWS, DataConfig, Source, open_source
-from textladder.text.sentences import SentenceSource, open_sentences
+from textladder.text.sentences import open_sentences
 from textladder.trainer import pick_device
 
 READ_BYTES = 1 << 18  # of stdin at once, at most
@@ -81,11 +83,13 @@ def predictions(
 
 def line_of(said: dict[str, Any]) -> str:
     """A prediction as text: label, tab, confidence; several labels of a text are joined by |. Of a tagger
-    lines of token, tab, tag, and an empty one after each text."""
+    lines of token, tab, tag, and an empty one after each text; of questions answer, tab, confidence."""
     if "tags" in said:
         tokens = (said["text"][start:end] for start, end in said["tokens"])
         rows = [f"{_one_line(token)}\t{tag}" for token, tag in zip(tokens, said["tags"], strict=True)]
         return "\n".join([*rows, ""])
+    if "n_best" in said:
+        return f"{_one_line(said['answer'] or '')}\t{said['confidence']:.4f}"
     if "labels" not in said:
         return f"{_one_line(said['label'])}\t{said['confidence']:.4f}"
     shares = [f"{said['probabilities'][label]:.4f}" for label in said["labels"]]
@@ -100,17 +104,18 @@ def _one_line(label: str) -> str:
 def _labelled(model: Model, file: str, settings: list[str] | None, work: Path) -> Corpus:
     if not Path(file).exists() and (corpora := _builtin(file)):
         return corpora["test"]
-    if model.task.reads == "sentences":
-        return Corpus.read(_sentences(model, file, settings, need_label=True), work / "corpus")
+    if model.task.marks:
+        return Corpus.read(_items(model, file, settings, need_label=True), work / "corpus")
     return Corpus.read(_source(model, file, settings, need_label=True), work / "corpus")
 
 
-def _sentences(model: Model, file: str, settings: list[str] | None, need_label: bool) -> SentenceSource:
-    """A file of tokens, read as the training file was."""
+def _items(model: Model, file: str, settings: list[str] | None, need_label: bool) -> ItemSource:
+    """A file of tokens, or of questions, read as the training file was."""
     check_file(Path(file))
     config = replace(model.recipe.data, format=None)
     given = replace(model.recipe, data=config).set(settings or []).data
-    return open_sentences(file, given, need_label=need_label)
+    opened = open_questions if model.task.reads == "questions" else open_sentences
+    return opened(file, given, need_label=need_label)
 
 
 def _builtin(name: str) -> dict[str, Corpus]:
@@ -135,8 +140,8 @@ def _file(model: Model, file: str, settings: list[str] | None) -> Iterator[list[
     if not Path(file).exists() and (corpora := _builtin(file)):
         examples = corpora["test"].examples()
         return ([example.texts[0]] for example in examples)
-    if model.task.reads == "sentences" and plain_suffix(Path(file)) not in TEXT_ENDINGS:
-        examples = _sentences(model, file, settings, need_label=False).examples()
+    if model.task.marks and (model.task.reads == "questions" or plain_suffix(Path(file)) not in TEXT_ENDINGS):
+        examples = _items(model, file, settings, need_label=False).examples()
         return iter(lambda: list(islice(examples, FEW)), [])
     return (rows.texts for rows in _source(model, file, settings, need_label=False).batches())
 

@@ -23,6 +23,7 @@ class Words:
 
 WORDS = {
     "language": Words("blocks", "characters", "one more unit", "characters/s"),
+    "span": Words("questions", "questions", "one question", "questions/s", "questions", "questions"),
     "tag": Words("sentences", "texts", "one sentence", "sentences/s", "spans", "tokens"),
 }
 

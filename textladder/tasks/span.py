@@ -78,6 +78,15 @@ class Span(Answering, Task):
             )
         return {"labels": [], "answerable": answered == questions, "texts": questions}
 
+    @staticmethod
+    def tokens_of(examples: Sequence[Example], config: Config) -> list[Any]:
+        """Each passage once: of its words the rare ones are to be told by how many passages have them."""
+        passages = list(dict.fromkeys(example.texts[0] for example in examples))
+        return [
+            (texts, [cut(text, config.cut) for text in texts])
+            for texts in (passages, [example.texts[1] for example in examples])
+        ]
+
     def rows(self, texts: Any, tokenizer: Tokenizer, where: str | Sequence[str] = "text") -> Rows:
         """Columns "text" (units of the passage), "letters", "first" (of each token, its first unit), "token" (its
         characters), "match" (bits, `text.answers`), "counted" (at which tokens answers of this row may begin),
@@ -173,8 +182,9 @@ class Span(Answering, Task):
         return notes
 
     def collate(self, columns: dict[str, Ragged]) -> Batch:
-        """inputs: passages and questions. places: see `Places`; target: see `_Targets`, None without a column
-        "label"; count: rows that are trained on."""
+        """inputs: passages and questions. places: that of each token in the padded view [M], the tokens' bits
+        with their layout, their characters [M, 2], and at which of them answers may begin [B, 2]. target, count:
+        see `_target`; None without a column "label"."""
         passage = Tokens.of(columns["text"], columns["letters"])
         question = Tokens.of(columns["second"], columns["second_letters"])
         firsts = columns["first"]
@@ -186,10 +196,11 @@ class Span(Answering, Task):
             torch.from_numpy(columns["token"].flat.reshape(-1, 2).astype(np.int64)),
             torch.from_numpy(columns["counted"].flat.reshape(-1, 2).astype(np.int64)),
         )
-        target = self._target(columns["label"]) if "label" in columns else None
-        return Batch((passage, question), target, len(firsts) if target is None else target[3], places)
+        if "label" not in columns:
+            return Batch((passage, question), None, len(firsts), places)
+        return Batch((passage, question), *self._target(columns["label"]), places)
 
-    def _target(self, labels: Ragged) -> tuple[Tensor, Tensor, Tensor, int]:
+    def _target(self, labels: Ragged) -> tuple[tuple[Tensor, Tensor, Tensor], int]:
         """rows [A], places [A, 2] and weights [A] of all answers, those of one question weigh 1 together; and
         how many questions are trained on. Place 0 is "no answer" where some questions have none; else rows
         without an answer (windows beside it) teach nothing."""
@@ -200,7 +211,8 @@ class Span(Answering, Task):
             rows, pairs = np.append(rows, bare), np.concatenate([pairs + 1, np.zeros((len(bare), 2), np.int64)])
         weights = 1 / np.maximum(counts, 1)[rows]
         trained = len(labels) - (len(bare) if self.answerable else 0)
-        return torch.from_numpy(rows), torch.from_numpy(pairs), torch.from_numpy(weights), trained
+        made = (torch.from_numpy(rows), torch.from_numpy(pairs), torch.from_numpy(weights).float())
+        return made, max(trained, 1)  # a batch of nothing to be learned has a loss of 0, which can be divided
 
     # Training and predicting.
 
@@ -218,13 +230,13 @@ class Span(Answering, Task):
     def loss(self, encode: Encode, batch: Batch) -> Loss:
         """- log p(first) - log p(last), a mean over the answers of a question; summed over questions. Several
         answers of one question are what several people said."""
-        rows, places, weights, count = batch.target
+        rows, places, weights = batch.target
         start, end, none = self.pointed(encode, batch)
         if none is not None:
             start, end = torch.cat([none[:, :1], start], 1), torch.cat([none[:, 1:], end], 1)
         first = start.log_softmax(1)[rows, places[:, 0]]
         last = end.log_softmax(1)[rows, places[:, 1]]
-        return Loss(-((first + last) * weights).sum(), count)
+        return Loss(-((first + last) * weights).sum(), batch.count)
 
     def predict(self, encode: Encode, batch: Batch) -> list[Found]:
         _, layout, bounds, counted = batch.places

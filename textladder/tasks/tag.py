@@ -118,6 +118,10 @@ class Tag(Marking, Task):
             "texts": texts,
         }
 
+    @staticmethod
+    def tokens_of(examples: Sequence[Example], config: Config) -> list[Any]:
+        return [([e.texts[0] for e in examples], [e.tokens for e in examples])]
+
     def read(self, texts: Sequence[Any]) -> list[Example]:
         """Strings as Examples, cut into tokens; Examples that have their tokens stay as they are."""
         how: CutName = self.labels["cut"]
