@@ -21,9 +21,9 @@ USES = {
         'model.predict(["Ada Lovelace lived in London ."])',
     ),
     "span": (
-        f"""echo '{{"passage": "Ada lived in London.", "question": "Where?"}}' | textladder predict {FOLDER} -""",
+        f"""echo '{{"passage": "Ada was here.", "question": "Who was?"}}' | textladder predict {FOLDER} -""",
         "AnswerExtractor",
-        'model.predict(["Ada lived in London."], ["Where did Ada live?"])',
+        'model.predict(["Ada was here."], ["Who was?"])',
     ),
     "language": (
         f'textladder generate {FOLDER} --prompt "The" --length 200 --temperature 0.8\n'

@@ -30,8 +30,12 @@ def test_it_is_exact(longest, number):
     start, end = draw.normal(size=(2, 5, 12)).astype(np.float32)
     counted = draw.random((5, 12)) < 0.6
     for mask in (None, counted):
-        given = (torch.from_numpy(start), torch.from_numpy(end), torch.from_numpy(lengths), longest, number)
-        found = best_spans(*given, None if mask is None else torch.from_numpy(mask))
+        found = best_spans(
+            *map(torch.from_numpy, (start, end, lengths)),
+            longest=longest,
+            number=number,
+            counted=None if mask is None else torch.from_numpy(mask),
+        )
         for row, length in enumerate(lengths):
             here = None if mask is None else mask[row]
             wanted = every_span(start[row, :length], end[row, :length], longest, here)
@@ -48,5 +52,5 @@ def test_it_is_exact(longest, number):
 
 def test_the_best_start_and_the_best_end_need_not_make_the_best_span():
     start, end = torch.tensor([[0.0, 5.0, 1.0]]), torch.tensor([[6.0, 1.0, 2.0]])
-    found = best_spans(start, end, torch.tensor([3]), 3, 1)  # 1 before 0 is no span
+    found = best_spans(start, end, torch.tensor([3]), longest=3, number=1)  # 1 before 0 is no span
     assert (found.first.item(), found.last.item(), found.score.item()) == (1, 2, 7.0)

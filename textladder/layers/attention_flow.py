@@ -11,10 +11,10 @@ FAR = -1e9  # a score that leaves no share in float32 nor bfloat16, and no NaN w
 
 
 class AttentionFlow(nn.Module):
-    """Seo et al. 2017, https://arxiv.org/abs/1611.01603, section 2.4. With states h of the passage and u of the
-    question, the similarity of two units is w . [h; u; h * u] (equation 1). Each unit of the passage gets
-    the mean of the question's states that it is similar to (equation 2), and all get that of the passage's
-    states that are similar to any of the question's (equation 3).
+    """Seo et al. 2017, https://arxiv.org/abs/1611.01603, section 2.4. With states h of the passage and u of
+    the question, the similarity of two units is w . [h; u; h * u] (equation 1). Each unit of the passage
+    gets the mean of the question's states that it is similar to (equation 2), and all get that of the
+    passage's states that are similar to any of the question's (equation 3).
 
     forward: h [B, T, D], u [B, J, D] and their masks -> [B, T, 4D], [h; u~; h * u~; h * h~] of each unit of
     the passage (equation 4). A text without units gives zeros to the other.
@@ -32,7 +32,9 @@ class AttentionFlow(nn.Module):
         product = (passage * self.both) @ question.transpose(1, 2)
         return product + self.passage(passage) + self.question(question).transpose(1, 2)
 
-    def shares(self, passage: Tensor, question: Tensor, known: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
+    def shares(
+        self, passage: Tensor, question: Tensor, known: Tensor, asked: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """[B, T, J] of the question's units for each of the passage's, and [B, T] of the passage's; known
         [B, T] and asked [B, J] are the masks."""
         similar = self.similarity(passage, question).float().masked_fill(~asked[:, None], FAR)

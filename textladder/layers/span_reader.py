@@ -1,4 +1,5 @@
-"""From what an encoder says of a passage and of a question to the scores of the answer's first and last token.
+"""From what an encoder says of a passage and of a question to the scores of the answer's first and last
+token.
 
 Bi-directional attention flow (`layers.attention_flow`), a modelling layer over the passage, and pointers.
 """
@@ -24,8 +25,8 @@ WIDTH, DILATIONS = 3, (1, 2, 4)  # of the convolutions of a modelling layer: a v
 
 
 class Pointed(NamedTuple):
-    """Scores in float32. start, end: [B, T], FAR where there is no token; none: [B] that there is no answer, for
-    first and last place together, or None."""
+    """Scores in float32. start, end: [B, T], FAR where there is no token; none: [B, 2] that there is no
+    answer, for the first and for the last place, or None."""
 
     start: Tensor
     end: Tensor
@@ -35,12 +36,12 @@ class Pointed(NamedTuple):
 class SpanReader(nn.Module):
     """The part of a model of answers that begins where encoding ends.
 
-    After Seo et al. 2017, sections 2.4 to 2.6, with three changes that cost little. The passage's tokens bring
-    features of their own (`features` numbers each) into the modelling layer, such as whether the question has
-    the word (Chen et al. 2017, https://arxiv.org/abs/1704.00051, section 3.2). The question as one vector, a
-    mean by learned shares (same section, p. 4), stands beside each token. The modelling layer for the first
-    token and that for the last, which reads the former's output, may also be convolutions (Yu et al. 2018,
-    https://arxiv.org/abs/1804.09541).
+    After Seo et al. 2017, sections 2.4 to 2.6, with three changes that cost little. The passage's tokens
+    bring features of their own (`features` numbers each) into the modelling layer, such as whether the
+    question has the word (Chen et al. 2017, https://arxiv.org/abs/1704.00051, section 3.2). The question as
+    one vector, a mean by learned shares (same section, p. 4), stands beside each token. The modelling layer
+    for the first token and that for the last, which reads the former's output, may also be convolutions (Yu
+    et al. 2018, https://arxiv.org/abs/1804.09541).
 
     answerable: False where some questions have no answer: that has a score of its own (Levy et al. 2017,
     https://aclanthology.org/K17-1034, section 4), from the modelling layer and the question.
@@ -61,13 +62,13 @@ class SpanReader(nn.Module):
         self.first, read = _modelling(config, whole)
         self.second, _ = _modelling(config, read)
         self.start, self.end = (nn.Linear(whole + read, 1, bias=False) for _ in range(2))
-        self.none = None if answerable else nn.Linear(read + dim, 1)
+        self.none = None if answerable else nn.Linear(read + dim, 2)
 
     def forward(
         self, passage: Tensor, question: Tensor, asked: Tensor, features: Tensor, layout: Tokens
     ) -> Pointed:
-        """passage [B, T, D] and features [B, T, F] of its tokens, which `layout` counts; question [B, J, D] with
-        its mask [B, J]."""
+        """passage [B, T, D] and features [B, T, F] of its tokens, which `layout` counts; question [B, J, D]
+        with its mask [B, J]."""
         known = layout.mask
         flowed = self.flow(passage, question, known, asked)
         wanted = self.pool(question, asked)  # [B, D]
@@ -80,7 +81,7 @@ class SpanReader(nn.Module):
         if self.none is None:
             return Pointed(start, end, None)
         said = self.none(torch.cat([maximum(read, known), wanted.to(read.dtype)], -1))
-        return Pointed(start, end, said.squeeze(-1).float())
+        return Pointed(start, end, said.float())
 
     def _scores(self, pointer: nn.Module, met: Tensor, read: Tensor, known: Tensor) -> Tensor:
         scores: Tensor = pointer(self.dropout(torch.cat([met, read], -1))).squeeze(-1).float()

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 class Spans(NamedTuple):
     """The best K spans of each text, the best first. score: minus infinity where a text has fewer spans.
-    log_sum [B]: the logarithm of the sum of exp(score) over all its spans, minus infinity if there is none."""
+    log_sum [B]: the logarithm of the sum of exp(score) over all its spans, minus infinity if there is
+    none."""
 
     first: Tensor  # [B, K] places of tokens
     last: Tensor  # [B, K]
@@ -20,9 +21,9 @@ class Spans(NamedTuple):
 
 
 def span_scores(start: Tensor, end: Tensor, lengths: Tensor, longest: int) -> Tensor:
-    """start, end [B, T] scores of tokens to be first and last -> [B, T, W], the sum of both for spans that begin
-    at a token and have 1, 2, ..., W tokens, W being the least of `longest` and T; minus infinity where a
-    span leaves its text."""
+    """start, end [B, T] scores of tokens to be first and last -> [B, T, W], the sum of both for spans that
+    begin at a token and have 1, 2, ..., W tokens, W being the least of `longest` and T; minus infinity
+    where a span leaves its text."""
     width = max(min(longest, start.shape[1]), 1)
     places = torch.arange(start.shape[1], device=start.device)
     end = end.masked_fill(places >= lengths[:, None], -torch.inf)
@@ -31,12 +32,18 @@ def span_scores(start: Tensor, end: Tensor, lengths: Tensor, longest: int) -> Te
 
 
 def best_spans(
-    start: Tensor, end: Tensor, lengths: Tensor, longest: int, number: int, counted: Tensor | None = None
+    start: Tensor,
+    end: Tensor,
+    lengths: Tensor,
+    *,
+    longest: int,
+    number: int,
+    counted: Tensor | None = None,
 ) -> Spans:
     """Of all spans of at most `longest` tokens the `number` of the highest scores. Exact: all are looked at.
 
-    counted [B, T]: where spans may begin (None: anywhere), for windows that overlap: a span is then of the one
-    in which its first token counts.
+    counted [B, T]: where spans may begin (None: anywhere), for windows that overlap: a span is then of the
+    one in which its first token counts.
     """
     scores = span_scores(start.float(), end.float(), lengths, longest)
     if counted is not None:

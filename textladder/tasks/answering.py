@@ -20,7 +20,9 @@ from textladder.metrics.statistic import Statistic
 from textladder.ragged import Example
 from textladder.text.questions import check_whole
 
-NOTHING = np.float32(-1e9)  # the logarithm of what has no share: finite, so that it can be compared and stored
+NOTHING = np.float32(
+    -1e9
+)  # the logarithm of what has no share: finite, so that it can be compared and stored
 
 
 class Found(NamedTuple):
@@ -33,8 +35,8 @@ class Found(NamedTuple):
 
     @classmethod
     def of(cls, spans: Any, scores: Any, log_sum: Any, none: Any) -> list[Found]:
-        """From tensors spans [B, K, 2], scores [B, K] (minus infinity where there is no span), log_sum [B] and
-        none [B] or None."""
+        """From tensors spans [B, K, 2], scores [B, K] (minus infinity where there is no span), log_sum [B]
+        and none [B] or None."""
         spans, scores = spans.cpu().numpy(), scores.cpu().numpy().astype(np.float32)
         sums = np.maximum(log_sum.cpu().numpy().astype(np.float32), NOTHING)
         nones = np.zeros((len(sums), 0), np.float32) if none is None else none.cpu().numpy()[:, None]
@@ -61,8 +63,8 @@ def merge(rows: Sequence[Found], number: int) -> Found:
 
 
 class Said(NamedTuple):
-    """The answer that is given: characters of the passage, or None. confidence: the probability of it among all
-    spans and, where a question may have no answer, none."""
+    """The answer that is given: characters of the passage, or None. confidence: the probability of it among
+    all spans and, where a question may have no answer, none."""
 
     span: tuple[int, int] | None
     confidence: float
@@ -77,8 +79,8 @@ class Answering:
     headline: str
 
     def read(self, texts: Sequence[Any]) -> list[Example]:
-        """(passage, question), or a line of JSON {"passage", "question"}, as Examples; these stay as they are.
-        Raises Problem for anything else."""
+        """(passage, question), or a line of JSON {"passage", "question"}, as Examples; these stay as they
+        are. Raises Problem for anything else."""
         return [one if isinstance(one, Example) else Example(_pair(one)) for one in texts]
 
     def said(self, found: Found) -> Said:
@@ -104,8 +106,8 @@ class Answering:
         return sorted(listed, key=lambda one: -one.confidence)
 
     def present(self, outcomes: list[Found], texts: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """{"question", "answer" (null: none), "start", "end" (characters of the passage), "confidence", "n_best"
-        [{"answer", "start", "end", "confidence"}]}."""
+        """{"question", "answer" (null: none), "start", "end" (characters of the passage), "confidence",
+        "n_best" [{"answer", "start", "end", "confidence"}]}."""
         records = []
         for found, example in zip(outcomes, self.read(texts), strict=True):
             passage, question = example.texts

@@ -88,10 +88,11 @@ class Span(Answering, Task):
         ]
 
     def rows(self, texts: Any, tokenizer: Tokenizer, where: str | Sequence[str] = "text") -> Rows:
-        """Columns "text" (units of the passage), "letters", "first" (of each token, its first unit), "token" (its
-        characters), "match" (bits, `text.answers`), "counted" (at which tokens answers of this row may begin),
-        "second" (units of the question), "second_letters"; "label" (first and last token of each answer) where
-        every question has a target. Passages of more than tokenizer.max_length units become several rows."""
+        """Columns "text" (units of the passage), "letters", "first" (of each token, its first unit),
+        "token" (its characters), "match" (bits, `text.answers`), "counted" (at which tokens answers of this
+        row may begin), "second" (units of the question), "second_letters"; "label" (first and last token of
+        each answer) where every question has a target. Passages of more than tokenizer.max_length units
+        become several rows."""
         examples = self.read(texts)
         known: dict[str, int] = {}
         of = np.array([known.setdefault(e.texts[0], len(known)) for e in examples], np.int64)
@@ -119,7 +120,9 @@ class Span(Answering, Task):
             "second_letters": theirs.letters.take(made.owner),
         }
         if all(example.target is not None for example in examples):
-            found = [[tokens_of(span, tokens[p]) for span in e.target] for e, p in zip(examples, of, strict=True)]
+            found = [
+                [tokens_of(span, tokens[p]) for span in e.target] for e, p in zip(examples, of, strict=True)
+            ]
             columns["label"] = _labels(found, made, whole.firsts.offsets)
         lengths = whole.units.lengths
         report = CutReport(
@@ -176,15 +179,15 @@ class Span(Answering, Task):
             )
         if without and self.answerable:
             notes.append(
-                f"{name}: {without:,} questions have no answer; as every training question has one, the model "
-                "always gives one."
+                f"{name}: {without:,} questions have no answer; every training question has one, so the "
+                "model always gives one."
             )
         return notes
 
     def collate(self, columns: dict[str, Ragged]) -> Batch:
-        """inputs: passages and questions. places: that of each token in the padded view [M], the tokens' bits
-        with their layout, their characters [M, 2], and at which of them answers may begin [B, 2]. target, count:
-        see `_target`; None without a column "label"."""
+        """inputs: passages and questions. places: that of each token in the padded view [M], the tokens'
+        bits with their layout, their characters [M, 2], and at which of them answers may begin [B, 2].
+        target, count: see `_target`; None without a column "label"."""
         passage = Tokens.of(columns["text"], columns["letters"])
         question = Tokens.of(columns["second"], columns["second_letters"])
         firsts = columns["first"]
@@ -208,7 +211,10 @@ class Span(Answering, Task):
         rows, pairs = np.repeat(np.arange(len(labels)), counts), labels.flat.reshape(-1, 2).astype(np.int64)
         bare = np.flatnonzero(counts == 0)
         if not self.answerable:
-            rows, pairs = np.append(rows, bare), np.concatenate([pairs + 1, np.zeros((len(bare), 2), np.int64)])
+            rows, pairs = (
+                np.append(rows, bare),
+                np.concatenate([pairs + 1, np.zeros((len(bare), 2), np.int64)]),
+            )
         weights = 1 / np.maximum(counts, 1)[rows]
         trained = len(labels) - (len(bare) if self.answerable else 0)
         made = (torch.from_numpy(rows), torch.from_numpy(pairs), torch.from_numpy(weights).float())
@@ -244,7 +250,14 @@ class Span(Answering, Task):
             start, end, none = self.pointed(encode, batch)
         places = torch.arange(layout.width, device=start.device)
         may = (places >= counted[:, :1]) & (places < counted[:, 1:])
-        best = best_spans(start, end, layout.lengths, self.config.longest, self.config.n_best, may)
+        best = best_spans(
+            start,
+            end,
+            layout.lengths,
+            longest=self.config.longest,
+            number=self.config.n_best,
+            counted=may,
+        )
         begin = layout.offsets[:-1, None]
         last = len(bounds) - 1  # of what is no span, minus infinity in score, any place will do
         if last < 0:

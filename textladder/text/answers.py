@@ -13,7 +13,11 @@ from textladder.ragged import Ragged
 from textladder.text.tokens import Bounds
 
 STEM = 5  # letters in which the beginnings of two words are compared
-MATCHES = ("the word", "in small letters", "its first letters")  # bits of `matches`: what the question has too
+MATCHES = (
+    "the word",
+    "in small letters",
+    "its first letters",
+)  # bits of `matches`: what the question has too
 
 
 def tokens_of(span: Bounds, tokens: Sequence[Bounds]) -> Bounds | None:
@@ -23,7 +27,9 @@ def tokens_of(span: Bounds, tokens: Sequence[Bounds]) -> Bounds | None:
     return (first, last) if first <= last else None
 
 
-def matches(passages: Sequence[Sequence[str]], of: NDArray[np.int64], questions: Sequence[Sequence[str]]) -> Ragged:
+def matches(
+    passages: Sequence[Sequence[str]], of: NDArray[np.int64], questions: Sequence[Sequence[str]]
+) -> Ragged:
     """Of each token of each row's passage, as bits, in which of the ways of MATCHES its question has it: the
     exact-match feature of Chen et al. 2017, https://arxiv.org/abs/1704.00051, section 3.2, with the first
     letters in place of lemmas. passages: the words of different ones; of [n]: which is that of each row;

@@ -24,8 +24,8 @@ from textladder.text.store import Store, StoreWriter
 
 if TYPE_CHECKING:
     from textladder.text.documents import DocumentSource
-    from textladder.text.labelled import Labelled
     from textladder.text.items import ItemSource
+    from textladder.text.labelled import Labelled
 
 Target = tuple[str, ...]
 FORMAT_VERSION = 3
@@ -52,13 +52,13 @@ class _Codes:
 class Corpus:
     """Rows of text, target and place. Make one with `Corpus.read` (a file) or `Corpus.of` (texts in memory).
 
-    name, unit: what `where` is made of ("reviews.csv", "": "reviews.csv:17"); names: of several files, those
-    of each. label_codes: [rows] int32, the number of each row's label set in `label_sets`. notes: what was
-    inferred and left out, in sentences. in_order: the rows are one text, in its order (`text.documents`).
-    Where each row has two texts, the column "second" holds the other. span_labels: of tagged sentences
-    (`text.sentences`), whose columns "token" and "span" hold places in characters, the labels of their spans;
-    a label set is then the labels that occur in a sentence. Of questions (`text.questions`) the column "answer"
-    holds the places of their answers.
+    name, unit: what `where` is made of ("reviews.csv", "": "reviews.csv:17"); names: of several files,
+    those of each. label_codes: [rows] int32, the number of each row's label set in `label_sets`. notes:
+    what was inferred and left out, in sentences. in_order: the rows are one text, in its order
+    (`text.documents`). Where each row has two texts, the column "second" holds the other. span_labels: of
+    tagged sentences (`text.sentences`), whose columns "token" and "span" hold places in characters, the
+    labels of their spans; a label set is then the labels that occur in a sentence. Of questions
+    (`text.questions`) the column "answer" holds the places of their answers.
     """
 
     def __init__(
@@ -230,8 +230,8 @@ class Corpus:
         return not {"token", "answer"}.isdisjoint(self.store.columns)
 
     def golds(self, rows: Numbers) -> Iterator[Example]:
-        """Where targets are places, the rows named; tagged sentences without their texts, which need none to be
-        scored."""
+        """Where targets are places, the rows named; tagged sentences without their texts, which need none
+        to be scored."""
         if "token" not in self.store.columns:
             yield from self.examples(rows)
             return

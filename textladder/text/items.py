@@ -51,7 +51,8 @@ class ItemSource(ABC):
 
 
 def records(path: Path, like: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line, object) of every line of JSON that is not blank; `like`, for messages, is what one looks like."""
+    """(line, object) of every line of JSON that is not blank; `like`, for messages, is what one looks
+    like."""
     for line, text in lines(path):
         if not text.strip():
             continue

@@ -27,8 +27,8 @@ GivenAnswer = tuple[str, int | None]  # its text, and where it begins
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """As a file has it. answers: None where it says nothing of them, () where it says that there is none. line:
-    of its file, or the number of the question; name: what the file calls it."""
+    """As a file has it. answers: None where it says nothing of them, () where it says that there is none.
+    line: of its file, or the number of the question; name: what the file calls it."""
 
     passage: str
     question: str
@@ -98,10 +98,13 @@ class QuestionSource(ItemSource):
         if found.too_many:
             raise found.raised(self.lists)
         where = f"; all are listed in {self.lists}" if self.lists is not None else ""
-        self.left_out[f"{{}} answers that do not stand in their passage where the file says were "
-                      f"moved to the nearest place{where}."] = found.moved
-        self.left_out[f"{{}} answers that do not stand in their passage where the file says were "
-                      f"left out{where}."] = len(found.records) - found.moved
+        self.left_out[
+            f"{{}} answers that do not stand in their passage where the file says were "
+            f"moved to the nearest place{where}."
+        ] = found.moved
+        self.left_out[
+            f"{{}} answers that do not stand in their passage where the file says were left out{where}."
+        ] = len(found.records) - found.moved
         self.left_out["{} questions were left out with them, which have no other answer."] = lost
 
     def report(self) -> list[str]:
@@ -132,7 +135,9 @@ def _fresh() -> Rows:
 def check_whole(text: Any, place: str) -> None:
     """Problem for what is no string, or holds half a character."""
     if not isinstance(text, str):
-        raise Problem(place, f"a passage or question is {type(text).__name__}, not a string.", "Give strings.")
+        raise Problem(
+            place, f"a passage or question is {type(text).__name__}, not a string.", "Give strings."
+        )
     if half := SURROGATE.search(text):
         raise Problem(
             place,
@@ -145,8 +150,9 @@ def check_whole(text: Any, place: str) -> None:
 class Misplaced:
     """Answers that do not stand in their passage where they are said to, gathered over a file.
 
-    policy: `data.misplaced`. error: up to `share` of all answers are left out, more are a Problem; snap: moved to
-    the nearest place where the passage has them, if it has; drop: left out, however many there are.
+    policy: `data.misplaced`. error: up to `share` of all answers are left out, more are a Problem; snap:
+    moved to the nearest place where the passage has them, if it has; drop: left out, however many there
+    are.
     """
 
     policy: str
@@ -204,8 +210,8 @@ def _misplaced_line(record: dict[str, Any]) -> str:
 
 
 def nearest(passage: str, answer: str, start: int | None) -> Bounds | None:
-    """Where the passage has an answer, the nearest to `start` (None: the first): the same letters if there are
-    such, else with other capitals or other white space. None if it has it nowhere."""
+    """Where the passage has an answer, the nearest to `start` (None: the first): the same letters if there
+    are such, else with other capitals or other white space. None if it has it nowhere."""
     words = answer.split()
     if not words:
         return None
@@ -216,9 +222,9 @@ def nearest(passage: str, answer: str, start: int | None) -> Bounds | None:
 
 
 class GivenQuestions(QuestionSource):
-    """Questions in memory. answers: of each question a list of (start, end), of {"text", "start"}, or of texts,
-    which are then looked for in the passage (where one stands more than once, its place must be given); an
-    empty list where there is no answer; None: nothing is said of answers."""
+    """Questions in memory. answers: of each question a list of (start, end), of {"text", "start"}, or of
+    texts, which are then looked for in the passage (where one stands more than once, its place must be
+    given); an empty list where there is no answer; None: nothing is said of answers."""
 
     unit = "question "
 

@@ -34,7 +34,7 @@ class DataConfig:
         None  # between several labels of a text; None: inferred; "": one label per text
     )
     format: str | None = (
-        None  # csv tsv jsonl parquet fasttext text; tag: conll conllu jsonl; span: squad jsonl; None: found out
+        None  # csv tsv jsonl parquet fasttext text, conll conllu (tag), squad (span); None: found out
     )
     delimiter: str | None = None  # of a CSV; None: the one of , ; and tab that cuts the head into even rows
     quotes: bool | None = (

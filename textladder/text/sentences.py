@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 from textladder.errors import Problem, suggest
 from textladder.ragged import Example
+from textladder.text.items import ItemSource
 from textladder.text.normalizing import SURROGATE
 from textladder.text.opening import blocks, check_file, plain_suffix
-from textladder.text.items import ItemSource
 from textladder.text.reading import BATCH_ROWS, DataConfig, Rows
 from textladder.text.schemes import Recognised, Span, marks_spans, spans_of
 from textladder.text.tokens import Bounds, cut

@@ -18,9 +18,9 @@ LIKE = '{"passage": ..., "question": ..., "answers": [{"text": ..., "start": 0}]
 
 
 class SquadFile(QuestionSource):
-    """{"data": [{"paragraphs": [{"context", "qas": [{"question", "id", "answers": [{"text", "answer_start"}],
-    "is_impossible"}]}]}]}. The file is held in memory while it is read. A question with `is_impossible` has no
-    answer; one that has none and does not say so is one without a label."""
+    """{"data": [{"paragraphs": [{"context", "qas": [{"question", "id", "answers": [{"text",
+    "answer_start"}], "is_impossible"}]}]}]}. The file is held in memory while it is read. A question with
+    `is_impossible` has no answer; one that has none and does not say so is one without a label."""
 
     unit = "question "
 
@@ -37,8 +37,13 @@ class SquadFile(QuestionSource):
                 answers = _answers(one.get("answers"), where)
                 if one.get("is_impossible") is True:
                     answers = ()
-                yield Question(passage, given, answers or (answers if "is_impossible" in one else None),
-                               number, str(one.get("id", "")))
+                yield Question(
+                    passage,
+                    given,
+                    answers or (answers if "is_impossible" in one else None),
+                    number,
+                    str(one.get("id", "")),
+                )
 
     def _paragraphs(self) -> Iterator[tuple[str, list[dict[str, Any]], str]]:
         try:
@@ -78,8 +83,8 @@ def _answers(value: Any, place: str) -> Sequence[GivenAnswer] | None:
 
 
 class QuestionLines(QuestionSource):
-    """An object with a passage, a question and a list of answers on each line; an empty list says that there is
-    no answer. Other keys are named by --text, --second and --label."""
+    """An object with a passage, a question and a list of answers on each line; an empty list says that
+    there is no answer. Other keys are named by --text, --second and --label."""
 
     def __init__(self, path: Path, config: DataConfig, format: str, need_label: bool) -> None:
         super().__init__(path, config, format, need_label)
