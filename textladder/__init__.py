@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["LanguageModel", "Problem", "TextClassifier", "TokenTagger", "WordVectors"]
+__all__ = ["AnswerExtractor", "LanguageModel", "Problem", "TextClassifier", "TokenTagger", "WordVectors"]
 
 if TYPE_CHECKING:
+    from textladder.answering import AnswerExtractor
     from textladder.errors import Problem
     from textladder.estimators import TextClassifier
     from textladder.language import LanguageModel
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from textladder.vectors.wordvectors import WordVectors
 
 _PLACES = {
+    "AnswerExtractor": "textladder.answering",
     "LanguageModel": "textladder.language",
     "Problem": "textladder.errors",
     "TextClassifier": "textladder.estimators",

@@ -101,7 +101,11 @@ def test_empty_texts_work_forward_and_backward(sample):
     batch = batch_of(
         task,
         [
-            replace(example, texts=("",) * len(example.texts), target=example.target if nothing is None else nothing)
+            replace(
+                example,
+                texts=("",) * len(example.texts),
+                target=example.target if nothing is None else nothing,
+            )
             for example in sample.examples
         ],
     )

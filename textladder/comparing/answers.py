@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder.errors import Problem
-from textladder.metrics import tagging
+from textladder.metrics import squad, tagging
 from textladder.metrics.reports import F1, statistic_multi, statistic_single
 from textladder.metrics.statistic import Floats, Statistic
 from textladder.tasks.judging import per_character
@@ -23,7 +23,7 @@ from textladder.tasks.judging import per_character
 class Answer:
     """One line of predictions.jsonl. gold and predicted are tuples of labels, also for single-label tasks, or
     of what is said of spans; confidence is in [0, 1], None where the task gives none; counts: of a tagged
-    sentence (`metrics.tagging`)."""
+    sentence (`metrics.tagging`); judged: exact match and F1 of an answer (`metrics.squad`)."""
 
     where: str
     text: str
@@ -31,9 +31,12 @@ class Answer:
     predicted: tuple[str, ...]
     confidence: float | None
     counts: tuple[int, ...] = ()
+    judged: squad.Judgement | None = None
 
     @property
     def correct(self) -> bool:
+        if self.judged is not None:
+            return self.judged.exact == 1
         return set(self.gold) == set(self.predicted)
 
 
@@ -156,6 +159,8 @@ def _per_character(answers: Iterator[BlockAnswer]) -> Statistic:
 def _statistic(answers: Iterator[Answer], metric: str, labels: Sequence[str]) -> Statistic:
     if metric in tagging.HEADLINES:
         return tagging.statistic(np.array([answer.counts for answer in answers], np.int64), metric)
+    if metric in squad.HEADLINES:
+        return squad.statistic([a.judged for a in answers if a.judged is not None], metric)
     if metric in ("accuracy", "subset_accuracy"):
         return Statistic.mean([answer.correct for answer in answers])
     if metric not in F1:
@@ -195,7 +200,22 @@ def _tagged(line: dict[str, Any]) -> Answer:
     return Answer(line.get("where", ""), text, gold, predicted, float(line["confidence"]), counts)
 
 
+def _found(line: dict[str, Any]) -> Answer:
+    """Question and passage as one text; of what is said the texts alone, "" for no answer."""
+    judged = squad.Judgement(float(line["exact_match"]), float(line["answer_f1"]), bool(line["gold"]))
+    return Answer(
+        line.get("where", ""),
+        f"{line['second']}\n{line['text']}",
+        tuple(dict.fromkeys(line["answers"])) or ("",),
+        (line["answer"] or "",),
+        float(line["confidence"]),
+        judged=judged,
+    )
+
+
 def _answer(line: dict[str, Any]) -> Answer:
+    if "exact_match" in line:
+        return _found(line)
     if "counts" in line:
         return _tagged(line)
     several = "labels" in line

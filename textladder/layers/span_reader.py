@@ -58,10 +58,11 @@ class SpanReader(nn.Module):
         self.flow = AttentionFlow(dim)
         self.pool = AttentionPooling(dim)
         self.dropout = Dropout(config.dropout)
-        whole = 5 * dim + features
-        self.first, read = _modelling(config, whole)
+        narrow = config.modelling_dim
+        self.narrow = nn.Linear(5 * dim + features, narrow)
+        self.first, read = _modelling(config, narrow)
         self.second, _ = _modelling(config, read)
-        self.start, self.end = (nn.Linear(whole + read, 1, bias=False) for _ in range(2))
+        self.start, self.end = (nn.Linear(narrow + read, 1, bias=False) for _ in range(2))
         self.none = None if answerable else nn.Linear(read + dim, 2)
 
     def forward(
@@ -73,6 +74,7 @@ class SpanReader(nn.Module):
         flowed = self.flow(passage, question, known, asked)
         wanted = self.pool(question, asked)  # [B, D]
         met = torch.cat([flowed, passage * wanted[:, None], features.to(flowed.dtype)], -1)
+        met = self.narrow(self.dropout(met)).relu()
         order = reversal(layout)
         read = _masked(self.first(self.dropout(met), layout, order), known)
         last = self.second(self.dropout(read), layout, order)
@@ -99,15 +101,14 @@ class _Lstm(nn.Module):
 
 
 class _Convolutions(nn.Module):
-    def __init__(self, dim: int, out_dim: int) -> None:
+    def __init__(self, dim: int) -> None:
         super().__init__()
-        self.narrow = nn.Linear(dim, out_dim)
         self.blocks = nn.ModuleList(
-            ResidualBlock(out_dim, WIDTH, dilation, dropout=0.0, causal=False) for dilation in DILATIONS
+            ResidualBlock(dim, WIDTH, dilation, dropout=0.0, causal=False) for dilation in DILATIONS
         )
 
     def forward(self, x: Tensor, layout: Tokens, order: Tensor | None) -> Tensor:
-        mask, x = layout.mask[..., None], self.narrow(x)
+        mask = layout.mask[..., None]
         for block in self.blocks:
             x = block(x, mask)
         return x
@@ -123,7 +124,7 @@ def _modelling(config: SpanReader.Config, dim: int) -> tuple[nn.Module, int]:
     if config.modelling == "lstm":
         return _Lstm(dim, config.modelling_dim), 2 * config.modelling_dim
     if config.modelling == "convolution":
-        return _Convolutions(dim, config.modelling_dim), config.modelling_dim
+        return _Convolutions(dim), dim
     return _None(), dim
 
 

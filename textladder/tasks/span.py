@@ -24,7 +24,7 @@ from textladder.ranges import Size
 from textladder.tasks.answering import Answering, Found, merge
 from textladder.tasks.task import Encode, Rows, Task
 from textladder.text.alignment import Windows, align, windows
-from textladder.text.answers import MATCHES, matches, tokens_of
+from textladder.text.answers import BITS, matches, tokens_of
 from textladder.text.overlong import CutReport, demand_windows
 from textladder.text.tokens import CutName, cut
 
@@ -53,7 +53,7 @@ class Span(Answering, Task):
         super().__init__(config, dim, labels)
         self.answerable = bool(labels["answerable"])
         self.headline = config.metric
-        self.reader = SpanReader(config, dim, len(MATCHES), self.answerable)
+        self.reader = SpanReader(config, dim, BITS, self.answerable)
         # What the score of no answer must have more than that of the best answer: chosen on dev (`finish`).
         self.register_buffer("threshold", torch.zeros((), dtype=torch.float64))
 
@@ -229,7 +229,7 @@ class Span(Answering, Task):
         if len(places) != len(passage.flat) or layout.width != passage.width:  # several units to a token
             states = layout.pad(states.reshape(-1, states.shape[-1]).index_select(0, places))
         asked = encode(question)
-        bits = torch.arange(len(MATCHES), device=layout.flat.device)
+        bits = torch.arange(BITS, device=layout.flat.device)
         features = layout.pad(layout.flat[:, None] >> bits & 1)  # [B, T, F]
         return self.reader(states, asked.states, asked.mask, features, layout)
 
