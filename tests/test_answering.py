@@ -15,7 +15,7 @@ WHERE = ["Rome", "New York", "Oslo", "Rio", "Paris"]
 RUNGS = ["window", "cnn", "bilstm", "bidaf", "attention"]
 SMALL = [
     *("--set", "training.max_steps=250", "--set", "training.min_steps=0"),
-    *("--set", "training.epochs=60", "--set", "training.learning_rate=0.01"),
+    *("--set", "training.epochs=60", "--set", "training.learning_rate=0.003"),
     *(
         "--set",
         "encoder.embedding_dim=16",
@@ -221,7 +221,7 @@ def test_the_estimator():
         "training.max_steps": 200,
         "training.min_steps": 0,
         "training.epochs": 60,
-        "training.learning_rate": 0.01,
+        "training.learning_rate": 0.003,
         "encoder.embedding_dim": 16,
         "task.modelling_dim": 16,
     }
