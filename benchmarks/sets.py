@@ -12,6 +12,7 @@ from benchmarks import child
 from benchmarks.harness import OUT, data_folder
 from benchmarks.ours.data import write_csv
 from benchmarks.own_vectors import Vectors
+from textladder import recipe
 
 EVERY = "*"  # settings for every rung
 OF_CHARACTERS = {EVERY: ['tokenizer.units="character"']}  # names are too short and too varied for words
@@ -33,6 +34,11 @@ class DataSet:
     reach_rungs: tuple[float, tuple[str, ...]] | None = None
     within: float | None = None  # every neural rung is asked to come this near to the best
     vectors: Vectors | None = None
+    task: str = "classify"
+
+    def rungs(self) -> list[str]:
+        """Of the task, the cheapest first."""
+        return recipe.rungs(self.task)
 
     def settings_of(self, rung: str) -> list[str]:
         return [*self.settings.get(EVERY, []), *self.settings.get(rung, [])]
