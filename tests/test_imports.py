@@ -193,6 +193,8 @@ def test_no_command_loads_what_it_does_not_use(command: str, reviews: Path, trai
 def test_names_of_the_package() -> None:
     assert set(textladder.__all__) == {
         "LanguageModel",
+        "PairClassifier",
+        "PairRegressor",
         "Problem",
         "TextClassifier",
         "TokenTagger",

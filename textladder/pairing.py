@@ -100,7 +100,7 @@ class PairRegressor(RegressorMixin, RungEstimator):
         numbers = np.asarray(y, np.float64)
         if numbers.shape != (len(texts),) or not np.isfinite(numbers).all():
             raise ValueError(f"y must be a finite number for each of the {len(texts)} pairs.")
-        labels = [(repr(number),) for number in numbers.tolist()]
+        labels: list[tuple[str, ...]] = [(repr(number),) for number in numbers.tolist()]
         chosen = self._recipe({"task.kind": "score"})
         self._train(_corpus(texts, labels), chosen, classes=False, stratified=False)
         return self

@@ -55,7 +55,7 @@ PAIRS = (
     ("bad film", "fine film"),
 )
 SAME = [("yes",), ("no",), ("yes",), ("no",), ("yes",), ("no",)]
-NEAR = [("4.5",), ("1.0",), ("4.0",), ("1.5",), ("5.0",), ("0.5",)]
+NEAR = [("4.5",), ("1.0",), ("4.0",), ("3.5",), ("5.0",), ("0.5",)]
 SAMPLES = {
     "pair towers": Sample("pair", PAIRS, SAME),
     "pair decomposable": Sample(

@@ -26,7 +26,7 @@ from textladder.tasks.task import Task
 from textladder.text.scores import number_of
 
 LOSSES = ("l1", "l2", "huber", "cosine")
-_FORMULAS = {"l1": F.l1_loss, "l2": F.mse_loss, "huber": F.huber_loss, "cosine": F.mse_loss}
+_FORMULAS: dict[str, Any] = {"l1": F.l1_loss, "l2": F.mse_loss, "huber": F.huber_loss, "cosine": F.mse_loss}
 
 
 class Scored(Task):
