@@ -59,6 +59,10 @@ def test_shares_sum_to_one_over_the_other_text(pairs):
     assert not nothing[0].any()
 
 
+def compared(matching, own, other):
+    return matching.compare(torch.cat([own, other, own - other, own * other]))
+
+
 def test_decomposable_attention_is_the_paper_s(pairs):
     tokens, encoded = pairs
     matching = make_matching("decomposable", DIM, HIDDEN, 0.3).double().eval()
@@ -68,8 +72,8 @@ def test_decomposable_attention_is_the_paper_s(pairs):
         e = matching.attend(a) @ matching.attend(b).T  # equation 1
         beta = torch.stack([sum(row[j] * b[j] for j in range(len(b))) for row in e.softmax(1)])  # 2
         alpha = torch.stack([sum(col[i] * a[i] for i in range(len(a))) for col in e.softmax(0).T])
-        v1 = sum(matching.compare(torch.cat(pair)) for pair in zip(a, beta, strict=True))  # 3, 4
-        v2 = sum(matching.compare(torch.cat(pair)) for pair in zip(b, alpha, strict=True))
+        v1 = sum(compared(matching, *pair) for pair in zip(a, beta, strict=True))  # 3, 4
+        v2 = sum(compared(matching, *pair) for pair in zip(b, alpha, strict=True))
         assert torch.allclose(found[n], torch.cat([v1, v2]))
 
 

@@ -71,6 +71,11 @@ def _aligned(states: Tensor, compared: Tensor, mask: Tensor) -> Tensor:
     return beside(of_first @ b, of_second @ a)
 
 
+def _local(states: Tensor, aligned: Tensor) -> Tensor:
+    """[2B, T, D] twice -> [2B, T, 4D] both, their difference and their product."""
+    return torch.cat([states, aligned, states - aligned, states * aligned], -1)
+
+
 def _net(dim: int, hidden_dim: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(
         *(Dropout(dropout), nn.Linear(dim, hidden_dim), nn.ReLU()),
@@ -80,19 +85,21 @@ def _net(dim: int, hidden_dim: int, dropout: float) -> nn.Sequential:
 
 class Decomposable(Matching):
     """Decomposable attention (Parikh et al. 2016, https://aclanthology.org/D16-1244, equations 1-5): attend,
-    compare each unit with what the other text holds for it, and sum."""
+    compare each unit with what the other text holds for it, and sum. Compared are, beside both vectors, their
+    difference and product (Chen et al. 2017, https://aclanthology.org/P17-1152, equation 14): from few pairs
+    a net does not learn by itself when two vectors are the same."""
 
     def __init__(self, dim: int, hidden_dim: int, dropout: float) -> None:
         super().__init__()
         self.projection = nn.Linear(dim, hidden_dim, bias=False)
         self.attend = _net(hidden_dim, hidden_dim, dropout)
-        self.compare = _net(2 * hidden_dim, hidden_dim, dropout)
+        self.compare = _net(4 * hidden_dim, hidden_dim, dropout)
         self.dim = 2 * hidden_dim
 
     def forward(self, encoded: Encoded, tokens: Tokens) -> Tensor:
         states = self.projection(encoded.states)  # [2B, T, H]
         aligned = _aligned(states, self.attend(states), tokens.mask)
-        compared = self.compare(torch.cat([states, aligned], -1)) * tokens.mask[..., None]
+        compared = self.compare(_local(states, aligned)) * tokens.mask[..., None]
         return torch.cat(sides(compared.sum(1)), -1)
 
 
@@ -109,8 +116,7 @@ class Esim(Matching):
 
     def forward(self, encoded: Encoded, tokens: Tokens) -> Tensor:
         states, mask = encoded.states, tokens.mask
-        aligned = _aligned(states, states, mask)
-        local = torch.cat([states, aligned, states - aligned, states * aligned], -1)
+        local = _local(states, _aligned(states, states, mask))
         composed = self.compose(self.dropout(self.projection(local).relu()), reversal(tokens))
         pooled = torch.cat([mean(composed * mask[..., None], mask), maximum(composed, mask)], -1)
         return self.dropout(torch.cat(sides(pooled), -1))

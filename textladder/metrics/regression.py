@@ -10,6 +10,7 @@ from textladder.metrics.scores import Scores, sign
 from textladder.metrics.statistic import Floats, Statistic
 
 HEADLINES = ("pearson", "spearman")
+TINY = 1e-24  # product of the sums of squares of columns that are constant but for rounding
 
 
 def score(predicted: ArrayLike, gold: ArrayLike, metric: str = "pearson") -> Scores:
@@ -39,6 +40,3 @@ def _correlation(sums: Floats) -> Floats:
     spread: NDArray[np.float64] = np.maximum(aa - a * a / n, 0) * np.maximum(bb - b * b / n, 0)
     known = spread > TINY
     return np.where(known, (ab - a * b / n) / np.sqrt(np.where(known, spread, 1)), 0.0)
-
-
-TINY = 1e-24  # of columns that are constant but for rounding
