@@ -109,7 +109,7 @@ def test_predictions_as_lines_and_as_json(run, tmp_path):
     path = tmp_path / "more.jsonl"
     path.write_text(lines, encoding="utf-8")
     assert json.loads(textladder("predict", run[0], path, "--json").out)["predictions"] == told
-    refused(textladder("predict", run[0], stdin="where?\n"), "no passage with a question")
+    refused(textladder("predict", run[0], stdin="\nwhere?\n"), "line 1: this is no passage")
 
 
 def test_evaluating_squad_files(run, tmp_path):

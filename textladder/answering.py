@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sklearn.utils.validation import check_is_fitted
 
-from textladder import run
 from textladder.batch import Example
 from textladder.estimating import RungEstimator
 from textladder.model import Model
 from textladder.tasks.answering import Said
 from textladder.tasks.span import Span
-from textladder.terminal import Terminal
 from textladder.text.corpus import Corpus
 from textladder.text.questions import GivenQuestions
 
@@ -70,19 +68,9 @@ class AnswerExtractor(RungEstimator):
         {"text", "start"}, or of texts; an empty one where there is no answer. Raises Problem for answers that
         do not stand in their passage, and for what the rung cannot do."""
         chosen = self._recipe()
-        self._check_dev_share()
         with tempfile.TemporaryDirectory(prefix="textladder-") as work:
             corpus = Corpus.read(GivenQuestions(passages, questions, answers), Path(work) / "corpus")
-            model, self.history_ = run.train_model(
-                chosen,
-                self._parts(corpus, chosen.data.split_seed, classes=False),
-                Path(work),
-                device=self.device,
-                reporter=Terminal() if self.verbose else None,
-                vectors=self._given_vectors(),
-            )
-        assert isinstance(model, Model), "no model of answers is counted"
-        self.model_ = model
+            self._train(corpus, chosen, classes=False)
         return self
 
     def predict(self, passages: Sequence[str], questions: Sequence[str]) -> list[FoundAnswer]:

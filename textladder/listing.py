@@ -35,7 +35,7 @@ def list_rungs(task: str | None = None) -> list[dict[str, Any]]:
     none = {"labels": [], "units": SHOWN_UNITS, "spelling": {}}
     tags = {"labels": ["a", "b"], "kind": "tags", "scheme": "BIO", "cut": "word"}
     asked = {"labels": [], "answerable": True}
-    labels_of = {"rows": two, "documents": none, "sentences": tags, "questions": asked}
+    labels_of = {"rows": two, "documents": none, "sentences": tags, "pairs": two, "questions": asked}
     listed = []
     for name in tasks:
         labels = labels_of[task_class(name).reads]  # a Problem for an unknown task

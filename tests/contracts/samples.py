@@ -24,21 +24,19 @@ DIM = 16
 
 @dataclass(frozen=True)
 class Sample:
-    """A task with options, lines that can be learned by heart, and the outcomes a perfect model would
-    have."""
+    """A task with options, lines that can be learned by heart (of pairs, two texts each), and the outcomes a
+    perfect model would have."""
 
     task: str
-    texts: Sequence[str]
+    texts: Sequence[str | tuple[str, ...]]
     targets: Sequence[Any]
     options: dict[str, Any] = field(default_factory=dict)
-    seconds: Sequence[str] | None = None  # of rows of two texts
 
     @property
     def examples(self) -> list[Example]:
-        rows = zip(self.texts) if self.seconds is None else zip(self.texts, self.seconds, strict=True)
         return [
-            Example(texts, target, f"lines.csv:{number}")
-            for number, (texts, target) in enumerate(zip(rows, self.targets, strict=True), start=2)
+            Example((text,) if isinstance(text, str) else text, target, f"lines.csv:{number}")
+            for number, (text, target) in enumerate(zip(self.texts, self.targets, strict=True), start=2)
         ]
 
     def build(self, dim: int = DIM, seed: int = 0) -> Task:
@@ -49,9 +47,49 @@ class Sample:
 
 
 TWO = ("good film", "bad film", "fine plot", "awful plot ends", "ends well", "bad awful")
-ASKED = ("good film", "bad film fine", "good plot", "awful plot ends", "ends well fine", "bad awful plot")
-QUESTIONS = ("good ends", "fine film", "plot well", "awful good", "well fine", "bad ends plot")
+ASKED = (
+    ("good film", "good ends"),
+    ("bad film fine", "fine film"),
+    ("good plot", "plot well"),
+    ("awful plot ends", "awful good"),
+    ("ends well fine", "well fine"),
+    ("bad awful plot", "bad ends plot"),
+)
+PAIRS = (
+    ("good film", "fine film"),
+    ("good film", "bad film"),
+    ("fine plot", "good plot ends"),
+    ("awful plot ends", "ends well"),
+    ("bad", "awful"),
+    ("bad film", "fine film"),
+)
+SAME = [("yes",), ("no",), ("yes",), ("no",), ("yes",), ("no",)]
+NEAR = [("4.5",), ("1.0",), ("4.0",), ("3.5",), ("5.0",), ("0.5",)]
 SAMPLES = {
+    "pair towers": Sample("pair", PAIRS, SAME),
+    "pair decomposable": Sample(
+        "pair", PAIRS, SAME, {"matching": "decomposable", "matching_dim": 16, "matching_dropout": 0.0}
+    ),
+    "pair esim": Sample(
+        "pair",
+        PAIRS,
+        [("a",), ("b",), ("c",), ("a",), ("b",), ("c",)],
+        {"matching": "esim", "matching_dim": 8, "matching_dropout": 0.0, "head": "linear"},
+    ),
+    "pair score": Sample("pair", PAIRS, NEAR, {"loss": "huber"}),
+    "pair cosine": Sample("pair", PAIRS, NEAR, {"loss": "cosine"}),
+    "pair score, esim": Sample(
+        "pair",
+        PAIRS,
+        NEAR,
+        {
+            "matching": "esim",
+            "matching_dim": 8,
+            "matching_dropout": 0.0,
+            "loss": "l1",
+            "metric": "spearman",
+        },
+    ),
     "classify two": Sample("classify", TWO, [("pos",), ("neg",), ("pos",), ("neg",), ("pos",), ("neg",)]),
     "classify three": Sample(
         "classify",
@@ -102,14 +140,12 @@ SAMPLES = {
         ASKED,
         [((0, 4),), ((9, 13),), ((5, 9), (5, 9), (0, 9)), ((0, 10),), ((10, 14),), ((4, 14),)],
         {"dropout": 0.0, "modelling_dim": 8},
-        QUESTIONS,
     ),
     "span, some none": Sample(
         "span",
         ASKED,
         [((0, 4),), (), ((5, 9),), ((0, 10), (0, 5)), (), ((4, 14),)],
         {"dropout": 0.0, "modelling": "convolution", "modelling_dim": 8, "metric": "exact_match"},
-        QUESTIONS,
     ),
     "classify several, some none": Sample(
         "classify", TWO, [("x", "y"), (), ("y",), (), ("x",), ("y",)], {"kind": "multi", "loss": "focal"}
@@ -124,6 +160,8 @@ def perfect(sample: Sample, task: Task) -> Any:
         return [Said(each, np.ones(len(each), np.float32)) for each in tags]
     if sample.task == "span":
         return [found_of(target, task.answerable) for target in sample.targets]  # type: ignore[arg-type]
+    if task.labels["kind"] == "score":
+        return np.array([float(label) for (label,) in sample.targets], np.float32)
     outcomes = np.zeros((len(sample.texts), len(task.labels["labels"])), np.float32)
     for row, target in zip(outcomes, sample.targets, strict=True):
         row[[task.labels["labels"].index(label) for label in target]] = 1

@@ -6,7 +6,6 @@ with.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -18,7 +17,6 @@ from textladder.metrics import squad
 from textladder.metrics.scores import Scores
 from textladder.metrics.statistic import Statistic
 from textladder.ragged import Example
-from textladder.text.questions import check_whole
 
 NOTHING = np.float32(
     -1e9
@@ -79,9 +77,8 @@ class Answering:
     headline: str
 
     def read(self, texts: Sequence[Any]) -> list[Example]:
-        """(passage, question), or a line of JSON {"passage", "question"}, as Examples; these stay as they
-        are. Raises Problem for anything else."""
-        return [one if isinstance(one, Example) else Example(_pair(one)) for one in texts]
+        """(passage, question) as Examples; these stay as they are."""
+        return [one if isinstance(one, Example) else Example(tuple(one)) for one in texts]
 
     def said(self, found: Found) -> Said:
         best = float(found.scores[0]) if len(found.scores) else float(NOTHING)
@@ -192,25 +189,6 @@ class Answering:
             squad.judge(_text(self.said(found), example.texts[0]) or "", _golds(example), rules)
             for found, example in zip(outcomes, examples, strict=True)
         ]
-
-
-def _pair(given: Any) -> tuple[str, str]:
-    if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except (ValueError, RecursionError):
-            given = None
-    if isinstance(given, dict):
-        given = (given.get("passage", given.get("context")), given.get("question"))
-    if not (isinstance(given, (tuple, list)) and len(given) == 2 and all(isinstance(t, str) for t in given)):
-        raise Problem(
-            "question",
-            "this is no passage with a question.",
-            'Give lines of {"passage": "...", "question": "..."}.',
-        )
-    for text in given:
-        check_whole(text, "question")
-    return given[0], given[1]
 
 
 def _golds(example: Example) -> list[str]:

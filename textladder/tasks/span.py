@@ -48,6 +48,7 @@ class Span(Answering, Task):
         metric: Literal["answer_f1", "exact_match"] = "answer_f1"
 
     reads = "questions"
+    texts_a_row = 2
 
     def __init__(self, config: Config, dim: int, labels: dict[str, Any]) -> None:
         super().__init__(config, dim, labels)

@@ -49,6 +49,7 @@ class Task(nn.Module):
     reads: ClassVar[Reads] = "rows"  # what files are read as
     streams: ClassVar[bool] = False  # trained on text that runs on (`text.windowing`): what reads documents
     marks: ClassVar[bool] = False  # targets are places in the texts (`Corpus.marked`)
+    texts_a_row: ClassVar[int] = 1  # that the encoder reads for each row of a batch
     labels_texts: ClassVar[bool] = False  # True: the column "label" holds label ids of whole texts
 
     def __init_subclass__(cls) -> None:
