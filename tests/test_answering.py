@@ -14,8 +14,8 @@ WHO = ["Ada", "Bob", "Eve", "Kim", "Max", "Zoe"]
 WHERE = ["Rome", "New York", "Oslo", "Rio", "Paris"]
 RUNGS = ["window", "cnn", "bilstm", "bidaf", "attention"]
 SMALL = [
-    *("--set", "training.max_steps=250", "--set", "training.min_steps=0"),
-    *("--set", "training.epochs=60", "--set", "training.learning_rate=0.003"),
+    *("--set", "training.max_steps=150", "--set", "training.min_steps=0"),
+    *("--set", "training.patience=0", "--set", "training.epochs=60", "--set", "training.learning_rate=0.003"),
     *(
         "--set",
         "encoder.embedding_dim=16",
@@ -161,11 +161,11 @@ def test_questions_without_an_answer(tmp_path):
     assert {one["answer"] for one in record["n_best"]} >= {None, "Rome", "Rio"}
 
 
-def test_a_compare_of_rungs_has_a_page(asked, tmp_path):
-    out = tmp_path / "compared"
+def test_a_compare_of_rungs_has_a_page(tmp_path):
+    asked, out = written(tmp_path / "few.jsonl", questions(20)), tmp_path / "compared"
     told = textladder(
         *("compare", asked, "--task", "span", "--rungs", "window,bilstm", "--out", out, "--json"),
-        *("--set", "training.max_steps=20", "--set", "training.min_steps=0"),
+        *("--set", "training.max_steps=5", "--set", "training.min_steps=0"),
     )
     assert told.code == 0, told.err
     comparison = json.loads(told.out)
@@ -218,8 +218,9 @@ def test_the_estimator():
     passages, asked = [p for p, _, _ in rows], [q for _, q, _ in rows]
     spans = [[(start, start + len(text)) for start, text in answers] for _, _, answers in rows]
     settings = {
-        "training.max_steps": 200,
+        "training.max_steps": 100,
         "training.min_steps": 0,
+        "training.patience": 0,
         "training.epochs": 60,
         "training.learning_rate": 0.003,
         "encoder.embedding_dim": 16,

@@ -195,6 +195,7 @@ def test_no_command_loads_what_it_does_not_use(command: str, reviews: Path, trai
 
 def test_names_of_the_package() -> None:
     assert set(textladder.__all__) == {
+        "AnswerExtractor",
         "LanguageModel",
         "PairClassifier",
         "PairRegressor",
