@@ -18,13 +18,16 @@ from textladder.metrics.reports import F1, statistic_multi, statistic_single
 from textladder.metrics.statistic import Floats, Statistic
 from textladder.tasks.judging import per_character
 
+Places = tuple[tuple[int, int], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One line of predictions.jsonl. gold and predicted are tuples of labels, also for single-label tasks, or
     of what is said of spans; confidence is in [0, 1], None where the task gives none; counts: of a tagged
     sentence (`metrics.tagging`); second: the other text of a pair; judged: exact match and F1 of an answer
-    (`metrics.squad`)."""
+    (`metrics.squad`); there, said: of what is said of places, the gold and the predicted ones, in characters
+    of `text`."""
 
     where: str
     text: str
@@ -34,6 +37,8 @@ class Answer:
     counts: tuple[int, ...] = ()
     second: str | None = None
     judged: squad.Judgement | None = None
+    there: Places = ()
+    said: Places = ()
 
     @property
     def correct(self) -> bool:
@@ -231,7 +236,13 @@ def _tagged(line: dict[str, Any]) -> Answer:
         for name in ("gold", "predicted")
     )
     counts = tuple(int(count) for count in line["counts"])
-    return Answer(line.get("where", ""), text, gold, predicted, float(line["confidence"]), counts)
+    there, said = _places(line["gold"]), _places(line["predicted"])
+    confidence = float(line["confidence"])
+    return Answer(line.get("where", ""), text, gold, predicted, confidence, counts, there=there, said=said)
+
+
+def _places(spans: Sequence[Sequence[Any]]) -> Places:
+    return tuple((int(span[0]), int(span[1])) for span in spans)
 
 
 def _found(line: dict[str, Any]) -> Answer:
@@ -245,6 +256,8 @@ def _found(line: dict[str, Any]) -> Answer:
         float(line["confidence"]),
         second=line["second"],
         judged=judged,
+        there=_places(line["gold"]),
+        said=_places([line["predicted"]] if line["predicted"] else []),
     )
 
 
