@@ -189,6 +189,15 @@ def test_misplaced_answers_are_listed_in_the_folder_of_the_run(tmp_path):
     assert "4 answers that do not stand in their passage where the file says were moved" in told.err
 
 
+def test_passages_that_two_files_share_are_told(asked, tmp_path):
+    rows = questions(120)
+    known = written(tmp_path / "dev.jsonl", [(p, "Who?", []) for p, _, _ in rows[:6]] + questions(5, seed=77))
+    told = trained(asked, tmp_path / "run", "--dev", known, "--set", "training.max_steps=2")
+    assert told.code == 0, told.err
+    assert " questions of dev are about passages of train." in told.err
+    assert "questions have no answer; every training question has one" in told.err
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [

@@ -25,7 +25,7 @@ from textladder.text.alignment import taught
 from textladder.text.corpus import Corpus
 from textladder.text.documents import DocumentSource, open_documents
 from textladder.text.items import ItemSource
-from textladder.text.leakage import find_leakage
+from textladder.text.leakage import find_leakage, known_passages
 from textladder.text.overlong import CutReport
 from textladder.text.questions import open_questions
 from textladder.text.reading import DataConfig, Source, open_source
@@ -174,6 +174,9 @@ def with_leakage_notes(data: Data) -> Data:
         if part.corpus is not data.train.corpus:
             found = find_leakage(data.train.corpus, part.corpus, data.train.rows, part.rows)
             notes += found.lines(other=name)
+            if "answer" in part.corpus.store.columns:
+                known = known_passages(data.train.corpus, part.corpus, data.train.rows, part.rows)
+                notes += [f"{known:,} questions of {name} are about passages of train."] if known else []
     return replace(data, notes=notes)
 
 
