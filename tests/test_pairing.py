@@ -71,7 +71,7 @@ def test_training_says_what_it_read_and_how_good_it_is(run):
     out, scores, err = run
     assert "'text_a' and 'text_b', by their names" in err
     assert (scores["task"], scores["metric"]) == ("pair", "accuracy")
-    assert scores["test"]["score"] > 0.9
+    assert scores["test"]["score"] > 0.8
     assert {entry["label"] for entry in scores["test"]["details"]["per_class"]} == {"same", "different"}
     lines = [json.loads(line) for line in (out / "predictions.jsonl").read_text("utf-8").splitlines()]
     assert len(lines) == scores["test"]["count"]
@@ -212,7 +212,7 @@ def test_the_classifier():
     texts, labels = [texts for texts, _, _ in rows], [label for _, label, _ in rows]
     model = PairClassifier("bow", settings=SETTINGS).fit(texts, labels)
     assert list(model.classes_) == ["different", "same"]
-    assert model.score(texts, labels) > 0.9
+    assert model.score(texts, labels) > 0.8
     shares = model.predict_proba(texts[:3])
     assert shares.sum(1) == pytest.approx([1, 1, 1])
     assert list(model.predict(np.array(texts[:2]))) == labels[:2]
