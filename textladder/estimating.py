@@ -22,7 +22,7 @@ from textladder.recipe import Recipe
 from textladder.terminal import Terminal
 from textladder.text.corpus import Corpus
 from textladder.text.splitting import split
-from textladder.trainer import pick_device
+from textladder.training.devices import pick_device
 
 if TYPE_CHECKING:
     from textladder.vectors.wordvectors import WordVectors

@@ -15,15 +15,16 @@ from torch import Tensor
 
 from textladder import distributed, streams
 from textladder.batch import Ragged
-from textladder.errors import Problem
 from textladder.files import writing
 from textladder.metrics.scores import Scores
 from textladder.model import Model, in_order
 from textladder.preparing import Data, Prepared
 from textladder.recipe import Recipe
+from textladder.releasing import give_back
 from textladder.signals import Interrupted, noted
 from textladder.text.store import Store
 from textladder.training.averaging import Average
+from textladder.training.devices import pick_device
 from textladder.training.feeding import Feed
 from textladder.training.logging import RunLog
 from textladder.training.loop import Progress, Step, fit, stretched
@@ -77,22 +78,6 @@ class Keeper:
         return better
 
 
-def pick_device(name: str) -> torch.device:
-    """auto: the accelerator of this machine if there is one, else the processor."""
-    if name == "auto":
-        found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-        return found or torch.device("cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        said = str(error).splitlines()[0]
-        raise Problem(
-            "--device", f"{name!r} is not to be had here ({said}).", "Use --device auto or cpu."
-        ) from error
-    return device
-
-
 class Trainer:
     """A model in training. `out`: the folder of log and state; None keeps neither."""
 
@@ -115,6 +100,7 @@ class Trainer:
         encoder.prepare(
             Chunks(known, "text"), Chunks(known, "label") if self.model.task.labels_texts else None
         )
+        give_back()  # n-grams were counted, and most forgotten
         if vectors is not None:
             from textladder.vectors.filling import fill
 
