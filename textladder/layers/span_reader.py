@@ -20,7 +20,6 @@ from textladder.layers.pooling import AttentionPooling, maximum
 from textladder.layers.recurrent import RecurrentLayer, reversal
 from textladder.ranges import Share, Size
 
-ModellingName = Literal["none", "lstm", "convolution"]
 WIDTH, DILATIONS = 3, (1, 2, 4)  # of the convolutions of a modelling layer: a view of 15 tokens
 
 
@@ -49,7 +48,7 @@ class SpanReader(nn.Module):
 
     @dataclass(frozen=True)
     class Config:
-        modelling: ModellingName = "lstm"  # what reads the passage after it has met the question
+        modelling: Literal["none", "lstm", "convolution"] = "lstm"  # what reads the passage after it has met the question
         modelling_dim: Size = 64  # of each direction of an LSTM; of convolutions
         dropout: Share = 0.3  # before each layer
 
