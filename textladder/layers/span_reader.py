@@ -48,7 +48,7 @@ class SpanReader(nn.Module):
 
     @dataclass(frozen=True)
     class Config:
-        modelling: Literal["none", "lstm", "convolution"] = "lstm"  # what reads the passage after it has met the question
+        modelling: Literal["none", "lstm", "convolution"] = "lstm"  # reads the passage after both have met
         modelling_dim: Size = 64  # of each direction of an LSTM; of convolutions
         dropout: Share = 0.3  # before each layer
 

@@ -44,7 +44,9 @@ class Span(Answering, Task):
     class Config(SpanReader.Config):
         longest: Size = 20  # tokens of an answer that is given
         n_best: Size = 5  # answers that are kept of a question
-        cut: Literal["whitespace", "word"] = "word"  # passages and questions into tokens: words and punctuation, or at white space
+        cut: Literal["whitespace", "word"] = (
+            "word"  # both texts into tokens: words and punctuation; or at white space
+        )
         metric: Literal["answer_f1", "exact_match"] = "answer_f1"
 
     reads = "questions"
