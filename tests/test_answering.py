@@ -212,6 +212,15 @@ def test_wrong_input_is_told(asked, tmp_path, more, said):
     refused(trained(asked, tmp_path / "r", *more), said)
 
 
+def test_a_look_at_questions(tmp_path):
+    path = written(tmp_path / "two.jsonl", questions(10, unanswered=True))
+    told = textladder("look", path, "--task", "span")
+    assert told.code == 0, told.err
+    assert "two.jsonl: 30 questions" in told.out
+    assert "10 of 30 questions have no answer." in told.out
+    assert "label" not in told.out
+
+
 def test_built_in_data_has_no_questions(tmp_path):
     refused(trained("languages", tmp_path / "r"), "one text a row")
 
