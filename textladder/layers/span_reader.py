@@ -35,12 +35,13 @@ class Pointed(NamedTuple):
 class SpanReader(nn.Module):
     """The part of a model of answers that begins where encoding ends.
 
-    After Seo et al. 2017, sections 2.4 to 2.6, with three changes that cost little. The passage's tokens
-    bring features of their own (`features` numbers each) into the modelling layer, such as whether the
-    question has the word (Chen et al. 2017, https://arxiv.org/abs/1704.00051, section 3.2). The question as
-    one vector, a mean by learned shares (same section, p. 4), stands beside each token. The modelling layer
-    for the first token and that for the last, which reads the former's output, may also be convolutions (Yu
-    et al. 2018, https://arxiv.org/abs/1804.09541).
+    After Seo et al. 2017, sections 2.4 to 2.6, with these changes. What comes of the flow is made narrow
+    by a layer with ReLU (Clark and Gardner 2018, https://arxiv.org/abs/1710.10723, section 3). The
+    passage's tokens bring features of their own (`features` numbers each) into the modelling layer, such
+    as whether the question has the word (Chen et al. 2017, https://arxiv.org/abs/1704.00051, section
+    3.2). The question as one vector, a mean by learned shares (same section, p. 4), stands beside each
+    token. The modelling layer for the first token and that for the last, which reads the former's output,
+    may also be convolutions (Yu et al. 2018, https://arxiv.org/abs/1804.09541).
 
     answerable: False where some questions have no answer: that has a score of its own (Levy et al. 2017,
     https://aclanthology.org/K17-1034, section 4), from the modelling layer and the question.
