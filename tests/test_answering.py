@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 
 from tests.program import refused, textladder
 from textladder import AnswerExtractor, Problem
+from textladder.comparing.answers import read_answers, statistic_of
+from textladder.inspection.findings import find
+from textladder.inspection.pieces import examples as quotations
+from textladder.metrics.squad import Judgement
 
 WHO = ["Ada", "Bob", "Eve", "Kim", "Max", "Zoe"]
 WHERE = ["Rome", "New York", "Oslo", "Rio", "Paris"]
 RUNGS = ["window", "cnn", "bilstm", "bidaf", "attention"]
-SMALL = [
-    *("--set", "training.max_steps=150", "--set", "training.min_steps=0"),
-    *("--set", "training.patience=0", "--set", "training.epochs=60", "--set", "training.learning_rate=0.003"),
-    *(
-        "--set",
-        "encoder.embedding_dim=16",
-        "--set",
-        "encoder.hidden_dim=16",
-        "--set",
-        "task.modelling_dim=16",
-    ),
-]
+SETTINGS = {
+    "training.max_steps": 80,
+    "training.min_steps": 0,
+    "training.epochs": 60,
+    "training.patience": 0,
+    "training.learning_rate": 0.01,
+    "encoder.embedding_dim": 16,
+    "encoder.hidden_dim": 16,
+    "encoder.embedding_dropout": 0.0,
+    "encoder.dropout": 0.0,
+    "task.dropout": 0.0,
+    "task.modelling_dim": 16,
+}
+SMALL = [word for key, value in SETTINGS.items() for word in ("--set", f"{key}={value}")]
 
 
 def questions(number, seed=0, unanswered=False):
@@ -161,19 +168,24 @@ def test_questions_without_an_answer(tmp_path):
     assert {one["answer"] for one in record["n_best"]} >= {None, "Rome", "Rio"}
 
 
-def test_a_compare_of_rungs_has_a_page(tmp_path):
-    asked, out = written(tmp_path / "few.jsonl", questions(20)), tmp_path / "compared"
-    told = textladder(
-        *("compare", asked, "--task", "span", "--rungs", "window,bilstm", "--out", out, "--json"),
-        *("--set", "training.max_steps=5", "--set", "training.min_steps=0"),
-    )
-    assert told.code == 0, told.err
-    comparison = json.loads(told.out)
-    assert comparison["metric"] == "answer_f1"
-    assert {row["rung"] for row in comparison["rows"]} == {"window", "bilstm"}
-    page = (out / "index.html").read_text("utf-8")
-    assert "questions" in page
-    assert "Where does" in page
+def test_what_compare_reads_of_a_run_and_shows_of_it(run):
+    """The same score from predictions.jsonl alone; gold and predicted places marked in the passage."""
+    out, scores, _ = run
+    path = out / "predictions.jsonl"
+    test = scores["test"]
+    for metric in ("answer_f1", "exact_match"):
+        assert statistic_of([path], metric, []).value == pytest.approx(test["scores"][metric])
+    answers = [
+        replace(answer, judged=Judgement(0.0, 0.0, True), said=((0, 3),)) for answer in read_answers(path)
+    ]
+    found = find(({"window": answer} for answer in answers), ["window"], examples=len(answers))
+    shown = quotations(found.hardest)
+    assert shown.count("<mark>") == 2 * len(answers)  # of each the answer, and the key
+    for one in answers:
+        assert one.second is not None
+        assert f">{one.second}</blockquote>" in shown
+        assert f"<u>{one.text[:3]}</u>" in shown
+        assert f"<mark>{one.gold[0]}</mark>" in shown
 
 
 def test_misplaced_answers_are_listed_in_the_folder_of_the_run(tmp_path):
@@ -235,16 +247,7 @@ def test_the_estimator():
     rows = questions(80)
     passages, asked = [p for p, _, _ in rows], [q for _, q, _ in rows]
     spans = [[(start, start + len(text)) for start, text in answers] for _, _, answers in rows]
-    settings = {
-        "training.max_steps": 100,
-        "training.min_steps": 0,
-        "training.patience": 0,
-        "training.epochs": 60,
-        "training.learning_rate": 0.003,
-        "encoder.embedding_dim": 16,
-        "task.modelling_dim": 16,
-    }
-    extractor = AnswerExtractor("window", settings=settings).fit(passages, asked, spans)
+    extractor = AnswerExtractor("window", settings=SETTINGS).fit(passages, asked, spans)
     (found,) = extractor.predict(["Ada lives in Rome, and Kim lives in New York!"], ["Where does Kim live?"])
     assert found[:3] == (36, 44, "New York")
     assert extractor.score(passages, asked, [[text for _, text in answers] for _, _, answers in rows]) > 0.9
