@@ -21,6 +21,7 @@ from textladder.cli_options import (
     Json,
     LabelColumn,
     ModelPath,
+    SecondColumn,
     TextColumn,
     check_units,
     settings_of,
@@ -64,6 +65,7 @@ class Reading:
 
     file: File
     text: TextColumn = None
+    second: SecondColumn = None
     label: LabelColumn = None
     dev: DevFile = None
     test: TestFile = None
@@ -72,7 +74,7 @@ class Reading:
 
     @property
     def settings(self) -> list[str]:
-        return settings_of(self.text, self.label, self.units, self.set_)
+        return settings_of(self.text, self.label, self.units, self.set_, self.second)
 
 
 def reading(command: Callable[..., None]) -> Callable[..., None]:
@@ -107,7 +109,8 @@ def look(
     read: Reading,
     *,
     task: Annotated[
-        str | None, typer.Option("--task", help="classify or tag (tag for .conll and .conllu if not given)")
+        str | None,
+        typer.Option("--task", help="classify, pair or tag (tag for .conll and .conllu if not given)"),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -117,8 +120,9 @@ def look(
     """
     from textladder.looking import look_at
 
-    if task not in (None, "classify", "tag"):
-        raise Problem("--task", f"look has nothing to say for the task {task!r}.", "Known: classify, tag.")
+    if task not in (None, "classify", "pair", "tag"):
+        known = "Known: classify, pair, tag."
+        raise Problem("--task", f"look has nothing to say for the task {task!r}.", known)
     found = look_at(read.file, read.dev, read.test, read.settings, task)
     print_json(found.to_dict()) if as_json else found.render()
 
@@ -252,6 +256,7 @@ def evaluate(
     model: ModelPath,
     file: File,
     text: TextColumn = None,
+    second: SecondColumn = None,
     label: LabelColumn = None,
     device: Device = "auto",
     set_: DataSet = None,
@@ -263,7 +268,7 @@ def evaluate(
     """
     from textladder.evaluating import evaluate_file
 
-    result = evaluate_file(model, file, device, settings_of(text, label, None, set_))
+    result = evaluate_file(model, file, device, settings_of(text, label, None, set_, second))
     if as_json:
         print_json(result)
         return
@@ -289,19 +294,21 @@ def predict(
     model: ModelPath,
     file: Annotated[str, typer.Argument(help="a file of texts, or - for one text a line on stdin")] = "-",
     text: TextColumn = None,
+    second: SecondColumn = None,
     device: Device = "auto",
     set_: DataSet = None,
     as_json: Json = False,
 ) -> None:
     """Say the label of each text, one line per text.
 
-    A line is label, tab, confidence, in the order of the input; several labels of a text are joined by |. A
-    tagger says a line for each token: token, tab, tag; and an empty line after each text.
+    A line is label, tab, confidence, in the order of the input; several labels of a text are joined by |;
+    where numbers were learned, it is the number. Pairs on stdin have a tab between their texts. A tagger says
+    a line for each token: token, tab, tag; and an empty line after each text.
     """
     from textladder.evaluating import line_of, predictions
 
     out, number = sys.stdout, 0
-    for chunk in predictions(model, file, device, settings_of(text, None, None, set_)):
+    for chunk in predictions(model, file, device, settings_of(text, None, None, set_, second)):
         for said in chunk:
             if as_json:
                 out.write(

@@ -23,18 +23,18 @@ DIM = 16
 
 @dataclass(frozen=True)
 class Sample:
-    """A task with options, lines that can be learned by heart, and the outcomes a perfect model would
-    have."""
+    """A task with options, lines that can be learned by heart (of pairs, two texts each), and the outcomes a
+    perfect model would have."""
 
     task: str
-    texts: Sequence[str]
+    texts: Sequence[str | tuple[str, ...]]
     targets: Sequence[Any]
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
     def examples(self) -> list[Example]:
         return [
-            Example((text,), target, f"lines.csv:{number}")
+            Example((text,) if isinstance(text, str) else text, target, f"lines.csv:{number}")
             for number, (text, target) in enumerate(zip(self.texts, self.targets, strict=True), start=2)
         ]
 
@@ -46,7 +46,41 @@ class Sample:
 
 
 TWO = ("good film", "bad film", "fine plot", "awful plot ends", "ends well", "bad awful")
+PAIRS = (
+    ("good film", "fine film"),
+    ("good film", "bad film"),
+    ("fine plot", "good plot ends"),
+    ("awful plot ends", "ends well"),
+    ("bad", "awful"),
+    ("bad film", "fine film"),
+)
+SAME = [("yes",), ("no",), ("yes",), ("no",), ("yes",), ("no",)]
+NEAR = [("4.5",), ("1.0",), ("4.0",), ("3.5",), ("5.0",), ("0.5",)]
 SAMPLES = {
+    "pair towers": Sample("pair", PAIRS, SAME),
+    "pair decomposable": Sample(
+        "pair", PAIRS, SAME, {"matching": "decomposable", "matching_dim": 16, "matching_dropout": 0.0}
+    ),
+    "pair esim": Sample(
+        "pair",
+        PAIRS,
+        [("a",), ("b",), ("c",), ("a",), ("b",), ("c",)],
+        {"matching": "esim", "matching_dim": 8, "matching_dropout": 0.0, "head": "linear"},
+    ),
+    "pair score": Sample("pair", PAIRS, NEAR, {"loss": "huber"}),
+    "pair cosine": Sample("pair", PAIRS, NEAR, {"loss": "cosine"}),
+    "pair score, esim": Sample(
+        "pair",
+        PAIRS,
+        NEAR,
+        {
+            "matching": "esim",
+            "matching_dim": 8,
+            "matching_dropout": 0.0,
+            "loss": "l1",
+            "metric": "spearman",
+        },
+    ),
     "classify two": Sample("classify", TWO, [("pos",), ("neg",), ("pos",), ("neg",), ("pos",), ("neg",)]),
     "classify three": Sample(
         "classify",
@@ -103,6 +137,8 @@ def perfect(sample: Sample, task: Task) -> Any:
     if sample.task == "tag":
         tags = [task.columns([example], Words())["label"].flat for example in sample.examples]  # type: ignore[arg-type]
         return [Said(each, np.ones(len(each), np.float32)) for each in tags]
+    if task.labels["kind"] == "score":
+        return np.array([float(label) for (label,) in sample.targets], np.float32)
     outcomes = np.zeros((len(sample.texts), len(task.labels["labels"])), np.float32)
     for row, target in zip(outcomes, sample.targets, strict=True):
         row[[task.labels["labels"].index(label) for label in target]] = 1

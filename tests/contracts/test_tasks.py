@@ -17,6 +17,7 @@ from textladder.metrics.intervals import bootstrap
 from textladder.metrics.paired import compare_pair
 from textladder.tasks import TASKS, task_class
 
+NEAR = 0.01  # of a correlation; less than one text of six for what counts texts
 each_sample = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
 
 
@@ -62,9 +63,9 @@ def test_a_few_lines_can_be_learned_by_heart(sample):
     task, encoder, batch, losses = trained(sample)
     assert losses[-1] < losses[0]
     outcomes = task.predict(encoder, batch)
-    assert task.score(outcomes, sample.examples).headline == 1.0
+    assert task.score(outcomes, sample.examples).headline == pytest.approx(1.0, abs=NEAR)
     task.finish(outcomes, sample.examples)
-    assert task.score(task.predict(encoder, batch), sample.examples).headline == 1.0
+    assert task.score(task.predict(encoder, batch), sample.examples).headline == pytest.approx(1.0, abs=NEAR)
 
 
 @each_sample
@@ -101,7 +102,11 @@ def test_empty_texts_work_forward_and_backward(sample):
     batch = batch_of(
         task,
         [
-            replace(example, texts=("",), target=example.target if nothing is None else nothing)
+            replace(
+                example,
+                texts=("",) * len(example.texts),
+                target=example.target if nothing is None else nothing,
+            )
             for example in sample.examples
         ],
     )

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from textladder.text.tokenizing import Tokenizer
 
 Encode = Callable[[Tokens], Encoded]
-Reads = Literal["rows", "documents", "sentences"]  # texts with labels, text that runs on, tagged tokens
+# Texts with labels, text that runs on, tagged tokens, two texts with a label.
+Reads = Literal["rows", "documents", "sentences", "pairs"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Task(nn.Module):
     needs_causal: ClassVar[bool] = False
     reads: ClassVar[Reads] = "rows"  # what files are read as
     streams: ClassVar[bool] = False  # trained on text that runs on (`text.windowing`): what reads documents
+    texts_a_row: ClassVar[int] = 1  # that the encoder reads for each row of a batch
     labels_texts: ClassVar[bool] = False  # True: the column "label" holds label ids of whole texts
 
     def __init_subclass__(cls) -> None:
