@@ -109,9 +109,10 @@ def read_corpora(
             source = open_sentences(path, config, need_label=need_label)
         elif reads == "questions":
             source = open_questions(path, config, need_label=need_label)
-            source.lists = None if lists is None else lists / f"misplaced-{name}.jsonl"
         else:
             source = open_source(path, config, need_label=need_label, pairs=reads == "pairs")
+        if isinstance(source, ItemSource):
+            source.lists = None if lists is None else lists / f"misplaced-{name}.jsonl"
         corpora[name] = Corpus.read(source, work / name)
         config = source.resolved  # dev and test files have the columns of the training file
     return corpora

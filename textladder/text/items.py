@@ -18,6 +18,7 @@ class ItemSource(ABC):
     """Items in batches; for `Corpus.read`, what `Source` is for rows.
 
     notes: what was inferred, in sentences. Reading raises Problem, with file and line, for what is wrong.
+    lists: the file to write all places to that are wrong, as JSON Lines; None: they are only counted.
     """
 
     label_separator, unit, in_order = "", "", False
@@ -26,6 +27,7 @@ class ItemSource(ABC):
         self.path, self.config, self.format, self.need_label = path, config, format, need_label
         self.files, self.names = [path], [path.name]
         self.notes: list[str] = []
+        self.lists: Path | None = None
         self.left_out: dict[str, int] = {}  # what a pass left out or mended: sentence -> count
 
     @property
@@ -40,10 +42,19 @@ class ItemSource(ABC):
 
     def report(self) -> list[str]:
         """What the last pass left out or mended, in sentences."""
-        return [what.format(f"{count:,}") for what, count in self.left_out.items() if count]
+        return [what.replace("{}", f"{count:,}", 1) for what, count in self.left_out.items() if count]
 
     def place(self, line: int) -> str:
         return f"{self.path}, line {line:,}"
+
+    def list_misplaced(self, records: Sequence[dict[str, Any]]) -> str:
+        """Writes them, if they are to be listed; where to, for the end of a sentence."""
+        if self.lists is None or not records:
+            return ""
+        self.lists.parent.mkdir(parents=True, exist_ok=True)
+        lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+        self.lists.write_text("".join(lines), encoding="utf-8")
+        return f"; all are listed in {self.lists}"
 
     def count(self, what: str) -> None:
         """One more of what is left out or mended."""

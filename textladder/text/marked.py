@@ -71,10 +71,11 @@ class MarkedLines(_Named):
                 raise Problem(place, f"{self.label!r} is not a list.", 'Write [] or [[0, 2, "ORG"]].')
             spans = [checked_span(span, place) for span in given]
             yield Sentence(text, tokens, placed(text, tokens, spans, crossing, place), line)
+        listed = self.list_misplaced(crossing.records)
         if crossing.count and self.config.misplaced == "error":
-            raise crossing.raised()
+            raise crossing.raised(listed)
         how = "moved to the nearest tokens" if self.config.misplaced == "snap" else "left out"
-        self.left_out[f"{{}} spans that do not lie on tokens were {how}."] = crossing.count
+        self.left_out[f"{{}} spans that do not lie on tokens were {how}{listed}."] = crossing.count
 
 
 class TaggedLines(_Named, ColumnSource):

@@ -3,7 +3,6 @@ tested on, from files and from memory."""
 
 from __future__ import annotations
 
-import json
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,13 +39,10 @@ class Question:
 class QuestionSource(ItemSource):
     """Questions in batches; for `Corpus.read`, what `Source` is for rows.
 
-    Answers that do not stand where the file says are gathered (`Misplaced`). lists: the file to write all of
-    them to, as JSON Lines; None: they are only counted.
-    """
+    Answers that do not stand where the file says are gathered (`Misplaced`)."""
 
     def __init__(self, path: Path, config: DataConfig, format: str, need_label: bool) -> None:
         super().__init__(path, config, format, need_label)
-        self.lists: Path | None = None
         self.lacks: list[Lack] = []
         self.misplaced = Misplaced(config.misplaced, config.misplaced_share)
 
@@ -91,13 +87,9 @@ class QuestionSource(ItemSource):
         found = self.misplaced
         if not found.records:
             return
-        if self.lists is not None:
-            lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in found.records)
-            self.lists.parent.mkdir(parents=True, exist_ok=True)
-            self.lists.write_text("".join(lines), encoding="utf-8")
+        where = self.list_misplaced(found.records)
         if found.too_many:
-            raise found.raised(self.lists)
-        where = f"; all are listed in {self.lists}" if self.lists is not None else ""
+            raise found.raised(where)
         self.left_out[
             f"{{}} answers that do not stand in their passage where the file says were "
             f"moved to the nearest place{where}."
@@ -189,14 +181,14 @@ class Misplaced:
     def too_many(self) -> bool:
         return self.policy == "error" and len(self.records) > self.share * self.answers
 
-    def raised(self, lists: Path | None) -> Problem:
+    def raised(self, listed: str) -> Problem:
+        """listed: where all of them are, for the end of a sentence."""
         said = "; ".join(_misplaced_line(record) for record in self.records[:LISTED])
         more = f" and {len(self.records) - LISTED:,} more" if len(self.records) > LISTED else ""
-        listed = f" All are listed in {lists}." if lists is not None else ""
         return Problem(
             self.records[0]["where"],
             f"{len(self.records):,} of {self.answers:,} answers do not stand in their passage where the file "
-            f"says, more than {self.share:.0%} (data.misplaced_share). {said}{more}.{listed}",
+            f"says, more than {self.share:.0%} (data.misplaced_share). {said}{more}{listed}.",
             "Correct them, or have each moved to the nearest place with --set data.misplaced=snap, or left "
             "out with --set data.misplaced=drop",
         )

@@ -130,22 +130,25 @@ class Crossing:
     misplaced: what becomes of them (`DataConfig`)."""
 
     misplaced: str
-    count: int = 0
-    first: str = ""
-    said: list[str] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)  # of the first
 
-    def add(self, place: str, said: str) -> None:
-        self.count += 1
-        self.first = self.first or place
+    @property
+    def count(self) -> int:
+        return len(self.records)
+
+    def add(self, place: str, span: Span, nearest: Span | None, said: str) -> None:
+        self.records.append({"where": place, "span": span, "nearest": nearest, "what": said})
         if len(self.said) < LISTED:
             self.said.append(f"{place}: {said}")
 
-    def raised(self) -> Problem:
+    def raised(self, listed: str = "") -> Problem:
+        """listed: where all of them are, for the end of a sentence."""
         more = f" and {self.count - LISTED:,} more" if self.count > LISTED else ""
         spans = "span does" if self.count == 1 else "spans do"
         return Problem(
-            self.first,
-            f"{self.count:,} {spans} not lie on tokens of the text. {'; '.join(self.said)}{more}.",
+            self.records[0]["where"],
+            f"{self.count:,} {spans} not lie on tokens of the text. {'; '.join(self.said)}{more}{listed}.",
             "Correct them, or have each moved to the nearest tokens with --set data.misplaced=snap, or left "
             "out with --set data.misplaced=drop",
         )
@@ -169,7 +172,7 @@ def placed(
         if outside:
             what += f" of {len(text):,} characters"
         near = f"; nearest: {nearest} {text[slice(*nearest)]!r}" if nearest else "; it touches no token"
-        found.add(place, what + near)
+        found.add(place, (start, end, label), (*nearest, label) if nearest else None, what + near)
         if found.misplaced == "snap" and nearest:
             kept.append((*nearest, label))
     kept = sorted(set(kept))
