@@ -35,6 +35,8 @@ METRICS = (
     "micro_f1",
     "pearson",
     "spearman",
+    "answer_f1",
+    "exact_match",
 )  # those of the test scores that are kept
 
 

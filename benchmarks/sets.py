@@ -64,6 +64,11 @@ ENGLISH = Vectors(  # general and of films; questions
     SEQUENCES,
 )
 
+GENERAL = Vectors(
+    ("wiki_2018/train.txt.gz", "imdb/train.csv.gz"),
+    ("--dim", "200", "--threads", "1", "--text", "text"),
+    ("window", "cnn", "bilstm", "bidaf"),
+)
 CAPTIONS = Vectors(  # general, and captions, which most of these pairs are or are about
     ("wiki_2018/train.txt.gz", "multi30k/train.en.gz"),
     ("--dim", "200", "--threads", "1"),
@@ -201,6 +206,25 @@ SETS = {
         "InferSent 0.758 (Cer et al. 2017)",
         "STS-B, similarity",
         task="pair",
+    ),
+    "squad": DataSet(
+        "squadshifts_new_wiki/train.json.gz",
+        "squadshifts_new_wiki/dev.json.gz",
+        "squad_v1_dev/dev-v1.1.json.gz",
+        0.35,
+        "BiDAF 0.773 after 87,599 questions of SQuAD's own train part, with GloVe (Seo et al. 2017)",
+        "SQuAD v1.1 dev, F1 of answers, after 7,160 questions about New Wikipedia",
+        settings={
+            rung: [
+                "encoder.embedding_dim=200",
+                "training.freeze_embedding=true",
+                "tokenizer.min_count=1",  # rare words have vectors too
+                "training.epochs=6",
+            ]
+            for rung in GENERAL.rungs
+        },
+        vectors=GENERAL,
+        task="span",
     ),
     "languages": DataSet(
         "languages",

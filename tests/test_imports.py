@@ -64,6 +64,7 @@ LEVELS = {
     "language": 8,
     "pairing": 8,
     "tagging": 8,
+    "answering": 8,
     "listing": 8,
     "looking": 8,
     "exits": 9,
@@ -87,7 +88,7 @@ BESIDE = {
     "distributed": ("errors",),
     "metrics": ("", "errors"),
     "recipe": ("training",),
-    "batch": ("ragged",),
+    "batch": ("letters", "ragged"),
     "run": ("card", "measuring", "parts", "preparing", "trainer"),
     "trainer": ("preparing",),
     "measuring": ("preparing",),
@@ -97,6 +98,7 @@ BESIDE = {
     "language": ("estimating", "generating", "scoring"),
     "pairing": ("estimating", "estimators"),
     "tagging": ("estimating",),
+    "answering": ("estimating",),
     "inspection": ("comparing",),
     "looking": ("inspection",),
     "vectors_changing": ("output", "vectors_options"),
@@ -193,6 +195,7 @@ def test_no_command_loads_what_it_does_not_use(command: str, reviews: Path, trai
 
 def test_names_of_the_package() -> None:
     assert set(textladder.__all__) == {
+        "AnswerExtractor",
         "LanguageModel",
         "PairClassifier",
         "PairRegressor",

@@ -25,6 +25,11 @@ USES = {
         "TokenTagger",
         'model.predict(["Ada Lovelace lived in London ."])',
     ),
+    "span": (
+        f"""echo '{{"passage": "Ada was here.", "question": "Who was?"}}' | textladder predict {FOLDER} -""",
+        "AnswerExtractor",
+        'model.predict(["Ada was here."], ["Who was?"])',
+    ),
     "language": (
         f'textladder generate {FOLDER} --prompt "The" --length 200 --temperature 0.8\n'
         f"textladder score {FOLDER} some.txt",

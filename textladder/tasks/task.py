@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from textladder.text.tokenizing import Tokenizer
 
 Encode = Callable[[Tokens], Encoded]
-# Texts with labels, text that runs on, tagged tokens, two texts with a label.
-Reads = Literal["rows", "documents", "sentences", "pairs"]
+# Texts with labels, text that runs on, tagged tokens, two texts with a label, passages with questions.
+Reads = Literal["rows", "documents", "sentences", "pairs", "questions"]
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,14 @@ class Task(nn.Module):
     needs_causal: ClassVar[bool] = False
     reads: ClassVar[Reads] = "rows"  # what files are read as
     streams: ClassVar[bool] = False  # trained on text that runs on (`text.windowing`): what reads documents
+    marks: ClassVar[bool] = False  # targets are places in the texts (`Corpus.marked`)
     texts_a_row: ClassVar[int] = 1  # that the encoder reads for each row of a batch
     labels_texts: ClassVar[bool] = False  # True: the column "label" holds label ids of whole texts
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.streams = cls.reads == "documents"
+        cls.marks = cls.reads in ("sentences", "questions")
 
     def __init__(self, config: Any, dim: int, labels: Any) -> None:
         super().__init__()
@@ -69,6 +71,14 @@ class Task(nn.Module):
     def units(vocabulary: Sequence[str], labels: Any) -> Sequence[str]:
         """The units that an encoder has vectors for: the tokenizer's, and after them the task's own."""
         return vocabulary
+
+    @staticmethod
+    def tokens_of(
+        examples: Sequence[Example], config: Any
+    ) -> Iterable[tuple[Sequence[str], Sequence[Sequence[tuple[int, int]]]]]:
+        """Of tasks that mark places (`marks`): texts with their tokens, which a tokenizer learns from; a text
+        that stands in several examples may come once."""
+        raise NotImplementedError
 
     def tie(self, embedding: nn.Embedding | None) -> None:
         """Called once with the encoder's table of units, by a task's wish shared with its head."""
