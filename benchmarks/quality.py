@@ -29,13 +29,8 @@ RUNS = OUT / "quality"
 RESULTS = RECORDS / "quality.json"
 DOCUMENT = ROOT / "docs" / "quality.md"
 PACKAGES = ["textladder", "torch", "tokenizers", "numpy", "numba"]
-METRICS = (
-    "accuracy",
-    "macro_f1",
-    "micro_f1",
-    "pearson",
-    "spearman",
-)  # those of the test scores that are kept
+# Those of the test scores that are kept.
+METRICS = ("accuracy", "macro_f1", "micro_f1", "pearson", "spearman", "span_f1", "token_accuracy")
 
 
 def main(arguments: list[str] | None = None) -> None:

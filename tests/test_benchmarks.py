@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import child, harness, jobs, own_vectors, quality, quality_page, sets, speed
+from benchmarks import child, harness, jobs, made_sets, own_vectors, quality, quality_page, sets, speed
 from benchmarks.ours import attention, data
 
 
@@ -157,7 +157,7 @@ TREE = "(3 (2 It) (4 (2 -LRB-) (4 (3 works) (2 \\/))))"
 
 
 def test_phrases_are_the_nodes_of_a_tree() -> None:
-    assert list(sets.phrases(TREE)) == [
+    assert list(made_sets.phrases(TREE)) == [
         ("It", "2"),
         ("(", "2"),
         ("works", "3"),
@@ -170,8 +170,21 @@ def test_phrases_are_the_nodes_of_a_tree() -> None:
 
 def test_phrases_are_polar_unique_and_not_of_the_held_out() -> None:
     trees = [TREE, "(1 (1 bad) (1 plot))", "(1 works)", TREE]
-    made = sets.polar_phrases(iter(trees), {sets.same("It ( Works /")})
+    made = made_sets.polar_phrases(iter(trees), {made_sets.same("It ( Works /")})
     assert dict(made) == {"works /": "1", "( works /": "1", "bad": "0", "plot": "0", "bad plot": "0"}
+
+
+def test_intents_are_the_comments_of_sentences() -> None:
+    lines = [
+        "# intent = play music\n",
+        "play\tO\n",
+        "it\tB-x\n",
+        "\n",
+        "\n",
+        "# intent = stop\n",
+        "stop\tO\n",
+    ]
+    assert list(made_sets.intents(iter(lines))) == [("play it", "play music"), ("stop", "stop")]
 
 
 @pytest.mark.parametrize("name", sets.SETS)
