@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -62,13 +62,14 @@ def make_phrases(folder: Path, part: str) -> Path:
     return path
 
 
-def intents(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
-    """(text, intent) of sentences of columns, which have it in a comment, "# intent = flight"."""
+def intents(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """(text, intent) of sentences of columns, which have it in a comment, "# intent = flight"; of several,
+    "flight#airfare", the first."""
     words: list[str] = []
     intent = ""
     for line in [*lines, ""]:
         if line.startswith("# intent = "):
-            intent = line.removeprefix("# intent = ").strip()
+            intent = line.removeprefix("# intent = ").strip().partition("#")[0]
         elif line.strip():
             words.append(line.split()[0])
         elif words:
@@ -77,10 +78,17 @@ def intents(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
 
 
 def make_intents(name: str, folder: Path, part: str) -> Path:
+    """Without the texts whose intent no training text has: none can be right, and `train` refuses them."""
     path = OUT / "data" / f"{name}_intents-{part}.csv"
     if not path.exists():
-        with (folder / name / f"{part}.conll").open(encoding="utf-8") as lines:
-            write_csv(path, list(intents(lines)))
+        files = [folder / name / f"{which}.conll" for which in ("train", part)]
+        known, rows = (list(intents(file.read_text(encoding="utf-8").splitlines())) for file in files)
+        names = {intent for _, intent in known}
+        kept = [row for row in rows if row[1] in names]
+        print(
+            f"{path.name}: {len(rows) - len(kept)} of {len(rows)} texts have an intent that is not in train"
+        )
+        write_csv(path, kept)
     return path
 
 
