@@ -65,9 +65,27 @@ class UnitSoftmax(nn.Module):
         logits = F.linear(self._reduced(vectors), self.rows).float() + (self.bias + self.never)
         return _all_units(logits.log_softmax(-1), self.units)
 
-    def loss(self, vectors: Tensor, target: Tensor) -> Tensor:
-        """The sum of -log p(target) over those that are not IGNORED, in nats. vectors [N, D], target [N]."""
-        return cross_entropy(self._reduced(vectors), self.rows, self.bias + self.never, _entries(target))
+    def loss(self, vectors: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
+        """The sum of -log p(target) over those that are not IGNORED, in nats. vectors [N, D], target [N].
+
+        smoothing: share of the truth that is spread evenly over all units that can be predicted (Szegedy et
+        al. 2016, https://arxiv.org/abs/1512.00567, section 7)."""
+        x, at = self._reduced(vectors), _entries(target)
+        total = cross_entropy(x, self.rows, self.bias + self.never, at)
+        return total + smoothing * self._above_mean(x, at) if smoothing else total
+
+    def _above_mean(self, x: Tensor, at: Tensor) -> Tensor:
+        """The sum of (logit of the target - mean logit): with it, -log p_y becomes the smoothed loss, since
+        (1 - s) (-log p_y) + s mean_k(-log p_k) = -log p_y + s (z_y - mean_k z_k). No number per unit of
+        vocabulary is made."""
+        kept = at != IGNORED
+        own = at * kept
+        can = (self.never == 0).float()
+        mean = (can @ self.rows.float()) / can.sum()
+        with torch.autocast(x.device.type, enabled=False):
+            above = (x.float() * (F.embedding(own, self.rows).float() - mean)).sum(-1)
+            shift = self.bias[own] - (can @ self.bias) / can.sum()
+        return ((above + shift) * kept).sum()
 
     def losses(self, vectors: Tensor, target: Tensor) -> Tensor:
         """[N] -log p(target) of each, 0 where IGNORED."""
