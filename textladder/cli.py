@@ -21,6 +21,7 @@ from textladder.cli_options import (
     Json,
     LabelColumn,
     ModelPath,
+    SecondColumn,
     TextColumn,
     check_units,
     settings_of,
@@ -64,6 +65,7 @@ class Reading:
 
     file: File
     text: TextColumn = None
+    second: SecondColumn = None
     label: LabelColumn = None
     dev: DevFile = None
     test: TestFile = None
@@ -72,7 +74,7 @@ class Reading:
 
     @property
     def settings(self) -> list[str]:
-        return settings_of(self.text, self.label, self.units, self.set_)
+        return settings_of(self.text, self.label, self.units, self.set_, self.second)
 
 
 def reading(command: Callable[..., None]) -> Callable[..., None]:
@@ -252,6 +254,7 @@ def evaluate(
     model: ModelPath,
     file: File,
     text: TextColumn = None,
+    second: SecondColumn = None,
     label: LabelColumn = None,
     device: Device = "auto",
     set_: DataSet = None,
@@ -263,7 +266,7 @@ def evaluate(
     """
     from textladder.evaluating import evaluate_file
 
-    result = evaluate_file(model, file, device, settings_of(text, label, None, set_))
+    result = evaluate_file(model, file, device, settings_of(text, label, None, set_, second))
     if as_json:
         print_json(result)
         return
@@ -289,6 +292,7 @@ def predict(
     model: ModelPath,
     file: Annotated[str, typer.Argument(help="a file of texts, or - for one text a line on stdin")] = "-",
     text: TextColumn = None,
+    second: SecondColumn = None,
     device: Device = "auto",
     set_: DataSet = None,
     as_json: Json = False,
@@ -301,7 +305,7 @@ def predict(
     from textladder.evaluating import line_of, predictions
 
     out, number = sys.stdout, 0
-    for chunk in predictions(model, file, device, settings_of(text, None, None, set_)):
+    for chunk in predictions(model, file, device, settings_of(text, None, None, set_, second)):
         for said in chunk:
             if as_json:
                 out.write(

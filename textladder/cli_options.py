@@ -19,6 +19,9 @@ File = Annotated[
 TextColumn = Annotated[
     str | None, typer.Option("--text", help="column of the text (inferred, and said, if not given)")
 ]
+SecondColumn = Annotated[
+    str | None, typer.Option("--second", help="pairs: column of the second text (inferred if not given)")
+]
 LabelColumn = Annotated[
     str | None,
     typer.Option(
@@ -31,10 +34,16 @@ ModelPath = Annotated[Path, typer.Argument(help="folder of a model, a run, or a 
 DataSet = Annotated[list[str] | None, typer.Option("--set", help="how the file is read, as data.key=value")]
 
 
-def settings_of(text: str | None, label: str | None, units: str | None, given: list[str] | None) -> list[str]:
+def settings_of(
+    text: str | None,
+    label: str | None,
+    units: str | None,
+    given: list[str] | None,
+    second: str | None = None,
+) -> list[str]:
     """The short options as the --set that they stand for, before the --set that were given."""
     check_units(units)
-    short = {"data.text": text, "data.label": label, "tokenizer.units": units}
+    short = {"data.text": text, "data.second": second, "data.label": label, "tokenizer.units": units}
     return [f"{key}={json.dumps(value)}" for key, value in short.items() if value is not None] + (given or [])
 
 

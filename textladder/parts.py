@@ -10,7 +10,7 @@ from typing import Any, TypeVar, overload
 
 import numpy as np
 
-from textladder.ragged import Example, Numbers, Ragged
+from textladder.ragged import Example, Numbers, Pairs, Ragged
 from textladder.text.corpus import Corpus
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class Part:
         return self.corpus.examples(self.rows)
 
     def texts(self) -> Iterator[Ragged]:
-        """Chunks of UTF-8 texts, BATCH_ROWS at a time."""
+        """Chunks of UTF-8 texts, BATCH_ROWS at a time; of pairs first texts and second ones in turn."""
         return self.corpus.text_chunks(self.rows)
 
     def places(self, rows: Numbers) -> list[str]:
@@ -45,12 +45,16 @@ class Part:
         return SpanGolds(self) if "token" in self.corpus.store.columns else Golds(self)
 
     def inputs(self) -> Iterator[Any]:
-        """Chunks of what a task is given to predict: UTF-8 texts, or sentences with their tokens."""
-        if "token" not in self.corpus.store.columns:
+        """Chunks of what a task is given to predict: UTF-8 texts, Pairs of them, or sentences with their
+        tokens."""
+        if "token" in self.corpus.store.columns:
+            for start in range(0, len(self), SENTENCES):
+                yield list(self.corpus.examples(self.rows[start : start + SENTENCES]))
+        elif "second" in self.corpus.store.columns:
+            for _, taken in self.corpus.taken(self.rows, names=("text", "second")):
+                yield Pairs(taken["text"], taken["second"])
+        else:
             yield from self.texts()
-            return
-        for start in range(0, len(self), SENTENCES):
-            yield list(self.corpus.examples(self.rows[start : start + SENTENCES]))
 
     def first(self, share: float, seed: int) -> Part:
         """A random share of the rows, the same for the same seed; a larger share holds the smaller one. Of

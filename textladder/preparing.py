@@ -26,6 +26,7 @@ from textladder.text.documents import DocumentSource, open_documents
 from textladder.text.leakage import find_leakage
 from textladder.text.overlong import CutReport
 from textladder.text.reading import DataConfig, Source, open_source
+from textladder.text.scores import are_scores
 from textladder.text.sentences import SentenceSource, open_sentences
 from textladder.text.splitting import split, split_documents
 from textladder.text.store import Store, StoreWriter
@@ -87,6 +88,8 @@ def read_corpora(
     if train in BUILTIN and not Path(train).exists():
         if reads == "sentences":
             raise Problem(train, "this built-in data has no tagged tokens.", "Give a file of tagged tokens.")
+        if reads == "pairs":
+            raise Problem(train, "this built-in data has one text a row.", "Give a file of pairs.")
         corpora = builtin_corpora(train)
     for name, path in (("train", Path(train)), ("dev", dev), ("test", test)):
         if path is None or (name == "train" and corpora):
@@ -97,7 +100,7 @@ def read_corpora(
         elif reads == "sentences":
             source = open_sentences(path, config, need_label=need_label)
         else:
-            source = open_source(path, config, need_label=need_label)
+            source = open_source(path, config, need_label=need_label, pairs=reads == "pairs")
         corpora[name] = Corpus.read(source, work / name)
         config = source.resolved  # dev and test files have the columns of the training file
     return corpora
@@ -124,18 +127,17 @@ def split_data(config: DataConfig, corpora: dict[str, Corpus], *, reads: Reads =
     if reads == "documents":
         made = split_documents(whole, *sizes, config.split_seed)
     else:
-        classes = reads == "rows"
+        numbers = reads == "pairs" and are_scores(whole.label_counts())
+        classes = reads != "sentences" and not numbers
         rare = config.rare if classes else "keep"  # a label of spans that one sentence has is no class
-        made = split(
-            whole, *sizes, config.split_seed, rare=rare, duplicates=config.duplicates, classes=classes
-        )
+        options = {"rare": rare, "duplicates": config.duplicates}
+        made = split(whole, *sizes, config.split_seed, **options, classes=classes, stratified=not numbers)
     notes += made.notes
     parts = {name: Part(corpora["train"], narrow(getattr(made, name))) for name in ("train", "dev", "test")}
     for name in ("dev", "test"):
         if name in corpora:
             parts[name] = Part(corpora[name], narrow(np.arange(len(corpora[name]))))
-    counted = "blocks" if "start" in whole.store.columns else "sentences" if reads == "sentences" else "texts"
-    notes.append(f"{counted}: " + ", ".join(f"{len(part):,} {name}" for name, part in parts.items()))
+    notes.append(f"{whole.rows_are}: " + ", ".join(f"{len(part):,} {name}" for name, part in parts.items()))
     for name in ("dev", "test"):
         if not len(parts[name]):
             raise Problem(
@@ -294,7 +296,7 @@ def _numbered(part: Part, tokenizer: Tokenizer, task: Task) -> Iterator[tuple[in
             yield len(examples), task.rows(examples, tokenizer)
         return
     labels = task.targets([kind.target for kind in golds.kinds], [kind.where for kind in golds.kinds])
-    for texts in part.texts():
+    for texts in part.inputs():
         numbers = np.arange(base, base + len(texts))
         rows = task.rows(texts, tokenizer, Places(part, part.rows[numbers]))
         rows.columns["label"] = labels.take(golds.numbers(rows.owner + base))

@@ -81,6 +81,21 @@ class Ragged:
         )
 
 
+@dataclass(frozen=True)
+class Pairs:
+    """Rows of two texts each, as UTF-8 bytes."""
+
+    first: Ragged
+    second: Ragged
+
+    @classmethod
+    def of_strings(cls, firsts: Iterable[str], seconds: Iterable[str]) -> Pairs:
+        return cls(Ragged.of_strings(firsts), Ragged.of_strings(seconds))
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
 def narrow(numbers: NDArray[Any]) -> NDArray[Any]:
     """The same whole numbers, four bytes each where they fit: what is kept per row adds up."""
     fits = not len(numbers) or int(numbers.max()) <= np.iinfo(np.int32).max

@@ -342,7 +342,8 @@ def write_predictions(path: Path, model: Model | CountedModel, outcomes: Any, pa
             some = slice(start, start + CHUNK)
             for said in model.task.judged(outcomes[some], golds[some]):
                 example = next(examples)
-                line = {"where": example.where, "text": example.texts[0], **said}
+                texts = dict(zip(("text", "second"), example.texts, strict=False))
+                line = {"where": example.where, **texts, **said}
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 

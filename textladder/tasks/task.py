@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from textladder.text.tokenizing import Tokenizer
 
 Encode = Callable[[Tokens], Encoded]
-Reads = Literal["rows", "documents", "sentences"]  # texts with labels, text that runs on, tagged tokens
+# Texts with labels, text that runs on, tagged tokens, two texts with a label.
+Reads = Literal["rows", "documents", "sentences", "pairs"]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which column holds the text and which the label: by name, else by content, else a Problem that asks.
+"""Which columns hold the texts and which the label: by name, else by content, else a Problem that asks.
 
 Every inference is said in a sentence (`Columns.notes`), so that it can be shown before anything is trained.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 from textladder.errors import Problem, suggest
@@ -29,7 +30,18 @@ LABEL_NAMES: tuple[tuple[str, ...], ...] = (
         "class", "classes", "category", "categories", "target", "sentiment", "intent", "topic", "topics",
         "emotion", "emotions", "tag", "tags", "polarity", "rating", "stars", "score", "genre", "genres",
         "nationality", "language", "lang", "output", "y", "answer", "type", "spam", "is_spam", "gold",
+        "gold_label", "entailment", "is_duplicate", "similarity", "relatedness",
     ),
+)
+# Of two texts: the first and the second. What comes earlier wins.
+PAIR_NAMES: tuple[tuple[str, str], ...] = (
+    ("text_a", "text_b"), ("text1", "text2"), ("text_1", "text_2"), ("sentence1", "sentence2"),
+    ("sentence_1", "sentence_2"), ("sentence_a", "sentence_b"), ("premise", "hypothesis"),
+    ("question1", "question2"), ("question_1", "question_2"), ("first", "second"), ("text", "second"),
+    ("passage", "question"), ("context", "question"), ("anchor", "positive"), ("query", "positive"),
+    ("query", "passage"), ("query", "document"), ("source", "target"), ("src", "tgt"), ("src", "trg"),
+    ("document", "summary"), ("article", "summary"), ("question", "answer"), ("question", "sentence"),
+    ("input", "output"),
 )
 # fmt: on
 SEVERAL = {"labels", "classes", "categories", "topics", "emotions", "tags", "genres", "intents", "targets"}
@@ -39,6 +51,7 @@ BAR = "|"
 @dataclass(frozen=True)
 class Columns:
     text: str
+    second: str | None  # of two texts
     label: str | None
     separator: str  # "": one label per text, unless the file holds lists
     notes: list[str] = field(default_factory=list)
@@ -49,7 +62,8 @@ def plain_name(name: str) -> str:
 
 
 def known_name(name: str) -> bool:
-    return any(plain_name(name) in names for group in (TEXT_NAMES, LABEL_NAMES) for names in group)
+    groups = (*TEXT_NAMES, *LABEL_NAMES, *PAIR_NAMES)
+    return any(plain_name(name) in names for names in groups)
 
 
 def choose_columns(
@@ -61,21 +75,32 @@ def choose_columns(
     label: str | None,
     separator: str | None,
     need_label: bool,
+    second: str | None = None,
+    pairs: bool = False,
 ) -> Columns:
     """The text and label columns of a file.
 
-    columns: all names. sample: the first values of every column. text, label, separator: what the user gave.
-    need_label: False when texts are to be predicted; then a label is taken only where its name is plain.
-    Raises a Problem for a name that is not there, and where the file does not make it plain.
+    columns: all names. sample: the first values of every column. text, second, label, separator: what the
+    user gave. need_label: False when texts are to be predicted; then a label is taken only where its name is
+    plain. pairs: there are two texts. Raises a Problem for a name that is not there, and where the file does
+    not make it plain.
     """
-    for option, name in (("--text", text), ("--label", label)):
+    if second is not None and not pairs:
+        what = "one text is read of each row."
+        raise Problem(f"{where}, --second {second}", what, "Leave it out, or use --task pair.")
+    for option, name in (("--text", text), ("--second", second), ("--label", label)):
         if name is not None and name not in columns:
             raise Problem(
                 f"{where}, {option} {name}", f"there is no column {name!r}.", suggest(name, columns)
             )
-    if text is not None and text == label:
-        raise Problem(where, f"{text!r} is given as text and as label.", "Name two columns.")
+    roles = (("text", text), ("second text", second), ("label", label))
+    for (role, name), (other, same) in combinations(roles, 2):
+        if name is not None and name == same:
+            raise Problem(where, f"{name!r} is given as {role} and as {other}.", "Name two columns.")
     notes = []
+    if pairs and (text is None or second is None):
+        text, second, by = _two_texts(where, columns, sample, given=(text, second), label=label)
+        notes.append(f"Texts: columns {text!r} and {second!r}, {by} (--text and --second to choose others).")
     if text is None:
         taken = label or (
             _by_name(where, columns, LABEL_NAMES, "label", strict=False) if len(columns) > 1 else None
@@ -89,7 +114,7 @@ def choose_columns(
             )
         if len(columns) > 1 or text != "text":
             notes.append(f"Text: column {text!r}, {by} (--text to choose another).")
-    others = [name for name in columns if name != text]
+    others = [name for name in columns if name not in (text, second)]
     if label is None and others:
         label, by = _by_name(where, others, LABEL_NAMES, "label", strict=need_label), "by its name"
         if label is None and need_label:
@@ -106,7 +131,46 @@ def choose_columns(
     if unused:
         notes.append(f"Not used: {', '.join(unused)}.")
     separator, said = _separator(label, sample, separator)
-    return Columns(text, label, separator, notes + said)
+    return Columns(text, second, label, separator, notes + said)
+
+
+def _two_texts(
+    where: str,
+    columns: Sequence[str],
+    sample: dict[str, list[Any]],
+    *,
+    given: tuple[str | None, str | None],
+    label: str | None,
+) -> tuple[str, str, str]:
+    """The columns of two texts, of which one may be given, and how they were found."""
+    text, second = given
+    free = [name for name in columns if name not in (text, second, label)]
+    if len(columns) < 2:
+        raise Problem(
+            where,
+            f"a pair needs two texts, and there is one column ({columns[0] if columns else 'none'}).",
+            "Give a CSV, TSV, JSONL or Parquet file with two texts on each row.",
+        )
+    named = {plain_name(name): name for name in columns if name != label}
+    for one, other in PAIR_NAMES:
+        found = (named.get(one), named.get(other))
+        if None not in found and text in (None, found[0]) and second in (None, found[1]):
+            return str(found[0]), str(found[1]), "by their names"
+    if label is None:
+        taken = _by_name(where, free, LABEL_NAMES, "label", strict=False)
+        free = [name for name in free if name != taken]
+    shapes = {name: _shape(sample[name]) for name in free}
+    texts = [n for n in free if shapes[n].numbers < 0.5 and (shapes[n].varied > 0.5 or shapes[n].length > 20)]
+    chosen = [name for name in (text, second) if name is not None]
+    if len(texts) + len(chosen) != 2:
+        listed = ", ".join(columns)
+        several = f"several columns may be the two texts: {', '.join(texts)}."
+        fact = several if len(texts) + len(chosen) > 2 else "no two columns are plainly the texts."
+        raise Problem(
+            where, fact, f"Name them with --text COLUMN --second COLUMN. The columns are: {listed}."
+        )
+    found_texts = iter(texts)
+    return text or next(found_texts), second or next(found_texts), "by their content"
 
 
 def _by_name(

@@ -55,8 +55,9 @@ class Corpus:
     name, unit: what `where` is made of ("reviews.csv", "": "reviews.csv:17"); names: of several files, those
     of each. label_codes: [rows] int32, the number of each row's label set in `label_sets`. notes: what was
     inferred and left out, in sentences. in_order: the rows are one text, in its order (`text.documents`).
-    span_labels: of tagged sentences (`text.sentences`), whose columns "token" and "span" hold places in
-    characters, the labels of their spans; a label set is then the labels that occur in a sentence.
+    Where each row has two texts, the column "second" holds the other. span_labels: of tagged sentences
+    (`text.sentences`), whose columns "token" and "span" hold places in characters, the labels of their spans;
+    a label set is then the labels that occur in a sentence.
     """
 
     def __init__(
@@ -81,29 +82,38 @@ class Corpus:
 
     @classmethod
     def of(
-        cls, texts: Iterable[str], targets: Iterable[Sequence[str]] | None = None, name: str = ""
+        cls,
+        texts: Iterable[str],
+        targets: Iterable[Sequence[str]] | None = None,
+        name: str = "",
+        seconds: Iterable[str] | None = None,
     ) -> Corpus:
-        """Texts in memory; targets: one sequence of labels per text, or None for texts without labels.
+        """Texts in memory; targets: one sequence of labels per text, or None for texts without labels;
+        seconds: the other text of each row, where rows have two.
 
         Raises a Problem for a text that is not a string or is not valid Unicode, and for unequal lengths.
         """
-        rows = list(texts)
+        rows, others = list(texts), None if seconds is None else list(seconds)
         name = name or "texts"
-        for i, text in enumerate(rows):
-            if not isinstance(text, str):
-                raise Problem(
-                    f"{name}, text {i + 1:,}", f"it is {type(text).__name__}, not str.", "Give strings."
-                )
+        for column in (rows, others or ()):
+            for i, text in enumerate(column):
+                if not isinstance(text, str):
+                    raise Problem(
+                        f"{name}, text {i + 1:,}", f"it is {type(text).__name__}, not str.", "Give strings."
+                    )
+        if others is not None and len(others) != len(rows):
+            raise Problem(name, f"{len(rows):,} texts, but {len(others):,} second texts.", "Give pairs.")
         labels: list[Target] = [()] * len(rows) if targets is None else [tuple(target) for target in targets]
         if len(labels) != len(rows):
             raise Problem(name, f"{len(rows):,} texts, but {len(labels):,} labels.", "Give one for each.")
         try:
-            columns = _columns(Rows(rows, labels, list(range(1, len(rows) + 1))))
+            columns = _columns(Rows(rows, labels, list(range(1, len(rows) + 1)), seconds=others))
             codes = _Codes()
             codes.add(labels)
             "".join(map("".join, codes.known)).encode("utf-8")
         except UnicodeEncodeError as error:
-            raise _half(name, rows, labels) from error
+            whole = rows if others is None else [a + b for a, b in zip(rows, others, strict=True)]
+            raise _half(name, whole, labels) from error
         return cls(Store.of(columns), codes.all(), list(codes.known), name=name)
 
     @classmethod
@@ -162,6 +172,20 @@ class Corpus:
         at = row % len(self)
         return next(self.examples(np.array([at])))
 
+    @property
+    def text_columns(self) -> list[str]:
+        """The columns that hold texts."""
+        return [name for name in ("text", "second") if name in self.store.columns]
+
+    @property
+    def rows_are(self) -> str:
+        """What its rows are called."""
+        if "start" in self.store.columns:
+            return "blocks"
+        if "token" in self.store.columns:
+            return "sentences"
+        return "pairs" if "second" in self.store.columns else "texts"
+
     def target(self, row: int) -> Target:
         return self.label_sets[self.label_codes[row]]
 
@@ -171,15 +195,17 @@ class Corpus:
 
     def examples(self, rows: Numbers | None = None) -> Iterator[Example]:
         """The rows named, in that order (None: all), streamed."""
-        for taken in self._taken(rows, BATCH_ROWS):
-            texts, lines = taken[1]["text"], taken[1]["line"].flat
-            if "token" in taken[1]:
-                for i, (tokens, spans) in enumerate(self._marked(taken[1])):
+        for numbers, taken in self.taken(rows):
+            texts = [taken[name] for name in self.text_columns]
+            lines = taken["line"].flat
+            if "token" in taken:
+                for i, (tokens, spans) in enumerate(self._marked(taken)):
                     place = self.place(int(lines[i]))
-                    yield Example((texts.string(i),), spans, place, tokens=tokens)
+                    yield Example(tuple(t.string(i) for t in texts), spans, place, tokens=tokens)
                 continue
-            for i, code in enumerate(self.label_codes[taken[0]]):
-                yield Example((texts.string(i),), self.label_sets[code], self.place(int(lines[i])))
+            for i, code in enumerate(self.label_codes[numbers]):
+                place = self.place(int(lines[i]))
+                yield Example(tuple(t.string(i) for t in texts), self.label_sets[code], place)
 
     def _marked(self, taken: dict[str, Ragged]) -> Iterator[tuple[Any, Any]]:
         """Tokens and spans of sentences, as an Example has them."""
@@ -207,18 +233,19 @@ class Corpus:
     def chunks(
         self, rows: Numbers | None = None, size: int = BATCH_ROWS
     ) -> Iterator[tuple[Numbers, Ragged, list[Target]]]:
-        """(row numbers, texts as UTF-8 bytes, targets), `size` rows at a time: feeds tokenizers."""
-        for numbers, taken in self._taken(rows, size, ["text"]):
+        """(row numbers, first texts as UTF-8 bytes, targets), `size` rows at a time."""
+        for numbers, taken in self.taken(rows, size, ["text"]):
             yield numbers, taken["text"], [self.label_sets[code] for code in self.label_codes[numbers]]
 
     def text_chunks(self, rows: Numbers | None = None, size: int = BATCH_ROWS) -> Iterator[Ragged]:
-        """The texts of `chunks` alone."""
-        for _, taken in self._taken(rows, size, ["text"]):
-            yield taken["text"]
+        """The texts alone, `size` at a time, the second ones of rows after the first: feeds tokenizers."""
+        for _, taken in self.taken(rows, size, self.text_columns):
+            yield from taken.values()
 
-    def _taken(
-        self, rows: Numbers | None, size: int, names: Sequence[str] | None = None
+    def taken(
+        self, rows: Numbers | None = None, size: int = BATCH_ROWS, names: Sequence[str] | None = None
     ) -> Iterator[tuple[Numbers, dict[str, Ragged]]]:
+        """(row numbers, their columns, or those named), `size` rows at a time."""
         for start in range(0, len(self) if rows is None else len(rows), size):
             if rows is None:
                 stop = min(start + size, len(self))
@@ -265,6 +292,8 @@ def _columns(rows: Rows | Labelled, span_labels: dict[str, int] | None = None) -
         )
         columns["token"] = Ragged.of((np.array(t, np.int32).ravel() for t in rows.tokens), np.int32)
         columns["span"] = Ragged.of((np.array(s, np.int32).ravel() for s in numbered), np.int32)
+    if rows.seconds is not None:
+        columns["second"] = _bytes([text.encode("utf-8") for text in rows.seconds])
     return columns if rows.starts is None else columns | {"start": Ragged(np.array(rows.starts), each)}
 
 

@@ -1,14 +1,15 @@
 """Texts of one part that stand in another too: the same, or nearly.
 
-The same: equal after Unicode case folding and with white space as one blank. Nearly: Jaccard similarity of
-the sets of character 5-grams of at least THRESHOLD, found by MinHash, then computed exactly (`minhash.py`).
+The same: equal after Unicode case folding and with white space as one blank; of pairs, both texts. Nearly:
+Jaccard similarity of the sets of character 5-grams of at least THRESHOLD, found by MinHash, then computed
+exactly (`minhash.py`).
 
 Memory: 650 bytes a row of the part that is looked up (dev or test), nothing for the other, which is streamed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import pairwise
@@ -30,7 +31,7 @@ EXAMPLES = 5
 
 @dataclass(frozen=True)
 class Pair:
-    """A text of the other part and its likeness in train."""
+    """A text of the other part and its likeness in train. Two texts of a row are parted by a line feed."""
 
     train: str  # where
     other: str
@@ -53,6 +54,7 @@ class Leakage:
     near_rows: Numbers
     examples: list[Pair] = field(default_factory=list)
     threshold: float = THRESHOLD
+    rows_are: str = "texts"
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -66,13 +68,13 @@ class Leakage:
 
     def lines(self, train: str = "train", other: str = "test") -> list[str]:
         """Sentences for the terminal; none if nothing is shared."""
-        said = []
+        said, checked = [], f"{self.checked:,} {self.rows_are}"
         if self.exact:
             clash = f"; {self.contradicting:,} of them with another label" if self.contradicting else ""
-            said.append(f"{self.exact:,} of {self.checked:,} texts of {other} stand in {train} too{clash}.")
+            said.append(f"{self.exact:,} of {checked} of {other} stand in {train} too{clash}.")
         if self.near:
             said.append(
-                f"{self.near:,} of {self.checked:,} texts of {other} are nearly those of {train} "
+                f"{self.near:,} of {checked} of {other} are nearly those of {train} "
                 f"(Jaccard similarity of 5-grams at least {self.threshold})."
             )
         return said + [f"  {p.other} is like {p.train} ({p.similarity:.2f})" for p in self.examples]
@@ -92,15 +94,28 @@ def _keys(texts: list[bytes]) -> NDArray[np.uint64]:
     return np.frombuffer(b"".join([blake2b(text, digest_size=8).digest() for text in texts]), "<u8")
 
 
-def _chunks(corpus: Corpus, rows: Numbers | None) -> Iterator[tuple[Numbers, list[bytes]]]:
-    for numbers, texts, _ in corpus.chunks(rows):
+def _chunks(
+    corpus: Corpus, rows: Numbers | None, names: Sequence[str] | None = None
+) -> Iterator[tuple[Numbers, list[bytes]]]:
+    for numbers, taken in corpus.taken(rows, names=names or corpus.text_columns):
+        yield numbers, _normalised_rows(list(taken.values()))
+
+
+def _normalised_rows(columns: Sequence[Ragged]) -> list[bytes]:
+    """The texts of each row as one; a line feed, which no normalised text holds, keeps them apart."""
+    each = []
+    for texts in columns:
         whole, bounds = texts.flat.tobytes(), texts.offsets.tolist()
-        yield numbers, [normalised(whole[a:b]) for a, b in pairwise(bounds)]
+        each.append([normalised(whole[a:b]) for a, b in pairwise(bounds)])
+    return each[0] if len(each) == 1 else [b"\n".join(texts) for texts in zip(*each, strict=True)]
 
 
-def text_keys(corpus: Corpus, rows: Numbers | None = None) -> NDArray[np.uint64]:
-    """[rows] one number per row, equal for equal texts (case and white space aside)."""
-    parts = [_keys(texts) for _, texts in _chunks(corpus, rows)]
+def text_keys(
+    corpus: Corpus, rows: Numbers | None = None, names: Sequence[str] | None = None
+) -> NDArray[np.uint64]:
+    """[rows] one number per row, equal for equal texts (case and white space aside). names: the columns of
+    texts that count (None: all)."""
+    parts = [_keys(texts) for _, texts in _chunks(corpus, rows, names)]
     return np.concatenate(parts) if parts else np.zeros(0, np.uint64)
 
 
@@ -150,6 +165,7 @@ class _Search:
             self.rows[same],
             self.rows[nearly],
             [self._pair(train, *pair) for pair in exact + near],
+            rows_are=self.other.rows_are,
         )
 
     def _first_copies(self, train: Corpus, rows: Numbers | None) -> Numbers:
@@ -197,15 +213,16 @@ class _Search:
 
     def _text(self, position: int) -> NDArray[np.uint8]:
         row = self.rows[position : position + 1]
-        return _array(normalised(self.other.store.take(row)["text"].flat.tobytes()))
+        texts = self.other.store.take(row, self.other.text_columns)
+        return _array(_normalised_rows(list(texts.values()))[0])
 
     def _pair(self, train: Corpus, position: int, row: int, similarity: float) -> Pair:
         mine, theirs = train[row], self.other[int(self.rows[position])]
         return Pair(
             mine.where,
             theirs.where,
-            mine.texts[0],
-            theirs.texts[0],
+            "\n".join(mine.texts),
+            "\n".join(theirs.texts),
             mine.target,
             theirs.target,
             round(similarity, 3),

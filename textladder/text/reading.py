@@ -13,6 +13,7 @@ from textladder.ragged import Example
 from textladder.ranges import Seed
 from textladder.text.columns import choose_columns
 from textladder.text.formats import Reader, format_of, open_reader
+from textladder.text.lacking import Lack
 from textladder.text.opening import SAMPLE_ROWS, Row, check_file
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class DataConfig:
     """How files are read and split: the `[data]` table of a recipe, and `--set data.NAME=VALUE`."""
 
     text: str | None = None  # column of the text; None: inferred, and said
+    second: str | None = None  # pairs: column of the second text; None: inferred, and said
     label: str | None = None  # column of the label (of the tags); None: inferred, and said
     label_separator: str | None = (
         None  # between several labels of a text; None: inferred; "": one label per text
@@ -43,6 +45,8 @@ class DataConfig:
     unlabelled: Literal["error", "drop", "keep"] = "error"
     # A class with one text: a Problem; left out and counted; or kept (it is trained on, never tested).
     rare: Literal["error", "drop", "keep"] = "error"
+    # Pairs: a row with an empty text: a Problem; left out and counted; or kept.
+    empty: Literal["error", "drop", "keep"] = "error"
     duplicates: Literal["keep", "drop"] = (
         "keep"  # a text that was there before: kept in the same part, or left out
     )
@@ -77,19 +81,30 @@ class Rows(NamedTuple):
     starts: list[bool] | None = None  # of blocks (`documents`): whether a document begins with this one
     tokens: list[Sequence[tuple[int, int]]] | None = None  # of sentences (`sentences`), in characters
     spans: list[Sequence[tuple[int, int, str]]] | None = None
+    seconds: list[str] | None = None  # the other text of each row, where rows have two
 
 
 class Source:
     """A file read as examples: may be iterated again and again, and holds one batch of rows at a time.
 
-    path: the file. format: one of FORMATS. text_column, label_column (None: no labels), label_separator
-    ("": one label per text, or lists). notes: what was inferred, in sentences. After a pass: `dropped`, rows
-    left out for want of a label; `blank_lines`, empty lines, which CSV, JSONL and fastText files skip.
+    path: the file. format: one of FORMATS. text_column, second_column (None: one text a row), label_column
+    (None: no labels), label_separator ("": one label per text, or lists). notes: what was inferred, in
+    sentences. After a pass: `dropped`, rows left out for want of a label or of a text; `blank_lines`, empty
+    lines, which CSV, JSONL and fastText files skip.
     """
 
     in_order = False  # see `documents.DocumentSource`
 
-    def __init__(self, path: Path, config: DataConfig, reader: Reader, format: str, need_label: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        config: DataConfig,
+        reader: Reader,
+        format: str,
+        *,
+        need_label: bool,
+        pairs: bool = False,
+    ) -> None:
         self.path, self.config, self.format, self._reader = path, config, format, reader
         self.files, self.names = [path], [path.name]
         self.need_label = need_label
@@ -110,24 +125,33 @@ class Source:
             reader.columns,
             sample,
             text=config.text,
+            second=config.second,
             label=config.label,
             separator=config.label_separator,
             need_label=need_label,
+            pairs=pairs,
         )
-        self.text_column, self.label_column, self.label_separator = (
-            chosen.text,
-            chosen.label,
-            chosen.separator,
-        )
+        self.text_column, self.second_column = chosen.text, chosen.second
+        self.label_column, self.label_separator = chosen.label, chosen.separator
         said = f"{path.name} is read as {format}." if config.format is None else None
         self.notes: list[str] = [*([said] if said else []), *reader.notes, *chosen.notes]
-        self.dropped = self.blank_lines = 0
+        self.blank_lines, self._lacks = 0, list[Lack]()
+
+    @property
+    def dropped(self) -> int:
+        return sum(lack.count for lack in self._lacks)
 
     @property
     def resolved(self) -> DataConfig:
         """The config with the columns that were found: opens the dev and test files of the same data."""
         separator = self.label_separator if self.label_column is not None else self.config.label_separator
-        return replace(self.config, text=self.text_column, label=self.label_column, label_separator=separator)
+        return replace(
+            self.config,
+            text=self.text_column,
+            second=self.second_column,
+            label=self.label_column,
+            label_separator=separator,
+        )
 
     @property
     def unit(self) -> str:
@@ -137,8 +161,9 @@ class Source:
     def __iter__(self) -> Iterator[Example]:
         place = f"{self.path.name}:{self.unit}"
         for rows in self.batches():
-            for text, target, line in zip(rows.texts, rows.targets, rows.lines, strict=True):
-                yield Example((text,), target, f"{place}{line}")
+            both = zip(rows.texts) if rows.seconds is None else zip(rows.texts, rows.seconds, strict=True)
+            for texts, target, line in zip(both, rows.targets, rows.lines, strict=True):
+                yield Example(texts, target, f"{place}{line}")
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Rows]:
         """The rows, `size` at a time. Raises a Problem naming file and line for the first row that is wrong.
@@ -158,79 +183,83 @@ class Source:
 
     @property
     def _wanted(self) -> list[str]:
-        return [self.text_column] if self.label_column is None else [self.text_column, self.label_column]
+        columns = (self.text_column, self.second_column, self.label_column)
+        return [name for name in columns if name is not None]
+
+    def _fresh(self) -> Rows:
+        return Rows([], [], [], seconds=None if self.second_column is None else [])
 
     def _read(self, pieces: Iterable[Iterable[Row] | Labelled], size: int) -> Iterator[Any]:
-        keep = self.config.unlabelled == "keep" or not self.need_label
+        label_policy = self.config.unlabelled if self.need_label else "keep"
+        unlabelled = Lack("unlabelled", label_policy, "without a label", "have no label")
+        empty = Lack("empty", self.config.empty, "with an empty text", "have an empty text")
+        self._lacks = [unlabelled, empty]
         targets_of = self._targets()
-        rows, seen = Rows([], [], []), 0
-        missing: list[int] = []  # the first lines without a label
-        self.dropped = 0
+        labelled, second = self.label_column is not None, self.second_column is not None
+        rows, seen = self._fresh(), 0
         for piece in pieces:
             if hasattr(piece, "numbers"):  # Labelled: nothing is missing
                 seen += len(piece.numbers)
-                if not missing or self.config.unlabelled == "drop":
+                if not unlabelled.wrong:
                     if rows.lines:
                         yield rows
                     yield piece
-                rows = Rows([], [], [])
+                rows = self._fresh()
                 continue
             for line, fields in piece:
                 seen += 1
                 text = fields[0]
                 if not isinstance(text, str) or not text.isascii():
-                    self._check_text(text, line)
-                target = targets_of(fields[1], line) if len(fields) > 1 else ()
+                    self._check_text(self.text_column, text, line)
+                if second and self._lacks_text(fields, line, empty):
+                    continue
+                target = targets_of(fields[-1], line) if labelled else ()
                 if target is None:
-                    if not keep:
-                        self.dropped += 1
-                        if len(missing) < 5:
-                            missing.append(line)
+                    if unlabelled.leaves_out(line, "the label"):
                         continue
                     target = ()
                 rows.texts.append(text)
                 rows.targets.append(target)
                 rows.lines.append(line)
+                if rows.seconds is not None:
+                    rows.seconds.append(fields[1])
                 if len(rows.lines) >= size:
-                    if not missing or self.config.unlabelled == "drop":
+                    if not (unlabelled.wrong or empty.wrong):
                         yield rows
-                    rows = Rows([], [], [])
+                    rows = self._fresh()
         self.blank_lines = self._reader.blank_lines
-        if missing and self.config.unlabelled == "error":
-            raise self._unlabelled(missing, self.dropped, seen)
+        for lack in self._lacks:
+            if lack.wrong:
+                raise lack.problem(self.place, self.unit or "line ", seen)
         if rows.lines:
             yield rows
 
+    def _lacks_text(self, fields: Sequence[Any], line: int, empty: Lack) -> bool:
+        """Whether a row of two texts is left out because one of them is empty; both are checked."""
+        self._check_text(self.second_column, fields[1], line)
+        if fields[0].strip() and fields[1].strip():
+            return False
+        return empty.leaves_out(line, repr(self.second_column if fields[0].strip() else self.text_column))
+
     def report(self) -> list[str]:
         """What the last pass left out, in sentences."""
-        said = []
-        if self.dropped:
-            said.append(f"{self.dropped:,} rows without a label were left out.")
+        said = [lack.line() for lack in self._lacks if lack.count]
         if self.blank_lines:
             said.append(f"{self.blank_lines:,} blank lines were skipped.")
         return said
 
-    def _place(self, line: int) -> str:
+    def place(self, line: int) -> str:
         return f"{self.path}, {self.unit or 'line '}{line:,}"
 
-    def _unlabelled(self, missing: list[int], count: int, seen: int) -> Problem:
-        first = ", ".join(f"{line:,}" for line in missing)
-        return Problem(
-            self._place(missing[0]),
-            f"the label is empty. {count:,} of {seen:,} rows have no label "
-            f"({self.unit or 'line '}{first}{', ...' if count > len(missing) else ''}).",
-            "Fix them, or leave them out with --set data.unlabelled=drop",
-        )
-
-    def _check_text(self, text: Any, line: int) -> None:
+    def _check_text(self, column: str | None, text: Any, line: int) -> None:
         if not isinstance(text, str):
             found = "missing" if text is None else f"not a string but {type(text).__name__}"
             raise Problem(
-                self._place(line),
-                f"{self.text_column!r} is {found}.",
+                self.place(line),
+                f"{column!r} is {found}.",
                 "Give every row a text, or remove the row.",
             )
-        self._check_whole(self.text_column, text, line)
+        self._check_whole(column, text, line)
 
     def _check_whole(self, column: str | None, text: str, line: int) -> None:
         try:
@@ -238,7 +267,7 @@ class Source:
         except UnicodeEncodeError as error:
             index = error.start
             raise Problem(
-                self._place(line),
+                self.place(line),
                 f"{column!r} holds half a character: "
                 f"the lone surrogate U+{ord(text[index]):04X}, character {index + 1}.",
                 "Remove it, or write the character whole; it was cut when the file was made.",
@@ -253,7 +282,7 @@ class Source:
             for label in labels:
                 if LABEL_JOINER in label:
                     raise Problem(
-                        self._place(line),
+                        self.place(line),
                         f"the label {label!r} holds a control character.",
                         "Remove it from the label.",
                     )
@@ -274,7 +303,7 @@ class Source:
             if isinstance(value, list) and all(isinstance(item, str) for item in value):
                 return checked(tuple(item for item in value if item.strip()), line)
             raise Problem(
-                self._place(line),
+                self.place(line),
                 f"{self.label_column!r} is neither a string nor a number nor a list of them.",
                 'Write the label as a string, or several as ["a", "b"].',
             )
@@ -282,21 +311,24 @@ class Source:
         return targets
 
 
-def open_source(path: Path | str, config: DataConfig | None = None, *, need_label: bool = True) -> Source:
+def open_source(
+    path: Path | str, config: DataConfig | None = None, *, need_label: bool = True, pairs: bool = False
+) -> Source:
     """Opens a file and finds its columns, from its first rows.
 
     need_label: False for texts to be predicted or looked at: labels are then used where they are plain, and a
-    row without one is kept. Raises a Problem for whatever is wrong with the file, as far as it was read.
+    row without one is kept. pairs: each row has two texts. Raises a Problem for whatever is wrong with the
+    file, as far as it was read.
     """
     path, config = Path(path), config or DataConfig()
     check_file(path)
     format = format_of(path, config.format)
     reader = open_reader(path, format, config.delimiter, config.quotes, config.header)
-    if need_label and reader.columns == ["text"] and format == "text":
+    if need_label and not pairs and reader.columns == ["text"] and format == "text":
         raise Problem(
             str(path),
             "plain text has no labels.",
             "Give a CSV, TSV, JSONL or Parquet file with text and label, or lines of __label__NAME TEXT; for "
             "a language model of this text: --task language.",
         )
-    return Source(path, config, reader, format, need_label)
+    return Source(path, config, reader, format, need_label=need_label, pairs=pairs)

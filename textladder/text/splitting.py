@@ -15,6 +15,7 @@ from textladder.text.cutting import BLOCK_CHARACTERS
 from textladder.text.leakage import text_keys
 
 Array = NDArray[np.int64]
+LARGEST = 0.05  # of the rows that share a first text, the share above which they may be parted
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,17 @@ def split(
     rare: str = "error",
     duplicates: str = "keep",
     classes: bool = True,
+    stratified: bool = True,
 ) -> Split:
     """Splits the rows of a corpus; the same everywhere for the same texts and seed.
 
     dev_share, test_share: shares of each class; 0 makes an empty part. A class with three different texts
     or more is in every part; with several labels per text nearly always, and every label is in train. Copies
     of a text (case and white space aside) stay in one part, so that no test text can have been trained on;
-    with duplicates="drop" only the first copy is used. classes: False where labels are of parts of a text, so
-    that one of them, or none, is no fault of the texts.
+    with duplicates="drop" only the first copy is used. Rows that share the first of two texts stay together
+    too: a premise or a passage that was trained on is known. classes: False where labels are of parts of a
+    text, so that one of them, or none, is no fault of the texts. stratified: False where labels are numbers,
+    of which no part needs them all.
 
     Raises a Problem if there are no labels, one class only, or (rare="error") a class with one text;
     rare="drop" leaves such texts out and says so, rare="keep" trains on them.
@@ -60,24 +64,42 @@ def split(
     if single and rare == "drop":
         keep = np.array([not single.intersection(labels) for labels in corpus.label_sets])
         rows = rows[keep[corpus.label_codes]]
-        notes.append(f"{len(corpus) - len(rows):,} texts of classes with one text were left out.")
+        texts = corpus.rows_are
+        notes.append(f"{len(corpus) - len(rows):,} {texts} of classes with one {texts[:-1]} were left out.")
     keys = text_keys(corpus, rows)
     _, first, group_of = np.unique(keys, return_index=True, return_inverse=True)
     copies = len(rows) - len(first)
     if duplicates == "drop":
         rows, group_of, first = rows[np.sort(first)], np.arange(len(first)), np.arange(len(first))
         if copies:
-            notes.append(f"{copies:,} repeated texts were left out.")
+            notes.append(f"{copies:,} repeated {corpus.rows_are} were left out.")
     elif copies:
-        notes.append(f"{copies:,} texts repeat another; copies were kept in the same part.")
+        notes.append(f"{copies:,} {corpus.rows_are} repeat another; copies were kept in the same part.")
+    if len(corpus.text_columns) > 1:
+        group_of, said = _of_first_texts(corpus, rows, group_of)
+        notes += said
     part_of_group = _assigned(
-        _groups_of_labels(corpus, rows, group_of, counts),
+        _groups_of_labels(corpus, rows, group_of, counts if stratified else {}),
         np.bincount(group_of),
         (dev_share, test_share),
         np.random.default_rng(seed),
     )
     part = part_of_group[group_of]
     return Split(rows[part == 0], rows[part == 1], rows[part == 2], notes)
+
+
+def _of_first_texts(corpus: Corpus, rows: Array, group_of: Array) -> tuple[Array, list[str]]:
+    """The number of each row's first text in place of its group, unless too many rows share one."""
+    _, first = np.unique(text_keys(corpus, rows, ["text"]), return_inverse=True)
+    sizes = np.bincount(first)
+    shared = int(group_of.max(initial=-1)) + 1 - len(sizes)
+    if shared <= 0:
+        return group_of, []
+    if sizes.max() > LARGEST * len(rows):
+        often = f"{sizes.max():,} of {len(rows):,} {corpus.rows_are}"
+        return group_of, [f"One first text stands in {often}: parts may share first texts."]
+    said = f"The {corpus.rows_are} have {len(sizes):,} first texts; those of one are in the same part."
+    return first, [said]
 
 
 def split_documents(corpus: Corpus, dev_share: float, test_share: float, seed: int) -> Split:
@@ -191,9 +213,12 @@ def check_classes(where: str, counts: dict[str, int], rare: str = "error") -> No
 
 
 def _groups_of_labels(corpus: Corpus, rows: Array, group_of: Array, counts: dict[str, int]) -> list[Array]:
-    """For each label, the rarest first, the groups of equal texts that have it; last those without any."""
+    """For each label of `counts`, the rarest first, the groups of equal texts that have it; last those that
+    have none."""
     number = {label: i for i, label in enumerate(sorted(counts, key=lambda label: (counts[label], label)))}
-    sets = Ragged.of([sorted(map(number.__getitem__, labels)) for labels in corpus.label_sets])
+    sets = Ragged.of(
+        [sorted(number[label] for label in labels if label in number) for labels in corpus.label_sets]
+    )
     labels = sets.take(corpus.label_codes[rows].astype(np.int64))
     owners = np.repeat(group_of, labels.lengths)
     order = np.argsort(labels.flat, kind="stable")

@@ -1,0 +1,54 @@
+"""Rows that lack something: counted over a whole file, so that a message can say how many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from textladder.errors import Problem
+
+LISTED = 5  # lines that a message names
+
+
+@dataclass
+class Lack:
+    """Rows `without` something ("without a label"), of which is said what they `have` ("have no label").
+
+    key, policy: what becomes of them (error, drop, keep), by `data.KEY`.
+    """
+
+    key: str
+    policy: str
+    without: str
+    have: str
+    count: int = 0
+    lines: list[int] = field(default_factory=list)  # of the first
+    first: str = ""  # what was empty there
+
+    def leaves_out(self, line: int, what: str) -> bool:
+        """Whether a row in which `what` is empty is not to be used; counts it."""
+        if self.policy == "keep":
+            return False
+        self.count += 1
+        self.first = self.first or what
+        if len(self.lines) < LISTED:
+            self.lines.append(line)
+        return True
+
+    @property
+    def wrong(self) -> bool:
+        return self.count > 0 and self.policy == "error"
+
+    def problem(self, place: Callable[[int], str], unit: str, seen: int) -> Problem:
+        """place: where a line stands; unit: what lines are called; seen: all rows."""
+        listed = ", ".join(f"{line:,}" for line in self.lines)
+        more = ", ..." if self.count > len(self.lines) else ""
+        return Problem(
+            place(self.lines[0]),
+            f"{self.first} is empty. {self.count:,} of {seen:,} rows {self.have} ({unit}{listed}{more}).",
+            f"Fix them, or leave them out with --set data.{self.key}=drop",
+        )
+
+    def line(self) -> str:
+        """What was left out, as a sentence."""
+        return f"{self.count:,} rows {self.without} were left out."
