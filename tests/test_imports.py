@@ -62,6 +62,8 @@ LEVELS = {
     "generating": 8,
     "language": 8,
     "tagging": 8,
+    "translating": 8,
+    "translator": 8,
     "listing": 8,
     "looking": 8,
     "exits": 9,
@@ -72,6 +74,7 @@ LEVELS = {
     "vectors_cli": 9,
     "language_cli": 9,
     "generating_cli": 9,
+    "translating_cli": 9,
     "arpa_cli": 9,
     "cli": 9,
     "__main__": 9,
@@ -84,6 +87,7 @@ BESIDE = {
     "replacing": ("errors", "files"),
     "distributed": ("errors",),
     "metrics": ("", "errors"),
+    "decoders": ("search",),
     "recipe": ("training",),
     "batch": ("ragged",),
     "run": ("card", "measuring", "parts", "preparing", "trainer"),
@@ -94,14 +98,19 @@ BESIDE = {
     "estimators": ("estimating",),
     "language": ("estimating", "generating", "scoring"),
     "tagging": ("estimating",),
+    "translator": ("estimating", "translating"),
     "inspection": ("comparing",),
     "looking": ("inspection",),
     "vectors_changing": ("output", "vectors_options"),
     "vectors_cli": ("output", "vectors_changing", "vectors_options"),
     "language_cli": ("cli_options", "output"),
     "generating_cli": ("cli_options", "output"),
+    "translating_cli": ("cli_options", "output"),
     "arpa_cli": ("cli_options", "output"),
-    "cli": ("arpa_cli", "cli_options", "exits", "generating_cli", "language_cli", "output", "vectors_cli"),
+    "cli": (
+        *("arpa_cli", "cli_options", "exits", "generating_cli", "language_cli", "output"),
+        *("translating_cli", "vectors_cli"),
+    ),
     "__main__": ("cli",),
 }
 FILES = sorted(ROOT.rglob("*.py"))
@@ -194,6 +203,7 @@ def test_names_of_the_package() -> None:
         "Problem",
         "TextClassifier",
         "TokenTagger",
+        "Translator",
         "WordVectors",
     }
     for name in textladder.__all__:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["LanguageModel", "Problem", "TextClassifier", "TokenTagger", "WordVectors"]
+__all__ = ["LanguageModel", "Problem", "TextClassifier", "TokenTagger", "Translator", "WordVectors"]
 
 if TYPE_CHECKING:
     from textladder.errors import Problem
     from textladder.estimators import TextClassifier
     from textladder.language import LanguageModel
     from textladder.tagging import TokenTagger
+    from textladder.translator import Translator
     from textladder.vectors.wordvectors import WordVectors
 
 _PLACES = {
@@ -19,6 +20,7 @@ _PLACES = {
     "Problem": "textladder.errors",
     "TextClassifier": "textladder.estimators",
     "TokenTagger": "textladder.tagging",
+    "Translator": "textladder.translator",
     "WordVectors": "textladder.vectors.wordvectors",
 }
 

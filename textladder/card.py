@@ -20,6 +20,11 @@ USES = {
         "TokenTagger",
         'model.predict(["Ada Lovelace lived in London ."])',
     ),
+    "translate": (
+        f'echo "a text" | textladder translate {FOLDER} -',
+        "Translator",
+        'model.predict(["a text"])',
+    ),
     "language": (
         f'textladder generate {FOLDER} --prompt "The" --length 200 --temperature 0.8\n'
         f"textladder score {FOLDER} some.txt",

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from textladder import __version__, arpa_cli, generating_cli, language_cli
+from textladder import __version__, arpa_cli, generating_cli, language_cli, translating_cli
 from textladder.cli_options import (
     DataSet,
     Device,
@@ -21,7 +21,9 @@ from textladder.cli_options import (
     Json,
     LabelColumn,
     ModelPath,
+    ParallelFiles,
     SecondColumn,
+    TargetFile,
     TextColumn,
     check_units,
     settings_of,
@@ -82,13 +84,19 @@ def reading(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def called(**given: Any) -> None:
+        if (target := given.pop("target")) is not None:
+            from textladder.text.parallel import joined
+
+            given["file"] = joined(given["file"], target)
         command(Reading(**{name: given.pop(name) for name in shared}), **given)
 
     shared, own = (dict(inspect.signature(f, eval_str=True).parameters) for f in (Reading, command))
     _, *rest = own.values()
     file, *others = (option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in shared.values())
-    called.__signature__ = inspect.Signature([file, *rest, *others])  # type: ignore[attr-defined]
-    called.__annotations__ = {option.name: option.annotation for option in (file, *rest, *others)}
+    target = inspect.Parameter("target", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=TargetFile)
+    options = [file, target, *rest, *others]
+    called.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    called.__annotations__ = {option.name: option.annotation for option in options}
     return called
 
 
@@ -125,7 +133,7 @@ def look(
     print_json(found.to_dict()) if as_json else found.render()
 
 
-@app.command()
+@app.command(cls=ParallelFiles)
 @reading
 def train(
     read: Reading,
@@ -179,7 +187,7 @@ def train(
     distributed.stop()
 
 
-@app.command()
+@app.command(cls=ParallelFiles)
 @reading
 def compare(
     read: Reading,
@@ -253,6 +261,7 @@ def evaluate(
     *,
     model: ModelPath,
     file: File,
+    target: TargetFile = None,
     text: TextColumn = None,
     second: SecondColumn = None,
     label: LabelColumn = None,
@@ -262,11 +271,13 @@ def evaluate(
 ) -> None:
     """Score a model on a file of labelled texts, with a 95 % interval.
 
-    A language model is scored on any text, as by textladder score.
+    A language model is scored on any text, as by textladder score; a translator on pairs, or two parallel
+    files.
     """
     from textladder.evaluating import evaluate_file
+    from textladder.text.parallel import joined
 
-    result = evaluate_file(model, file, device, settings_of(text, label, None, set_, second))
+    result = evaluate_file(model, joined(file, target), device, settings_of(text, label, None, set_, second))
     if as_json:
         print_json(result)
         return
@@ -319,6 +330,7 @@ def predict(
         out.write("\n]}\n" if number else '{"predictions": []}\n')
 
 
+app.command()(translating_cli.translate)
 app.command()(generating_cli.generate)
 app.command()(language_cli.score)
 app.command()(arpa_cli.arpa)

@@ -18,8 +18,9 @@ from textladder.model import Model
 from textladder.preparing import Part, builtin_corpora
 from textladder.run import score_summary
 from textladder.text.corpus import Corpus
-from textladder.text.formats import format_of
+from textladder.text.formats import ENDINGS, format_of
 from textladder.text.opening import LIMIT_BYTES, UTF8_MARK, check_file, plain_suffix
+from textladder.text.parallel import open_translations
 from textladder.text.reading import BATCH_ROWS, DataConfig, Source, open_source
 from textladder.text.sentences import SentenceSource, open_sentences
 from textladder.trainer import pick_device
@@ -74,14 +75,20 @@ def predictions(
             "this is a language model: it has no label to say of a text.",
             "Use textladder generate for new text, textladder score for what a text costs it.",
         )
-    chunks = _stdin() if file == "-" else _file(model, file, settings)
-    read = map(model.task.read, chunks)
+    read = map(model.task.read, texts_of(model, file, settings))
     return (model.task.present(model.predict(texts), texts) for texts in read)
+
+
+def texts_of(model: Model, file: str, settings: list[str] | None) -> Iterator[list[Any]]:
+    """The texts of a file, or of stdin ("-"), some at a time."""
+    return _stdin() if file == "-" else _file(model, file, settings)
 
 
 def line_of(said: dict[str, Any]) -> str:
     """A prediction as text: label, tab, confidence; several labels of a text are joined by |. Of a tagger
     lines of token, tab, tag, and an empty one after each text."""
+    if "translation" in said:
+        return f"{_one_line(said['translation'])}\t{said['confidence']:.4f}"
     if "tags" in said:
         tokens = (said["text"][start:end] for start, end in said["tokens"])
         rows = [f"{_one_line(token)}\t{tag}" for token, tag in zip(tokens, said["tags"], strict=True)]
@@ -102,6 +109,10 @@ def _labelled(model: Model, file: str, settings: list[str] | None, work: Path) -
         return corpora["test"]
     if model.task.reads == "sentences":
         return Corpus.read(_sentences(model, file, settings, need_label=True), work / "corpus")
+    if model.task.reads == "translations":
+        config = replace(model.recipe.data, format=None)
+        given = replace(model.recipe, data=config).set(settings or []).data
+        return Corpus.read(open_translations(file, given), work / "corpus")
     return Corpus.read(_source(model, file, settings, need_label=True), work / "corpus")
 
 
@@ -123,6 +134,9 @@ def _source(model: Model, file: str, settings: list[str] | None, need_label: boo
     """A file read as the training file was; the columns of plain text and fastText files have no names."""
     check_file(Path(file))
     config: DataConfig = model.recipe.data
+    if model.task.reads == "translations":  # of each row the source; lines of text end in .en as well
+        known = ENDINGS.get(plain_suffix(Path(file)))
+        config = replace(config, second=None, format=known or "text", text=config.text if known else None)
     if format_of(Path(file), config.format) in ("text", "fasttext"):
         config = replace(config, text=None, label=None)
     if not need_label:

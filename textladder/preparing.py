@@ -17,7 +17,7 @@ from textladder import builtin, distributed
 from textladder.builtin import BUILTIN
 from textladder.errors import Problem
 from textladder.files import write_text, writing
-from textladder.parts import Golds, Part, Places, SpanGolds
+from textladder.parts import Golds, Part, Places, SpanGolds, TextGolds
 from textladder.ragged import Ragged, narrow
 from textladder.tasks import task_class
 from textladder.text.alignment import taught
@@ -25,6 +25,7 @@ from textladder.text.corpus import Corpus
 from textladder.text.documents import DocumentSource, open_documents
 from textladder.text.leakage import find_leakage
 from textladder.text.overlong import CutReport
+from textladder.text.parallel import ParallelSource, open_translations
 from textladder.text.reading import DataConfig, Source, open_source
 from textladder.text.scores import are_scores
 from textladder.text.sentences import SentenceSource, open_sentences
@@ -90,12 +91,17 @@ def read_corpora(
             raise Problem(train, "this built-in data has no tagged tokens.", "Give a file of tagged tokens.")
         if reads == "pairs":
             raise Problem(train, "this built-in data has one text a row.", "Give a file of pairs.")
+        if (BUILTIN[train].reads == "translations") != (reads == "translations"):
+            wanted = "--task translate" if BUILTIN[train].reads == "translations" else "--task classify"
+            raise Problem(train, "this built-in data is for another task.", f"Use {wanted}.")
         corpora = builtin_corpora(train)
     for name, path in (("train", Path(train)), ("dev", dev), ("test", test)):
         if path is None or (name == "train" and corpora):
             continue
-        source: Source | DocumentSource | SentenceSource
-        if reads == "documents":
+        source: Source | DocumentSource | SentenceSource | ParallelSource
+        if reads == "translations":
+            source = open_translations(path, config)
+        elif reads == "documents":
             source = open_documents(path, config)
         elif reads == "sentences":
             source = open_sentences(path, config, need_label=need_label)
@@ -113,10 +119,12 @@ def suited_to(file: str) -> dict[str, Any]:
 
 def builtin_corpora(name: str) -> dict[str, Corpus]:
     """The fixed parts of a built-in data set."""
-    return {
-        part: Corpus.of([e.texts[0] for e in examples], [e.target for e in examples], f"{name}/{part}")
-        for part, examples in builtin.load(name)._asdict().items()
-    }
+    corpora = {}
+    for part, examples in builtin.load(name)._asdict().items():
+        seconds = [e.texts[1] for e in examples] if BUILTIN[name].reads == "translations" else None
+        firsts, targets = [e.texts[0] for e in examples], [e.target for e in examples]
+        corpora[part] = Corpus.of(firsts, targets, f"{name}/{part}", seconds)
+    return corpora
 
 
 def split_data(config: DataConfig, corpora: dict[str, Corpus], *, reads: Reads = "rows") -> Data:
@@ -128,7 +136,7 @@ def split_data(config: DataConfig, corpora: dict[str, Corpus], *, reads: Reads =
         made = split_documents(whole, *sizes, config.split_seed)
     else:
         numbers = reads == "pairs" and are_scores(whole.label_counts())
-        classes = reads != "sentences" and not numbers
+        classes = reads not in ("sentences", "translations") and not numbers
         rare = config.rare if classes else "keep"  # a label of spans that one sentence has is no class
         options = {"rare": rare, "duplicates": config.duplicates}
         made = split(whole, *sizes, config.split_seed, **options, classes=classes, stratified=not numbers)
@@ -187,8 +195,15 @@ def prepare(recipe: Recipe, data: Data, work: Path, kept: Path | None = None) ->
     `work`. kept: the folder that holds the tokenizer of a run that goes on (default: `work`)."""
     if task_class(recipe.task_name).streams:
         return _prepare_streams(recipe, data, work, kept or work)
-    labels, task, notes = learned(recipe, data)
-    tokenizer = _tokenizer(recipe, data, kept or work)
+    tokenizer, notes = None, list[str]()
+    kind = task_class(recipe.task_name)
+    if kind.writes:
+        tokenizer = _tokenizer(recipe, data, kept or work)
+        labels = kind.spelled(learn_labels(recipe, data), tokenizer, data.train.targets())
+        task = kind(recipe.task, 1, labels)
+    else:
+        labels, task, notes = learned(recipe, data)
+    tokenizer = tokenizer or _tokenizer(recipe, data, kept or work)
     stores, cuts = {}, {}
     for name, part in data.parts().items():
         with writing(work):
@@ -224,6 +239,8 @@ def learn_labels(recipe: Recipe, data: Data) -> Any:
     """The labels of the training texts. Raises Problem where there is nothing to learn, and where dev or test
     has labels that the training texts have not."""
     kind = task_class(recipe.task_name)
+    if kind.writes:
+        return kind.learn((), recipe.task)
     return kind.learn(data.train.golds.kinds, recipe.task) if kind.streams else learned(recipe, data)[0]
 
 
@@ -294,6 +311,12 @@ def _numbered(part: Part, tokenizer: Tokenizer, task: Task) -> Iterator[tuple[in
     if isinstance(golds, SpanGolds):
         for examples in part.inputs():
             yield len(examples), task.rows(examples, tokenizer)
+        return
+    if isinstance(golds, TextGolds):
+        for pairs in part.inputs():
+            places = Places(part, part.rows[base : base + len(pairs)])
+            yield len(pairs), task.rows(pairs, tokenizer, places)
+            base += len(pairs)
         return
     labels = task.targets([kind.target for kind in golds.kinds], [kind.where for kind in golds.kinds])
     for texts in part.inputs():

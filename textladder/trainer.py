@@ -140,7 +140,8 @@ class Trainer:
     def _feed(self, store: Store) -> Feed:
         task, encoder = self.model.task, self.model.encoder
         if not task.streams:
-            return Feed(store, task.collate, self.options, encoder.pads, encoder.ahead)
+            by = task.measured_by
+            return Feed(store, task.collate, self.options, encoder.pads, encoder.ahead, by=by)
         width = self.model.recipe.tokenizer.max_length
         return StreamFeed(store, task.collate, self.options, width=width, carried=encoder.carries)
 
@@ -213,7 +214,7 @@ class Trainer:
         """Score dev with the weights that would be kept; keep them if they are the best."""
         self.optimizer.settle()  # a pause may come between the checks of the loop
         self.average.after_check(self.model)
-        with self.average.applied(self.model):
+        with self.average.applied(self.model), self.model.task.quickly():
             scores = self.score("dev", self.options.precision)
             best = self.keeper.offer(scores.headline, step.epoch)
             if best:

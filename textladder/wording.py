@@ -23,6 +23,7 @@ class Words:
 
 WORDS = {
     "language": Words("blocks", "characters", "one more unit", "characters/s"),
+    "translate": Words(labelled="translations"),
     "tag": Words("sentences", "texts", "one sentence", "sentences/s", "spans", "tokens"),
 }
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder.errors import Problem
-from textladder.metrics import tagging
+from textladder.metrics import tagging, translation
 from textladder.metrics.reports import F1, statistic_multi, statistic_single
 from textladder.metrics.statistic import Floats, Statistic
 from textladder.tasks.judging import per_character
@@ -31,6 +31,7 @@ class Answer:
     predicted: tuple[str, ...]
     confidence: float | None
     counts: tuple[int, ...] = ()
+    tokenize: str = ""  # of a translation: how BLEU cuts it
 
     @property
     def correct(self) -> bool:
@@ -154,6 +155,10 @@ def _per_character(answers: Iterator[BlockAnswer]) -> Statistic:
 
 
 def _statistic(answers: Iterator[Answer], metric: str, labels: Sequence[str]) -> Statistic:
+    if metric in translation.HEADLINES:
+        pairs = [(answer.predicted[0], answer.gold[0], answer.tokenize) for answer in answers]
+        said, wanted, tokenize = zip(*pairs, strict=True)
+        return translation.statistic(said, wanted, metric, tokenize[0])
     if metric in tagging.HEADLINES:
         return tagging.statistic(np.array([answer.counts for answer in answers], np.int64), metric)
     if metric in ("accuracy", "subset_accuracy"):
@@ -198,8 +203,8 @@ def _tagged(line: dict[str, Any]) -> Answer:
 def _answer(line: dict[str, Any]) -> Answer:
     if "counts" in line:
         return _tagged(line)
-    several = "labels" in line
-    gold = line["labels"] if several else [line["label"]]
+    translated = line.get("bleu_tokenize", "")
+    gold = line["labels"] if "labels" in line else [line["gold" if translated else "label"]]
     predicted = line["predicted"]
     confidence = line.get("confidence")
     return Answer(
@@ -208,4 +213,5 @@ def _answer(line: dict[str, Any]) -> Answer:
         tuple(gold),
         tuple(predicted) if isinstance(predicted, list) else (predicted,),
         None if confidence is None else float(confidence),
+        tokenize=translated,
     )

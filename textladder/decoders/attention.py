@@ -27,7 +27,9 @@ FIRST_ROOM = 256  # units that rows have written; doubled when they are more
 class DecoderLayer(nn.Module):
     """A Transformer layer in which attention to the source stands between the other two branches."""
 
-    def __init__(self, dim: int, memory_dim: int, num_heads: int, attention_dropout: float, **others: object) -> None:
+    def __init__(
+        self, dim: int, memory_dim: int, num_heads: int, attention_dropout: float, **others: object
+    ) -> None:
         """others: of `TransformerLayer`."""
         super().__init__()
         given = {"attention_dropout": attention_dropout, "causal": True, **others}

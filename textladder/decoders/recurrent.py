@@ -30,7 +30,11 @@ class RecurrentDecoder(Decoder):
     section 3.3), else nothing: then all units of a text are computed at once in training.
     """
 
-    source = "Sutskever et al. 2014, https://arxiv.org/abs/1409.3215; Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473; Luong et al. 2015, https://arxiv.org/abs/1508.04025"
+    source = (
+        "Sutskever et al. 2014, https://arxiv.org/abs/1409.3215; "
+        "Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473; "
+        "Luong et al. 2015, https://arxiv.org/abs/1508.04025"
+    )
 
     @dataclass(frozen=True)
     class Config(Decoder.Config):
@@ -106,9 +110,7 @@ class RecurrentDecoder(Decoder):
         """[B, S, H] of each layer."""
         bridged = torch.tanh(self.bridge(memory.pooled)).float()
         parts = bridged.view(len(bridged), len(self.layers), -1, self.config.hidden_dim).unbind(1)
-        return tuple(
-            part + layer.start(len(part)) for part, layer in zip(parts, self._stack, strict=True)
-        )
+        return tuple(part + layer.start(len(part)) for part, layer in zip(parts, self._stack, strict=True))
 
     def _read(self, memory: Encoded) -> tuple[Tensor, ...]:
         """Keys, values and mask of the source, each [B, S, ...]; nothing without attention."""

@@ -210,7 +210,12 @@ class ShortCrossAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, query: Tensor, pairs: Tensor, texts: tuple[Tensor, int], others: tuple[Tensor, int], heads: int
+        ctx: Any,
+        query: Tensor,
+        pairs: Tensor,
+        texts: tuple[Tensor, int],
+        others: tuple[Tensor, int],
+        heads: int,
     ) -> Tensor:
         """texts, others: offsets [B + 1], and the longest."""
         dim = query.shape[1]

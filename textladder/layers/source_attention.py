@@ -1,11 +1,11 @@
 """Attention of a decoder to its source: one context for each query, by every score of the family.
 
-    additive    v . tanh(W q + U k)        Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473, appendix A.1.2
-    dot         q . k                      Luong et al. 2015, https://arxiv.org/abs/1508.04025, section 3.1
-    general     q . W k                    the same
-    concat      v . tanh(W [q; k])         the same
-    scaled      q . k / sqrt(D)            Vaswani et al. 2017, https://arxiv.org/abs/1706.03762, equation 1
-    multihead   scaled, of H projections of q, k and what is mixed    the same, section 3.2.2
+    additive    v . tanh(W q + U k)     Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473, A.1.2
+    dot         q . k                   Luong et al. 2015, https://arxiv.org/abs/1508.04025, section 3.1
+    general     q . W k                 the same
+    concat      v . tanh(W [q; k])      the same
+    scaled      q . k / sqrt(D)         Vaswani et al. 2017, https://arxiv.org/abs/1706.03762, equation 1
+    multihead   scaled, of H projections of q, k and what is mixed: the same, section 3.2.2
 
 Letters as in `textladder.batch`; S units of the longest source, M the width of its vectors.
 """
@@ -89,8 +89,8 @@ class Dot(SourceAttention):
         if query_dim != memory_dim:
             raise Problem(
                 "decoder.attention",
-                f"the decoder's state has {query_dim} values and the encoder's vectors {memory_dim}: they have "
-                "no dot product.",
+                f"the decoder's state has {query_dim} values, the encoder's vectors {memory_dim}: they have no "
+                "dot product.",
                 f"Set decoder.hidden_dim={memory_dim}, or decoder.attention=general.",
             )
         self.scale = memory_dim**-0.5 if scaled else 1.0

@@ -70,7 +70,7 @@ def beam(
     sums = torch.zeros(prompts, device=last.device)
     nats = sums.clone()  # the sums without penalties
     written = last.new_zeros(prompts, 0)
-    for length in range(1, max(longest, default=0) + 1):
+    for _ in range(max(longest, default=0)):
         log_probs, state = step(last, state)  # [R, V]
         if barrier is None:
             barrier = barrier_of(log_probs, end, banned, config)
@@ -110,9 +110,7 @@ def _best(scores: Tensor, prompt: Tensor, width: int) -> tuple[Tensor, Tensor, T
 class _Pools:
     """The n best hypotheses of each prompt that have ended. longest: units of each prompt's, at most."""
 
-    def __init__(
-        self, config: SearchConfig, longest: Sequence[int], end: int, ended: Ended | None
-    ) -> None:
+    def __init__(self, config: SearchConfig, longest: Sequence[int], end: int, ended: Ended | None) -> None:
         self.config, self.longest, self.end, self.ended = config, longest, end, ended
         self.best: list[list[Hypothesis]] = [[] for _ in longest]
 

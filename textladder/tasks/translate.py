@@ -66,7 +66,9 @@ class Translate(Translated, Task):
             )
         if config.length_factor < 0 or config.length_extra < 1:
             raise Problem(
-                "task.length_factor, task.length_extra", "they leave no unit to write.", "Give 0 and 1, or more."
+                "task.length_factor, task.length_extra",
+                "they leave no unit to write.",
+                "Give 0 and 1, or more.",
             )
         self.headline = config.metric
         self.options = searching(config)
@@ -128,7 +130,9 @@ class Translate(Translated, Task):
         first = [example.texts[0] for example in examples]
         if not examples or len(examples[0].texts) < 2:
             return self.rows(first, tokenizer).columns
-        return self.rows(Pairs.of_strings(first, [example.texts[1] for example in examples]), tokenizer).columns
+        return self.rows(
+            Pairs.of_strings(first, [example.texts[1] for example in examples]), tokenizer
+        ).columns
 
     def check(self, golds: Sequence[Example], name: str) -> list[str]:
         return []

@@ -90,9 +90,7 @@ class Translated:
         """[n] 1 - chrF of each text."""
         return translation.losses(*self._pairs(outcomes, examples))
 
-    def _pairs(
-        self, outcomes: Sequence[Written], examples: Sequence[Example]
-    ) -> tuple[list[str], list[str]]:
+    def _pairs(self, outcomes: Sequence[Written], examples: Sequence[Example]) -> tuple[list[str], list[str]]:
         """What is said, and what is wanted."""
         if not len(examples):
             raise Problem("score", "there are no texts to score.", "Give at least one pair.")

@@ -25,6 +25,7 @@ from textladder.text.store import Store, StoreWriter
 if TYPE_CHECKING:
     from textladder.text.documents import DocumentSource
     from textladder.text.labelled import Labelled
+    from textladder.text.parallel import ParallelSource
     from textladder.text.sentences import SentenceSource
 
 Target = tuple[str, ...]
@@ -117,7 +118,7 @@ class Corpus:
         return cls(Store.of(columns), codes.all(), list(codes.known), name=name)
 
     @classmethod
-    def read(cls, source: Source | DocumentSource | SentenceSource, folder: Path) -> Corpus:
+    def read(cls, source: Source | DocumentSource | SentenceSource | ParallelSource, folder: Path) -> Corpus:
         """Spools a file into `folder`, or takes what is there if file and config are the same.
 
         The folder appears only when it is whole. Raises a Problem for a wrong row, or if the disk fails.
@@ -303,7 +304,9 @@ def _bytes(parts: list[bytes]) -> Ragged:
     return Ragged(np.frombuffer(b"".join(parts), np.uint8), offsets)
 
 
-def _fingerprint(source: Source | DocumentSource | SentenceSource) -> dict[str, Any]:
+def _fingerprint(
+    source: Source | DocumentSource | SentenceSource | ParallelSource,
+) -> dict[str, Any]:
     """What tells that a spooled corpus is still that of its files."""
     try:
         stats = [file.stat() for file in source.files]
