@@ -20,6 +20,7 @@ import tokenize
 from pathlib import Path
 
 from textladder import ranges, recipe
+from textladder.decoders import DECODERS, decoder_class
 from textladder.encoders import ENCODERS, encoder_class
 from textladder.ngrams import COUNTED
 from textladder.tasks import TASKS, task_class
@@ -34,7 +35,7 @@ HEAD = """# Every option of a recipe
 
 <!-- Written by `make docs` from the code. Do not edit. -->
 
-A recipe is a TOML file with five tables. `textladder rungs` says where those of the ladder are; copy one,
+A recipe is a TOML file with five tables, of translators with a sixth, `[decoder]`. `textladder rungs` says where those of the ladder are; copy one,
 change it, and give it as `--rung mine.toml`. Any single value can be changed without a file:
 `--set table.key=value`, with the value as TOML writes it (`true`, `0.5`, `[1, 2]`; words need no quotes).
 `recipe.toml` in a run folder has every value of that run written out. "Not set" (None in the notes) cannot
@@ -132,9 +133,10 @@ def recipes_page() -> str:
         parts += [f"## {title}", "", *table(config), ""]
     for name in TASKS:
         parts += [f'## [task] name = "{name}"', "", *table(task_class(name).Config), ""]
-    for name in ENCODERS:
-        kind = encoder_class(name)
-        parts += [f'## [encoder] name = "{name}"', ""]
+    both = [("encoder", name, encoder_class(name)) for name in ENCODERS]
+    both += [("decoder", name, decoder_class(name)) for name in DECODERS]
+    for table_name, name, kind in both:
+        parts += [f'## [{table_name}] name = "{name}"', ""]
         said = (inspect.getdoc(kind) or "").split("\n\n")[0].replace("\n", " ")
         parts += [said, ""] if said else []
         parts += [f"Source: {kind.source}", ""] if kind.source else []

@@ -30,9 +30,8 @@ from textladder.cli_options import (
 )
 from textladder.errors import Problem
 from textladder.exits import guarded
-from textladder.output import print_json, print_scores
+from textladder.output import print_evaluation, print_json, print_scores
 from textladder.vectors_cli import app as vectors_app
-from textladder.wording import words_of
 
 TASK = "classify"  # where --task is not given: what a file with texts and labels is for
 
@@ -284,17 +283,7 @@ def evaluate(
     if "documents" in result:
         language_cli.print_score(result)
         return
-    low, high = result["interval"]
-    typer.echo(
-        f"{result['metric']} {result['score']:.4f} "
-        f"(95 % interval {low:.4f} to {high:.4f}, {result['count']:,} {words_of(result).tested})"
-    )
-    for name, value in result["scores"].items():
-        if name != result["metric"] and value is not None:
-            typer.echo(f"  {name} {value:.4f}")
-    for note in result["notes"]:
-        typer.echo(note)
-    typer.echo(result["signature"])
+    print_evaluation(result)
 
 
 @app.command()
