@@ -35,11 +35,11 @@ HEAD = """# Every option of a recipe
 
 <!-- Written by `make docs` from the code. Do not edit. -->
 
-A recipe is a TOML file with five tables, of translators with a sixth, `[decoder]`. `textladder rungs` says where those of the ladder are; copy one,
-change it, and give it as `--rung mine.toml`. Any single value can be changed without a file:
-`--set table.key=value`, with the value as TOML writes it (`true`, `0.5`, `[1, 2]`; words need no quotes).
-`recipe.toml` in a run folder has every value of that run written out. "Not set" (None in the notes) cannot
-be written in TOML: leave the line out.
+A recipe is a TOML file with five tables, a translator's with six. `textladder rungs` says where those of
+the ladder are; copy one, change it, and give it as `--rung mine.toml`. Any value can be changed without
+a file: `--set table.key=value`, with the value as TOML writes it (`true`, `0.5`, `[1, 2]`; words need no
+quotes). `recipe.toml` in a run folder has every value of that run written out. "Not set" (None in the notes)
+cannot be written in TOML: leave the line out.
 
 An option that does not exist, and a value of the wrong type, are refused by name.
 """

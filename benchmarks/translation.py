@@ -18,7 +18,7 @@ from typing import Any
 
 from textladder import recipe, translating
 from textladder.preparing import prepare, read_data
-from textladder.text.parallel import joined
+from textladder.text.two_files import joined
 from textladder.trainer import Trainer
 from textladder.training.loop import fit
 

@@ -38,7 +38,7 @@ NO_DROPOUT = {
     "transformer": ("encoder.input_dropout", "encoder.dropout", "decoder.input_dropout", "decoder.dropout"),
     "rnn": ("encoder.embedding_dropout", "encoder.dropout", "decoder.dropout"),
 }
-LETTERS = "abcdefgh"
+LETTERS = "abcdef"
 
 
 def words(number: int, longest: int, seed: int = 0) -> list[str]:
@@ -70,7 +70,7 @@ TOYS = {
 def test_toys_are_learned(rung: str, toy: str) -> None:
     longest = 3 if rung == "gru" else 5  # without attention all is in one vector
     texts = sorted(set(words(1500, longest)))
-    made = small(rung, training__epochs=24 if rung != "transformer" else 16)
+    made = small(rung, training__epochs=40, training__learning_rate=0.004)
     made.fit(texts, [TOYS[toy](text) for text in texts])
     asked = words(40, longest, seed=5)
     assert made.score(asked, [TOYS[toy](text) for text in asked]) == 1.0
@@ -88,7 +88,7 @@ def nats_of(made: Translator, source: str, target: str) -> np.ndarray:
 
 
 def test_scores_of_a_search_are_those_of_forced_decoding(half: Translator) -> None:
-    for source in ("abc", "hgf", "a"):
+    for source in ("abc", "fed", "a"):
         for one in half.translate(source, beam=4, n_best=4):
             if not one.finished:
                 continue
@@ -150,7 +150,7 @@ def test_alignments_name_words_of_both_texts(half: Translator) -> None:
 
 def test_words_are_what_stands_between_white_space() -> None:
     spans = [(0, 2), (2, 3), (3, 5), (5, 6), (6, 6), (7, 9)]
-    assert translating._words("ab  cd e ", spans).tolist() == [0, 1, 1, 1, 2, 2]
+    assert translating._words("ab  cd e ", spans).tolist() == [0, 0, 1, 1, 1, 2]
 
 
 def test_what_was_learned_can_be_saved_and_loaded(half: Translator, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_without_attention_there_is_no_alignment() -> None:
 
 
 def test_targets_that_are_cut_have_no_end_and_are_counted() -> None:
-    texts = ["abcdefgh", "ab"]
+    texts = ["abcdefab", "ab"]
     made = small("rnn-attention", training__epochs=1).fit(words(60, 3), words(60, 3))
     task, tokenizer = translating.task_of(made.model_), made.model_.tokenizer
     from dataclasses import replace

@@ -84,7 +84,7 @@ def reading(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def called(**given: Any) -> None:
         if (target := given.pop("target")) is not None:
-            from textladder.text.parallel import joined
+            from textladder.text.two_files import joined
 
             given["file"] = joined(given["file"], target)
         command(Reading(**{name: given.pop(name) for name in shared}), **given)
@@ -274,7 +274,7 @@ def evaluate(
     files.
     """
     from textladder.evaluating import evaluate_file
-    from textladder.text.parallel import joined
+    from textladder.text.two_files import joined
 
     result = evaluate_file(model, joined(file, target), device, settings_of(text, label, None, set_, second))
     if as_json:

@@ -66,7 +66,7 @@ def check_units(units: str | None) -> None:
 
 class ParallelFiles(TyperCommand):
     """A command whose files may be two, line by line: FILE TARGETS --dev SOURCES TARGETS --test SOURCES
-    TARGETS. An option of the parser takes one value, so the two of --dev become one (`text.parallel`)."""
+    TARGETS. An option of the parser takes one value, so the two of --dev become one (`text.two_files`)."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         flags = {name for option in self.params if getattr(option, "is_flag", False) for name in option.opts}
@@ -76,7 +76,7 @@ class ParallelFiles(TyperCommand):
 def joined_files(args: list[str], flags: set[str]) -> list[str]:
     """Command-line words with the two files of --dev and --test as one, if the file itself is two: what
     follows such a file is else the file itself."""
-    from textladder.text.parallel import joined
+    from textladder.text.two_files import joined
 
     words, found, plain, at = list(args), list[int](), 0, 0
     while at < len(words):

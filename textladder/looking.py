@@ -11,6 +11,7 @@ from textladder.errors import Problem
 from textladder.preparing import read_corpora
 from textladder.text.looking import Look, look
 from textladder.text.opening import plain_suffix
+from textladder.text.two_files import files_of
 
 TAGGED = (".conll", ".conllu", ".iob", ".bio")  # endings of files that are read for tagging
 
@@ -20,6 +21,8 @@ def look_at(
 ) -> Look:
     """Read the files as a training would (with the settings of `--set`) and say what is in them. task: None
     for that which the file's name speaks of."""
+    if files_of(file) is not None:
+        raise Problem(file, "look has nothing to say of two parallel files.", "Give it one of them.")
     task = task or ("tag" if plain_suffix(Path(file)) in TAGGED else "classify")
     sentences = task == "tag"
     data, tokenizer = recipe.reading("window" if sentences else "bow", task, settings)

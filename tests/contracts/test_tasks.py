@@ -77,7 +77,7 @@ def test_a_batch_equals_one_by_one(sample):
     assert together.total.item() == pytest.approx(sum(loss.total.item() for loss in apart), rel=1e-5)
     outcomes = task.predict(encoder, batch)
     one_by_one = task.joined([task.predict(encoder, single) for single in singles])
-    assert same(outcomes, one_by_one, 1e-6)
+    assert same(outcomes, one_by_one, 1e-5)
 
 
 @each_sample

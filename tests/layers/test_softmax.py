@@ -245,3 +245,22 @@ def test_a_smoothed_truth_is_that_of_torch_over_what_can_be_predicted(
     leaves = (vectors, layer.bias, table if tied else cast(Tensor, layer.weight))
     for ours, theirs in zip(gradients(got, *leaves), gradients(wanted, *leaves), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_the_best_units_are_those_of_all_log_probabilities(tied: bool) -> None:
+    torch.manual_seed(0)
+    layer, units = UnitSoftmax(DIM, 700), 700
+    nn.init.normal_(layer.bias)
+    if tied:
+        layer.tie(nn.Parameter(torch.randn(units, DIM // 2)))
+    vectors, banned = torch.randn(30, DIM), torch.tensor([0, 1, 2, 17, 650])
+    with torch.no_grad():
+        wanted = layer.log_probs(vectors).index_fill(1, banned, -math.inf)
+        for count in (1, 5, 40):
+            values, found = layer.best(vectors, count, banned)
+            torch.testing.assert_close(values, wanted.topk(count).values)
+            torch.testing.assert_close(wanted.gather(1, found), values)
+        values, found = UnitSoftmax(DIM, 6).best(vectors, 9, torch.tensor([0, 1]))
+    assert values.shape == (30, 5)
+    assert (values == -math.inf).sum(1).tolist() == [2] * 30, "<unk> is banned, and <s> is never predicted"

@@ -9,8 +9,9 @@ import pytest
 
 from textladder.errors import Problem
 from textladder.text.corpus import Corpus
-from textladder.text.parallel import files_of, joined, open_translations
+from textladder.text.parallel import open_translations
 from textladder.text.reading import DataConfig
+from textladder.text.two_files import files_of, joined
 
 
 def write(folder: Path, english: str, german: str) -> str:

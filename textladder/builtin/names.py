@@ -23,6 +23,7 @@ def make() -> dict[str, list[tuple[str, tuple[str, ...]]]]:
     from babel import Locale
 
     rows: dict[str, str] = {}
+    spelled: dict[str, str] = {}  # of names that differ in case alone, the first
     unclear = set()
     for table in TABLES:
         names = {code: getattr(Locale.parse(code), table) for code in LOCALES}
@@ -30,6 +31,7 @@ def make() -> dict[str, list[tuple[str, tuple[str, ...]]]]:
             for key in sorted(names[here].keys() & names[there].keys()):
                 if not key.isdigit() and "_" not in key:
                     text, target = f"{there}: {names[here][key]}", str(names[there][key])
+                    text = spelled.setdefault(text.casefold(), text)
                     if rows.setdefault(text, target) != target:
                         unclear.add(text)
     chosen = sorted(rows.keys() - unclear, key=_order)[:MOST]

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from textladder.layers.best_units import best_columns
 from textladder.layers.cross_entropy import IGNORED, counted, cross_entropies, cross_entropy
 from textladder.layers.strip import counted_up
 
@@ -64,6 +65,21 @@ class UnitSoftmax(nn.Module):
         """[N, D] -> [N, V] of all units, labels too; -inf for those that are never predicted."""
         logits = F.linear(self._reduced(vectors), self.rows).float() + (self.bias + self.never)
         return _all_units(logits.log_softmax(-1), self.units)
+
+    def best(self, vectors: Tensor, count: int, banned: Tensor) -> tuple[Tensor, Tensor]:
+        """Of each row of vectors [N, D] the `count` most probable units that are not banned [any], from the
+        best down: their log-probabilities [N, C], -inf where there are no more, and the units [N, C]."""
+        logits = F.linear(self._reduced(vectors), self.rows).float()
+        columns = banned[(banned >= FIRST) & (banned < self.tokens)] - FIRST
+        count, shift = min(count, logits.shape[1]), self.bias + self.never
+        if logits.device.type != "cpu":
+            log_probs = (logits + shift).log_softmax(-1).index_fill(1, columns, -math.inf)
+            values, found = log_probs.topk(count)
+            return values, found + FIRST
+        values, found = logits.new_empty(len(logits), count), columns.new_empty(len(logits), count)
+        given = logits.contiguous(), shift.detach().float(), columns, values, found
+        best_columns(*(part.numpy() for part in given))
+        return values, found + FIRST
 
     def loss(self, vectors: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
         """The sum of -log p(target) over those that are not IGNORED, in nats. vectors [N, D], target [N].

@@ -15,6 +15,9 @@ from textladder.search.sampling import barrier_of
 from textladder.search.state import State, Stepper, select
 
 Ended = Callable[[Sequence[int]], bool]
+# What a step said [R, ...] and a number -> so many of the most probable units of each row, from the best
+# down: their log-probabilities [R, C] and the units [R, C].
+Top = Callable[[Tensor, int], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ def beam(
     seen: Tensor | None = None,
     ended: Ended | None = None,
     lengths: Sequence[int] | None = None,
+    top: Top | None = None,
 ) -> list[list[Hypothesis]]:
     """The best `config.n` hypotheses of each prompt, from the best down; fewer where no more were found.
 
@@ -58,6 +62,8 @@ def beam(
 
     state, last, end, banned, seen: as in `sample`. ended: told the units of a hypothesis, says whether it
     ends with them. lengths: the longest for each prompt, at most `config.length` (None: that for all).
+    top: what chooses among what `step` says, which then need not be log-probabilities; `banned`, `seen` and
+    `config.ignore_end` are not heeded.
     """
     prompts, width = len(last), config.beam
     longest = [config.length] * prompts if lengths is None else [min(n, config.length) for n in lengths]
@@ -71,15 +77,20 @@ def beam(
     nats = sums.clone()  # the sums without penalties
     written = last.new_zeros(prompts, 0)
     for _ in range(max(longest, default=0)):
-        log_probs, state = step(last, state)  # [R, V]
-        if barrier is None:
-            barrier = barrier_of(log_probs, end, banned, config)
-        scores = log_probs if before is None else penalised(log_probs, before, config.repetition_penalty)
-        # No more of a hypothesis than of its whole prompt can be kept.
-        more, units = (scores + barrier).topk(min(width, scores.shape[1]))  # [R, C]
+        said, state = step(last, state)
+        # No more of a hypothesis than of its whole prompt can be kept: [R, C].
+        if top is None:
+            if barrier is None:
+                barrier = barrier_of(said, end, banned, config)
+            scores = said if before is None else penalised(said, before, config.repetition_penalty)
+            more, units = (scores + barrier).topk(min(width, scores.shape[1]))
+            own = said.gather(1, units)
+        else:
+            more, units = top(said, width)
+            own = more
         sums, parents, column = _best(sums[:, None] + more, prompt, width)
         last = units[parents, column]
-        prompt, nats = prompt[parents], nats[parents] + log_probs[parents, last]
+        prompt, nats = prompt[parents], nats[parents] + own[parents, column]
         written = torch.cat([written[parents], last[:, None]], 1)
         going = pools.set_aside(prompt, sums, nats, written, limits)
         if not len(going):

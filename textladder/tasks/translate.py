@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
@@ -18,8 +19,9 @@ from textladder.errors import Problem
 from textladder.layers.attention import Layout
 from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.softmax import UnitSoftmax
+from textladder.layers.together import as_here, limit, together
 from textladder.ragged import Pairs
-from textladder.search import Hypothesis, SearchConfig, State, Stepper, beam
+from textladder.search import Hypothesis, SearchConfig, State, beam
 from textladder.tasks.task import Encode, Rows, Task
 from textladder.tasks.translated import Translated, Written
 from textladder.text.overlong import shorten
@@ -84,7 +86,8 @@ class Translate(Translated, Task):
     @staticmethod
     def spelled(labels: dict[str, Any], tokenizer: Tokenizer, targets: Iterable[Ragged]) -> dict[str, Any]:
         """targets: the training texts that are to be written, in chunks."""
-        return labels | {"units": len(tokenizer), "spelling": Spelling.learn(targets, tokenizer).to_dict()}
+        spelling = Spelling.learn(targets, tokenizer, inner=True)
+        return labels | {"units": len(tokenizer), "spelling": spelling.to_dict()}
 
     def equip(self, decoder: Decoder, tokenizer: Tokenizer) -> None:
         """Called once, before `tie`: what writes, and what knows how its units are written."""
@@ -179,15 +182,36 @@ class Translate(Translated, Task):
     ) -> list[list[Hypothesis]]:
         """The best `options.n` translations of each source. banned: units that are not written, beside <pad>,
         <unk> and <s>."""
-        found: list[list[Hypothesis]] = []
         never = torch.tensor([PAD, UNKNOWN, BEGIN, *banned], device=source.flat.device)
-        with torch.no_grad():
-            for some in _split(source, SEARCHED):
-                step, state = self.stepper(encode(some))
-                last = torch.full((len(some),), BEGIN, device=some.flat.device)
-                longest = self.longest(some.lengths).tolist()
-                found += beam(step, state, last, options, end=END, banned=never, lengths=longest)
-        return found
+        jobs = [
+            as_here(partial(self._searched, encode, some, options, never))
+            for some in _split(source, SEARCHED)
+        ]
+        at_once = limit()
+        groups = [jobs[start : start + at_once] for start in range(0, len(jobs), at_once)]
+        return [best for group in groups for some in together(group) for best in some]
+
+    def _searched(
+        self, encode: Encode, source: Tokens, options: SearchConfig, never: Tensor
+    ) -> list[list[Hypothesis]]:
+        memory = encode(source)
+        device, longest = source.flat.device, self.longest(source.lengths).tolist()
+        # In float32: of products with so few rows, converting the weights would take longer than multiplying.
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):
+            memory = Encoded(memory.pooled.float(), memory.mask, memory.states.float())
+            last = torch.full((len(source),), BEGIN, device=device)
+            state = self.decoder.start(memory)
+            if options.repetition_penalty != 1 or options.ignore_end:
+                seen = torch.zeros(len(source), self.output.units, dtype=torch.bool, device=device)
+                given = {"end": END, "banned": never, "seen": seen, "lengths": longest}
+                return beam(self._log_probs, state, last, options, **given)
+            top = partial(self.output.best, banned=never)
+            return beam(self.decoder.step, state, last, options, end=END, lengths=longest, top=top)
+
+    def _log_probs(self, last: Tensor, state: State) -> tuple[Tensor, State]:
+        """A step whose log-probabilities [R, V] are all made."""
+        vectors, state = self.decoder.step(last, state)
+        return self.output.log_probs(vectors), state
 
     def longest(self, lengths: Tensor) -> Tensor:
         """Units of the longest translation of sources of these lengths [B]."""
@@ -196,16 +220,6 @@ class Translate(Translated, Task):
             most = min(most, self.decoder.max_length)
         config = self.config
         return (lengths * config.length_factor).long().add(config.length_extra).clamp(max=most)
-
-    def stepper(self, memory: Encoded) -> tuple[Stepper, State]:
-        """step(last units [R], state) -> log-probabilities of the next [R, V], state; and the state before
-        the first unit of each source."""
-
-        def step(last: Tensor, state: State) -> tuple[Tensor, State]:
-            vectors, state = self.decoder.step(last, state)
-            return self.output.log_probs(vectors), state
-
-        return step, self.decoder.start(memory)
 
     @property
     def _now(self) -> SearchConfig:

@@ -1,8 +1,4 @@
-"""Parallel text: two files, line i of one is what line i of the other should become.
-
-Everywhere else the two are one name, "train.en + train.de", as one file is: it goes through recipes, requests
-and messages.
-"""
+"""Parallel text: two files, line i of one is what line i of the other should become."""
 
 from __future__ import annotations
 
@@ -16,20 +12,9 @@ from textladder.text.formats import open_reader
 from textladder.text.lacking import Lack
 from textladder.text.opening import Row, check_file
 from textladder.text.reading import BATCH_ROWS, DataConfig, Rows, Source, open_source
+from textladder.text.two_files import files_of
 
-BETWEEN = " + "
 SHOWN = 60  # characters of a line in a message
-
-
-def joined(file: str, target: str | None) -> str:
-    """The one name of two files; of one file its own."""
-    return file if target is None else f"{file}{BETWEEN}{target}"
-
-
-def files_of(name: str | Path) -> tuple[Path, Path] | None:
-    """The two files of a name; None where it is that of one file."""
-    first, between, second = str(name).partition(BETWEEN)
-    return (Path(first), Path(second)) if between and not Path(name).exists() else None
 
 
 class ParallelSource:
@@ -95,7 +80,7 @@ class ParallelSource:
 
 
 def open_translations(path: Path | str, config: DataConfig | None = None) -> Source | ParallelSource:
-    """A file with two texts on each row, or the two files of a name (`joined`)."""
+    """A file with two texts on each row, or the two files of a name (`two_files.joined`)."""
     config, both = config or DataConfig(), files_of(path)
     if both is not None:
         return ParallelSource(*both, config)
