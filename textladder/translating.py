@@ -19,6 +19,7 @@ from textladder.ragged import Pairs, Ragged
 from textladder.search import Hypothesis, SearchConfig
 from textladder.tasks.translate import Translate, searching
 from textladder.text.batching import evaluation_plan
+from textladder.text.overlong import CutReport
 from textladder.text.store import Store
 from textladder.text.tokenizing import END
 
@@ -65,9 +66,15 @@ def options_of(model: Model, **given: Any) -> SearchConfig:
 
 
 def translate(
-    model: Model, texts: Sequence[str], options: SearchConfig | None = None, *, alignment: bool = False
+    model: Model,
+    texts: Sequence[str],
+    options: SearchConfig | None = None,
+    *,
+    alignment: bool = False,
+    cuts: list[CutReport] | None = None,
 ) -> list[list[Translation]]:
-    """The `options.n` best translations of each text, the best first; fewer where no more were found.
+    """The `options.n` best translations of each text, the best first; fewer where no more were found. cuts:
+    gets what was done to over-long texts.
 
     Raises Problem for a text that is too long, if the recipe says so, and where there is no attention whose
     alignment could be given.
@@ -76,7 +83,10 @@ def translate(
     options = options or task.options
     if alignment and not task.decoder.attends:
         raise Problem("alignment", "this model has no attention.", "Leave it out, or train another rung.")
-    ids = model.rows(texts).columns["text"]
+    rows = model.rows(texts)
+    ids = rows.columns["text"]
+    if cuts is not None:
+        cuts.append(rows.cut)
     found: list[list[Translation]] = [[] for _ in texts]
     with model.predicting():
         for places in evaluation_plan(ids.lengths, UNITS, UNITS):
@@ -97,12 +107,13 @@ def translations(
     options: SearchConfig | None = None,
     *,
     alignment: bool = False,
+    cuts: list[CutReport] | None = None,
 ) -> Iterator[list[list[Translation]]]:
     """`translate` of texts that come some at a time, in their order; no more than AHEAD are held."""
     for chunk in chunks:
         rest = iter(chunk)
         while some := list(islice(rest, AHEAD)):
-            yield translate(model, some, options, alignment=alignment)
+            yield translate(model, some, options, alignment=alignment, cuts=cuts)
 
 
 def log_probabilities(model: Model, pairs: Sequence[tuple[str, str]]) -> list[NDArray[np.float32]]:
@@ -123,8 +134,10 @@ def align(model: Model, pairs: Sequence[tuple[str, str]]) -> list[Alignment]:
     _, shares = _forced(model, pairs, aligned=True)
     found = []
     for (source, target), share in zip(pairs, shares, strict=True):
+        units = tokenizer.encode_one(target).tolist()
+        units = units[1:-1] if tokenizer.config.ends else units
         columns = _words(source, tokenizer.offsets(source))[: share.shape[1]]
-        rows = _words(target, _spans(task, tokenizer.encode_one(target).tolist()))[: len(share)]
+        rows = _words(target, _spans(task, units))[: len(share)]
         words = np.zeros((rows.max(initial=-1) + 1, columns.max(initial=-1) + 1))
         if words.size:
             kept = rows >= 0

@@ -45,6 +45,7 @@ def translate(
     follows after tabs.
     """
     from textladder.evaluating import texts_of
+    from textladder.text.overlong import CutReport
     from textladder.trainer import pick_device
     from textladder.translating import options_of, translations, translator
 
@@ -61,10 +62,12 @@ def translate(
         raise Problem(
             "--alignment", "this model has no attention to show.", "Leave it out, or train another rung."
         )
-    number, unfinished = 0, 0
+    number, unfinished, cut, cuts = 0, 0, CutReport(), list[CutReport]()
     chunks = texts_of(loaded, file, settings_of(text, None, None, set_))
     try:
-        for chunk in translations(loaded, chunks, options, alignment=alignment):
+        for chunk in translations(loaded, chunks, options, alignment=alignment, cuts=cuts):
+            cut = sum(cuts, cut)
+            cuts.clear()
             for several in chunk:
                 for one in several:
                     _say(one, number, several=options.n > 1, score=score, as_json=as_json)
@@ -76,6 +79,8 @@ def translate(
         said = f"{number:,} texts are translated"
         typer.echo(f"{said}; the rest: tail -n +{number + 1} FILE | textladder translate ...", err=True)
         raise
+    if cut.texts_cut:
+        typer.echo(f"{cut.line(loaded.recipe.tokenizer)}.", err=True)
     if unfinished:
         typer.echo(f"{unfinished:,} translations were cut at the longest length.", err=True)
 

@@ -15,6 +15,7 @@ from textladder.batch import Encoded, Tokens
 from textladder.decoders import DECODERS, decoder_class
 from textladder.decoders.decoder import Decoder
 from textladder.errors import Problem
+from textladder.layers import parts, together
 from textladder.layers.embedding import UnitEmbedding
 
 UNITS, MEMORY = 20, 12
@@ -176,6 +177,27 @@ def test_a_shared_table_is_read_and_belongs_to_the_other(name: str, config: Any)
     decoder.share(table)
     assert not any(parameter is table.weight for parameter in decoder.parameters())
     assert not torch.allclose(forced(decoder, Tokens.of_rows(PREFIXES), memory()), before)
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_parts_of_a_batch_side_by_side_are_the_whole(norm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vectors and gradients, also of the source."""
+    monkeypatch.setattr(parts, "FEWEST_UNITS", 1)
+    decoder, prefix = (
+        build("attention", replace(choices("attention")[0], norm=norm)),
+        Tokens.of_rows(PREFIXES),
+    )
+    found = []
+    for threads in (1, 3):
+        monkeypatch.setattr(parts, "limit", lambda threads=threads: threads)
+        monkeypatch.setattr(together, "limit", lambda threads=threads: threads)
+        source = memory()
+        states = source.states.requires_grad_()
+        vectors = decoder(prefix, source) * prefix.mask[..., None]
+        leaves = [states, *decoder.parameters()]
+        found.append([vectors.detach(), *torch.autograd.grad(vectors.square().sum(), leaves)])
+    for whole, side_by_side in zip(*found, strict=True):
+        torch.testing.assert_close(side_by_side, whole, rtol=1e-4, atol=1e-5)
 
 
 def test_positions_end_with_a_problem() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import torch
@@ -17,6 +18,7 @@ from textladder.layers.attention import ActivationName, Layout, NormPlace, Trans
 from textladder.layers.cross_attention import CrossAttention, attend
 from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
+from textladder.layers.parts import parted, side_by_side, split_texts
 from textladder.layers.positions import PositionsName, make_positions, placed
 from textladder.ranges import Share, Size
 from textladder.search.state import State
@@ -147,22 +149,42 @@ class TransformerDecoder(Decoder):
     def forward(self, prefix: Tokens, memory: Encoded, maps: list[Tensor] | None = None) -> Tensor:
         """Raises Problem for a prefix longer than learned positions."""
         self._check_length(prefix.width)
-        x = self._vectors(prefix.flat, Layout(prefix).positions, prefix.width)  # [N, D]
-        exact = x.device.type == "cpu" and x.dtype == torch.float32
-        layout, source = Layout(prefix, exact), layout_of(memory, exact)
-        x, there = layout.count_up(x), source.unpad(memory.states.to(x.dtype))
+        layout, source = Layout(prefix), source_of(memory)
+        x = self._vectors(prefix.flat, layout.positions, prefix.width)  # [N, D]
+        there = Layout(source, exact=True).unpad(memory.states.to(x.dtype))  # [K, memory_dim]
+        parts = [prefix] if self._whole(maps) else parted(prefix)
+        if len(parts) == 1:
+            return layout.pad(self._through(prefix, source, maps, x, there))
+        sources = split_texts(source, [len(part) for part in parts])
+        jobs = [partial(self._through, *pair, None) for pair in zip(parts, sources, strict=True)]
+        units, others = ([len(part.flat) for part in side] for side in (parts, sources))
+        inputs = list(zip(x.split(units), there.split(others), strict=True))
+        weights = (*self.layers.parameters(), *self.norm.parameters())
+        return layout.pad(torch.cat(side_by_side(jobs, inputs, weights)))
+
+    def _whole(self, maps: list[Tensor] | None) -> bool:
+        """Whether a batch cannot be taken in parts: torch draws for all threads."""
+        return maps is not None or (self.training and self.config.attention_dropout > 0)
+
+    def _through(
+        self, prefix: Tokens, source: Tokens, maps: list[Tensor] | None, x: Tensor, there: Tensor
+    ) -> Tensor:
+        """What the first layer reads [N, D], and the source's vectors [K, memory_dim] -> [N, D]."""
+        units, exact = len(x), x.device.type == "cpu" and x.dtype == torch.float32
+        layout, other = Layout(prefix, exact), Layout(source, exact)
+        x, there = layout.count_up(x), other.count_up(there)
         for layer in self._stack:
-            x, kept = layer(x, layout, there, source, maps is not None)
+            x, kept = layer(x, layout, there, other, maps is not None)
             if maps is not None and kept is not None:
                 maps.append(kept)
-        return layout.pad(self.norm(x))
+        return self.norm(x)[:units]
 
     def start(self, memory: Encoded) -> State:
-        source = layout_of(memory, exact=True)
-        flat = source.unpad(memory.states)
-        numbers = source.tokens.pad(torch.arange(source.units, device=flat.device))
+        source = source_of(memory)
+        flat = Layout(source, exact=True).unpad(memory.states)
+        numbers = source.pad(torch.arange(len(flat), device=flat.device))
         pairs = [layer.cross.pairs(flat).float().contiguous() for layer in self._stack]
-        kept = Kept(pairs, numbers, source.tokens.lengths)
+        kept = Kept(pairs, numbers, source.lengths)
         texts = len(memory.mask)
         return kept, torch.arange(texts, device=flat.device), numbers.new_zeros(texts, 0)
 
@@ -196,9 +218,9 @@ class TransformerDecoder(Decoder):
             )
 
 
-def layout_of(memory: Encoded, exact: bool) -> Layout:
-    """Where the units of a source stand (see `Layout`); `memory` is given padded."""
+def source_of(memory: Encoded) -> Tokens:
+    """Where the units of a source stand: texts of as many units, which are only counted. `memory` is given
+    padded."""
     lengths = memory.mask.sum(1)
     offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
-    units = lengths.new_zeros(int(offsets[-1]))  # they are only counted
-    return Layout(Tokens(units, offsets, memory.mask.shape[1]), exact)
+    return Tokens(lengths.new_zeros(int(offsets[-1])), offsets, memory.mask.shape[1])

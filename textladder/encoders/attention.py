@@ -149,7 +149,7 @@ class SelfAttention(Encoder):
             flat = self._stack(ordered, maps, x)  # [N, D]
         else:
             jobs = [partial(self._stack, part, maps) for part in parts]
-            inputs = x.split([len(part.flat) for part in parts])
+            inputs = [(some,) for some in x.split([len(part.flat) for part in parts])]
             weights = (*self.layers.parameters(), *self.norm.parameters())
             flat = torch.cat(side_by_side(jobs, inputs, weights))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from textladder.search.config import SearchConfig
 from textladder.search.filters import penalised
+from textladder.search.hypothesis import Hypothesis, length_norm
 from textladder.search.sampling import barrier_of
 from textladder.search.state import State, Stepper, select
 
@@ -18,24 +18,6 @@ Ended = Callable[[Sequence[int]], bool]
 # What a step said [R, ...] and a number -> so many of the most probable units of each row, from the best
 # down: their log-probabilities [R, C] and the units [R, C].
 Top = Callable[[Tensor, int], tuple[Tensor, Tensor]]
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """A sequence of units that a beam search found."""
-
-    ids: tuple[int, ...]  # with the end unit, if it ended with that
-    log_probability: float  # what the model gives for all of them, in nats
-    score: (
-        float  # what hypotheses are compared by: log-probability with penalties, divided by the length norm
-    )
-    finished: bool  # False: it was cut at the longest length
-
-
-def length_norm(length: int, alpha: float) -> float:
-    """What the log-probability of so many units is divided by. Wu et al. 2016,
-    https://arxiv.org/abs/1609.08144, equation 14."""
-    return ((5 + length) / 6) ** alpha
 
 
 @torch.inference_mode()

@@ -21,7 +21,7 @@ from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.softmax import UnitSoftmax
 from textladder.layers.together import as_here, limit, together
 from textladder.ragged import Pairs
-from textladder.search import Hypothesis, SearchConfig, State, beam
+from textladder.search import Hypothesis, SearchConfig, State, beam, drawn
 from textladder.tasks.task import Encode, Rows, Task
 from textladder.tasks.translated import Translated, Written
 from textladder.text.overlong import shorten
@@ -91,6 +91,13 @@ class Translate(Translated, Task):
 
     def equip(self, decoder: Decoder, tokenizer: Tokenizer) -> None:
         """Called once, before `tie`: what writes, and what knows how its units are written."""
+        positions, longest = decoder.max_length, tokenizer.config.max_length
+        if positions is not None and longest > positions:
+            raise Problem(
+                "tokenizer.max_length",
+                f"{longest} units are more than the decoder's {positions} positions.",
+                f"Set tokenizer.max_length={positions}, or decoder.max_length={longest}.",
+            )
         self.decoder, self.tokenizer = decoder, tokenizer
         self.output = UnitSoftmax(decoder.dim, int(self.labels["units"]))
         self._speller: Speller | None = None
@@ -120,7 +127,8 @@ class Translate(Translated, Task):
         units and </s>, which is missing where the target was cut."""
         config = tokenizer.config
         if config.overlong == "window":
-            config = replace(config, overlong="error")  # no text is written in parts
+            what = "what is written for two windows of a text is not one text."
+            raise Problem("tokenizer.overlong", what, "Set it to head, or to error.")
         short = shorten(tokenizer.encode(texts.first if isinstance(texts, Pairs) else texts), config, where)
         if not isinstance(texts, Pairs):
             return Rows({"text": short.ids}, short.owner, short.cut)
@@ -201,10 +209,11 @@ class Translate(Translated, Task):
             memory = Encoded(memory.pooled.float(), memory.mask, memory.states.float())
             last = torch.full((len(source),), BEGIN, device=device)
             state = self.decoder.start(memory)
-            if options.repetition_penalty != 1 or options.ignore_end:
+            if options.draws or options.repetition_penalty != 1 or options.ignore_end:
                 seen = torch.zeros(len(source), self.output.units, dtype=torch.bool, device=device)
-                given = {"end": END, "banned": never, "seen": seen, "lengths": longest}
-                return beam(self._log_probs, state, last, options, **given)
+                given: dict[str, Any] = {"end": END, "banned": never, "seen": seen, "lengths": longest}
+                search = drawn if options.draws else beam
+                return search(self._log_probs, state, last, options, **given)
             top = partial(self.output.best, banned=never)
             return beam(self.decoder.step, state, last, options, end=END, lengths=longest, top=top)
 
