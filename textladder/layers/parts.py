@@ -53,9 +53,9 @@ def side_by_side(
     inputs: Sequence[tuple[Tensor, ...]],
     weights: Iterable[Tensor],
 ) -> list[Tensor]:
-    """[function(*given)] of each function and its inputs, as many for each, at the same time. weights: all that
-    the functions read and that may need a gradient. Dropout inside draws from a generator per function, seeded
-    from torch's."""
+    """[function(*given)] of each function and its inputs, as many for each, at the same time. weights: all
+    that the functions read and that may need a gradient. Dropout inside draws from a generator per function,
+    seeded from torch's."""
     seeds = torch.randint(1 << 62, (len(functions),)).tolist()
     jobs = [partial(_run, function, seed) for function, seed in zip(functions, seeds, strict=True)]
     if torch.is_grad_enabled():
