@@ -63,6 +63,7 @@ def run_once(system: System, threads: int) -> Result:
     counts = ("OMP", "MKL", "OPENBLAS", "NUMBA", "RAYON", "BLIS")
     environment = os.environ | {f"{name}_NUM_THREADS": str(threads) for name in counts}
     environment |= {THREADS: str(threads), "PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "true"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its compiled files
     environment[STARTED] = repr(time.time())
     command = [python, "-m", system.module, json.dumps(system.arguments)]
     try:

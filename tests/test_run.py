@@ -19,7 +19,8 @@ from textladder.model import Model
 from textladder.recipe import Recipe
 from textladder.run import claimed, train_model
 from textladder.signals import noted
-from textladder.trainer import Keeper, pick_device
+from textladder.trainer import Keeper
+from textladder.training.devices import pick_device
 
 SCORES = {
     *("format_version", "task", "rung", "seed", "units", "metric", "higher_is_better", "dev", "test"),

@@ -162,7 +162,7 @@ def train(
     from textladder.preparing import read_data, suited_to
     from textladder.tasks import task_class
     from textladder.terminal import Terminal
-    from textladder.trainer import pick_device
+    from textladder.training.devices import pick_device
 
     settings = read.settings
     if seed is not None:
@@ -219,7 +219,7 @@ def compare(
     from textladder.compare import compare_rungs, duration
     from textladder.comparing import table
     from textladder.tasks import task_class
-    from textladder.trainer import pick_device
+    from textladder.training.devices import pick_device
 
     pick_device(device)
     names = _listed(rungs)

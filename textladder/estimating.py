@@ -20,7 +20,7 @@ from textladder.preparing import Data, Part
 from textladder.recipe import Recipe
 from textladder.text.corpus import Corpus
 from textladder.text.splitting import split
-from textladder.trainer import pick_device
+from textladder.training.devices import pick_device
 
 if TYPE_CHECKING:
     from textladder.vectors.wordvectors import WordVectors

@@ -23,7 +23,7 @@ from textladder.text.opening import LIMIT_BYTES, UTF8_MARK, check_file, plain_su
 from textladder.text.parallel import open_translations
 from textladder.text.reading import BATCH_ROWS, DataConfig, Source, open_source
 from textladder.text.sentences import SentenceSource, open_sentences
-from textladder.trainer import pick_device
+from textladder.training.devices import pick_device
 
 READ_BYTES = 1 << 18  # of stdin at once, at most
 TEXT_ENDINGS = (".txt", ".csv", ".tsv", ".parquet")  # of files of texts that a tagger cuts into tokens itself

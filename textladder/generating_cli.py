@@ -64,7 +64,7 @@ def generate(
     from textladder.generating import Writing, read_prompt
     from textladder.loading import load_model
     from textladder.search import SearchConfig
-    from textladder.trainer import pick_device
+    from textladder.training.devices import pick_device
 
     given: dict[str, Any] = {
         "length": length, "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p,

@@ -27,7 +27,7 @@ from textladder.text.corpus import Corpus
 from textladder.text.documents import DocumentSource, open_documents
 from textladder.text.formats import format_of
 from textladder.text.tokenizing import UNKNOWN
-from textladder.trainer import pick_device
+from textladder.training.devices import pick_device
 
 if TYPE_CHECKING:
     from textladder.counted import CountedModel

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from textladder import distributed, streams
 from textladder.batch import Ragged
-from textladder.errors import Problem
 from textladder.files import writing
 from textladder.metrics.scores import Scores
 from textladder.model import Model, in_order
@@ -24,6 +23,7 @@ from textladder.recipe import Recipe
 from textladder.signals import Interrupted, noted
 from textladder.text.store import Store
 from textladder.training.averaging import Average
+from textladder.training.devices import pick_device
 from textladder.training.feeding import Feed
 from textladder.training.logging import RunLog
 from textladder.training.loop import Progress, Step, fit, stretched
@@ -75,22 +75,6 @@ class Keeper:
         else:
             self.since += 1
         return better
-
-
-def pick_device(name: str) -> torch.device:
-    """auto: the accelerator of this machine if there is one, else the processor."""
-    if name == "auto":
-        found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-        return found or torch.device("cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        said = str(error).splitlines()[0]
-        raise Problem(
-            "--device", f"{name!r} is not to be had here ({said}).", "Use --device auto or cpu."
-        ) from error
-    return device
 
 
 class Trainer:
