@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import signal
 import subprocess
 import time
@@ -100,6 +101,22 @@ def test_n_best_scores_and_alignment(trained: tuple[Path, Ended]) -> None:
     said = json.loads(ended.out)
     assert said["number"] == 0
     assert said["alignment"][0][1] == 0
+
+
+def test_a_page_of_what_was_looked_at(trained: tuple[Path, Ended], tmp_path: Path) -> None:
+    page = tmp_path / "maps" / "map.html"
+    ended = textladder("inspect", trained[0], "--text", "one <dog> cat", "--out", page)
+    assert ended.code == 0, ended.err
+    written = ended.out.splitlines()[0]
+    text = page.read_text(encoding="utf-8")
+    assert "one &lt;dog&gt; cat" in text
+    assert "<dog>" not in text
+    assert text.count("<tr><th") == len(written.split()) + 1, "a row for each unit and for </s>"
+    assert "http" not in text.replace("http-equiv", ""), "nothing is asked of the network"
+    shares = [float(share) for share in re.findall(r'title="([0-9.]+)"', text)]
+    assert sum(shares) == pytest.approx(len(written.split()) + 1, abs=0.02)
+    given = textladder("inspect", trained[0], "--text", "cat", "--target", "Hund", "--out", page)
+    assert given.out.splitlines()[0] == "Hund"
 
 
 def test_evaluate_reports_all_scores_with_signatures(trained: tuple[Path, Ended], files: Path) -> None:

@@ -320,6 +320,7 @@ def predict(
 
 
 app.command()(translating_cli.translate)
+app.command()(translating_cli.inspect)
 app.command()(generating_cli.generate)
 app.command()(language_cli.score)
 app.command()(arpa_cli.arpa)

@@ -21,7 +21,7 @@ from textladder.tasks.translate import Translate, searching
 from textladder.text.batching import evaluation_plan
 from textladder.text.overlong import CutReport
 from textladder.text.store import Store
-from textladder.text.tokenizing import END
+from textladder.text.tokenizing import END, SPECIAL
 
 AHEAD = 512  # texts that are read before the first of them is answered, if so many have come
 UNITS = 4096  # of the sources that are encoded together
@@ -150,12 +150,28 @@ def align(model: Model, pairs: Sequence[tuple[str, str]]) -> list[Alignment]:
     return found
 
 
-def attention_maps(model: Model, source: str, target: str) -> list[NDArray[np.float32]]:
-    """What each layer of the decoder with attention to the source looked at: [H, T, S] of each, for the units
-    of the target (and </s>) and of the source."""
+@dataclass(frozen=True)
+class Looked:
+    """What a decoder looked at while it wrote a text. sources, targets: the units as they stand in the texts
+    (the last of the target is </s>); maps: of each layer with attention to the source [H, T, S]."""
+
+    sources: list[str]
+    targets: list[str]
+    maps: list[NDArray[np.float32]]
+
+
+def looked_at(model: Model, source: str, target: str) -> Looked:
+    """Of a given translation, which need not be what the model would write."""
+    task, tokenizer = task_of(model), model.tokenizer
     maps: list[Any] = []
     _forced(model, [(source, target)], aligned=True, keep=maps)
-    return [layer[0].cpu().numpy() for layer in maps]
+    units = tokenizer.encode_one(target).tolist()
+    units = units[1:-1] if tokenizer.config.ends else units
+    written = [target[slice(*span)] for span in _spans(task, units)]
+    found = [layer[0].cpu().numpy() for layer in maps]
+    rows, columns = found[0].shape[1:]
+    read = [source[slice(*span)] for span in tokenizer.offsets(source)]
+    return Looked(read[:columns], [*written, SPECIAL[END]][:rows], found)
 
 
 def _found(model: Model, sources: Ragged, options: SearchConfig) -> list[list[Hypothesis]]:
