@@ -97,7 +97,8 @@ def inspect(
     device: Device = "auto",
 ) -> None:
     """Draw what a translator looked at, unit by unit, in every layer and head: a page that opens offline."""
-    from textladder.inspection.alignment import write_alignment
+    from textladder.files import write_text
+    from textladder.inspection.alignment import render
     from textladder.training.devices import pick_device
     from textladder.translating import looked_at, task_of, translate, translator
 
@@ -107,7 +108,8 @@ def inspect(
     written = translate(loaded, [text])[0][0].text if target is None else target
     found = looked_at(loaded, text, written)
     told = f"{loaded.recipe.rung}: {text} → {written}"
-    write_alignment(out, found.sources, found.targets, found.maps, title="What was looked at", told=told)
+    page = render(found.sources, found.targets, found.maps, title="What was looked at", told=told)
+    write_text(out, page)
     typer.echo(f"{written}\nThe page: {out}")
 
 

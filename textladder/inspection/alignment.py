@@ -1,17 +1,14 @@
-"""What a translator looked at: one HTML file with a table per layer and head, which opens anywhere, offline."""
+"""What a translator looked at: one HTML file, a table for each layer and head, which opens offline."""
 
 from __future__ import annotations
 
 import html
-import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from string import Template
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.files import writing
 from textladder.inspection.page import asset
 from textladder.inspection.pieces import bdi, esc
 
@@ -21,30 +18,11 @@ FAINT = 0.005  # shares below are not drawn
 Shares = NDArray[np.floating]
 
 
-def write_alignment(
-    path: Path,
-    sources: Sequence[str],
-    targets: Sequence[str],
-    maps: Sequence[Shares],
-    *,
-    title: str,
-    told: str,
-) -> Path:
-    """Write the page. sources, targets: the units as they stand in the texts; maps: of each layer the shares
-    [H, T, S]. Raises Problem if `path` cannot be written."""
-    page = render(sources, targets, maps, title=title, told=told)
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(path.name + ".new")
-        fresh.write_bytes(page.encode("utf-8", "replace"))
-        os.replace(fresh, path)
-    return path
-
-
 def render(
     sources: Sequence[str], targets: Sequence[str], maps: Sequence[Shares], *, title: str, told: str
 ) -> str:
-    """The page as text."""
+    """The page as text. sources, targets: the units as they stand in the texts; maps: of each layer the
+    shares [H, T, S]."""
     shown = list(_named(maps))
     tables = "\n".join(
         f'<div class="scroll" data-map="{number}"{" hidden" if number else ""} tabindex="0" role="region" '
