@@ -18,7 +18,8 @@ from textladder.cli_options import joined_files
 SMALL = [
     "encoder.embedding_dim=24", "encoder.hidden_dim=24", "decoder.embedding_dim=24", "decoder.hidden_dim=24",
     "decoder.attention_dim=16", "encoder.embedding_dropout=0", "encoder.dropout=0", "decoder.dropout=0",
-    "training.batch_texts=16", "training.epochs=20", "training.min_steps=0", "task.label_smoothing=0",
+    "training.batch_texts=16", "training.epochs=30", "training.warmup=0", "training.min_steps=0",
+    "task.label_smoothing=0",
     "tokenizer.units=whitespace", "tokenizer.min_count=1", "training.learning_rate=0.005",
 ]  # fmt: skip
 WORDS = {"one": "eins", "two": "zwei", "three": "drei", "dog": "Hund", "cat": "Katze", "runs": "rennt"}
@@ -207,6 +208,17 @@ def test_a_model_of_another_task(files: Path, tmp_path: Path, reviews: Path) -> 
 )
 def test_options_that_cannot_be(trained: tuple[Path, Ended], words: list[object], said: str) -> None:
     refused(textladder("translate", trained[0], *words, stdin="one\n"), said)
+
+
+def test_targets_that_cannot_be_spelled_are_counted(files: Path, tmp_path: Path) -> None:
+    source, target = write(tmp_path, "odd", 40, 4)
+    target.write_text(target.read_text(encoding="utf-8").replace("Hund", "Hündin"), encoding="utf-8")
+    wanted = sum(text.split().count("dog") for text in texts(40, 4)[0])
+    given = [value for value in SMALL if "attention" not in value]
+    ended = train(files, tmp_path / "run", "--dev", source, target, *set_([*given, "training.epochs=1"]))
+    assert ended.code == 0, ended.err
+    assert f"dev: {wanted} of" in ended.err
+    assert "cannot be written (--units bpe can write all)" in ended.err
 
 
 def test_built_in_data_of_another_task(tmp_path: Path) -> None:

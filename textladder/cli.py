@@ -159,7 +159,7 @@ def train(
     """
     from textladder import distributed, recipe, run
     from textladder.files import WORK, locked
-    from textladder.preparing import read_data, suited_to
+    from textladder.preparing import meant_for, read_data, suited_to
     from textladder.tasks import task_class
     from textladder.terminal import Terminal
     from textladder.training.devices import pick_device
@@ -167,9 +167,10 @@ def train(
     settings = read.settings
     if seed is not None:
         settings.append(f"training.seed={seed}")
-    task = task or recipe.task_of([rung] if rung else [], TASK)
-    chosen = recipe.rung(rung, task).set(settings, suited_to(read.file))
+    task = task or recipe.task_of([rung] if rung else [], meant_for(read.file, TASK))
+    chosen = recipe.rung(rung, task)
     kind = task_class(chosen.task_name)
+    chosen = chosen.set(settings, suited_to(read.file, kind.reads))
     pick_device(device)
     distributed.start()
     terminal = Terminal(units=kind.streams)
@@ -218,12 +219,13 @@ def compare(
     from textladder import recipe
     from textladder.compare import compare_rungs, duration
     from textladder.comparing import table
+    from textladder.preparing import meant_for
     from textladder.tasks import task_class
     from textladder.training.devices import pick_device
 
     pick_device(device)
     names = _listed(rungs)
-    task = task or recipe.task_of(names or [], TASK)
+    task = task or recipe.task_of(names or [], meant_for(read.file, TASK))
     task_class(task)  # a Problem for an unknown task
     units = _listed(read.units) or []
     for one in units:

@@ -31,7 +31,8 @@ from textladder.text.scores import are_scores
 from textladder.text.sentences import SentenceSource, open_sentences
 from textladder.text.splitting import split, split_documents
 from textladder.text.store import Store, StoreWriter
-from textladder.text.tokenizing import COUNTED, Tokenizer
+from textladder.text.tokenizing import COUNTED, UNKNOWN, Tokenizer
+from textladder.text.two_files import files_of
 
 if TYPE_CHECKING:  # both need torch, which reading files does not
     from textladder.recipe import Recipe
@@ -91,9 +92,7 @@ def read_corpora(
             raise Problem(train, "this built-in data has no tagged tokens.", "Give a file of tagged tokens.")
         if reads == "pairs":
             raise Problem(train, "this built-in data has one text a row.", "Give a file of pairs.")
-        if (BUILTIN[train].reads == "translations") != (reads == "translations"):
-            wanted = "--task translate" if BUILTIN[train].reads == "translations" else "--task classify"
-            raise Problem(train, "this built-in data is for another task.", f"Use {wanted}.")
+        _check_builtin(train, reads)
         corpora = builtin_corpora(train)
     for name, path in (("train", Path(train)), ("dev", dev), ("test", test)):
         if path is None or (name == "train" and corpora):
@@ -112,9 +111,26 @@ def read_corpora(
     return corpora
 
 
-def suited_to(file: str) -> dict[str, Any]:
-    """Settings that a built-in data set asks for (recipe values by "table.key"); none for a file."""
-    return dict(BUILTIN[file].settings) if file in BUILTIN and not Path(file).exists() else {}
+def suited_to(file: str, reads: Reads) -> dict[str, Any]:
+    """Settings that a built-in data set asks for (recipe values by "table.key"); none for a file. Raises
+    Problem for a task that does not read such data."""
+    if file not in BUILTIN or Path(file).exists():
+        return {}
+    _check_builtin(file, reads)
+    return dict(BUILTIN[file].settings)
+
+
+def meant_for(file: str, otherwise: str) -> str:
+    """The task that a file, or built-in data, speaks of by its name; `otherwise` if by none."""
+    pairs = file in BUILTIN and BUILTIN[file].reads == "translations" and not Path(file).exists()
+    return "translate" if pairs or files_of(file) is not None else otherwise
+
+
+def _check_builtin(name: str, reads: Reads) -> None:
+    translations = BUILTIN[name].reads == "translations"
+    if translations != (reads == "translations"):
+        task = "translate" if translations else "classify"
+        raise Problem(name, "this built-in data is for another task.", f"Use --task {task}.")
 
 
 def builtin_corpora(name: str) -> dict[str, Corpus]:
@@ -209,7 +225,20 @@ def prepare(recipe: Recipe, data: Data, work: Path, kept: Path | None = None) ->
         with writing(work):
             cuts[name] = _store_part(part, tokenizer, task, work / "ids" / name)
         stores[name] = Store(work / "ids" / name)
+        if kind.writes:
+            notes += _unwritable(name, stores[name])
     return Prepared(tokenizer, labels, stores, cuts, notes)
+
+
+def _unwritable(name: str, store: Store) -> list[str]:
+    """What is to be said of target units that the vocabulary does not have: no model writes them."""
+    units = store.columns["label"].flat
+    unknown = int((np.asarray(units) == UNKNOWN).sum())
+    store.release()
+    if not unknown:
+        return []
+    share = f"{unknown:,} of {len(units):,} target units ({unknown / len(units):.1%})"
+    return [f"{name}: {share} are not in the vocabulary, and cannot be written (--units bpe can write all)."]
 
 
 def _prepare_streams(recipe: Recipe, data: Data, work: Path, kept: Path) -> Prepared:

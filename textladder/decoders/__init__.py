@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 # name -> "module:Class"; imported when asked for, so that no command loads what it does not use.
 DECODERS: dict[str, str] = {
     "rnn": "textladder.decoders.recurrent:RecurrentDecoder",
+    "conv": "textladder.decoders.convolutional:ConvolutionalDecoder",
     "attention": "textladder.decoders.attention:TransformerDecoder",
 }
 

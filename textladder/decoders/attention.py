@@ -148,7 +148,7 @@ class TransformerDecoder(Decoder):
 
     def forward(self, prefix: Tokens, memory: Encoded, maps: list[Tensor] | None = None) -> Tensor:
         """Raises Problem for a prefix longer than learned positions."""
-        self._check_length(prefix.width)
+        self.check_length(prefix.width)
         layout, source = Layout(prefix), source_of(memory)
         x = self._vectors(prefix.flat, layout.positions, prefix.width)  # [N, D]
         there = Layout(source, exact=True).unpad(memory.states.to(x.dtype))  # [K, memory_dim]
@@ -191,7 +191,7 @@ class TransformerDecoder(Decoder):
     def step(self, last: Tensor, state: State) -> tuple[Tensor, State]:
         kept, source, path = state
         at = path.shape[1]
-        self._check_length(at + 1)
+        self.check_length(at + 1)
         path = torch.cat([path, kept.grow(len(last))[:, None]], 1)
         x = self._vectors(last, torch.full_like(last, at), at + 1)
         for number, layer in enumerate(self._stack):
@@ -208,14 +208,6 @@ class TransformerDecoder(Decoder):
             rows = rows.to(torch.get_autocast_dtype(rows.device.type))
         x: Tensor = self.input_dropout(placed(rows, self.scale, self.positions, places, width))
         return x
-
-    def _check_length(self, width: int) -> None:
-        if self.max_length is not None and width > self.max_length:
-            raise Problem(
-                "decoder.max_length",
-                f"a text has {width} units, and there are positions for {self.max_length}.",
-                "Raise decoder.max_length, cut long texts, or set decoder.positions=sinusoidal.",
-            )
 
 
 def source_of(memory: Encoded) -> Tokens:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from textladder.batch import Encoded, Tokens
+from textladder.errors import Problem
 from textladder.layers.embedding import UnitEmbedding
 from textladder.search.state import State
 
@@ -56,6 +57,15 @@ class Decoder(nn.Module):
         if table.before_reading is not None:
             table.before_reading(ids)
         return F.embedding(ids, cast(Tensor, table.weight), padding_idx=0)
+
+    def check_length(self, width: int) -> None:
+        """Raises Problem for a prefix of more units than there are positions for."""
+        if self.max_length is not None and width > self.max_length:
+            raise Problem(
+                "decoder.max_length",
+                f"a text has {width} units, and there are positions for {self.max_length}.",
+                "Raise decoder.max_length, cut long texts, or set decoder.positions=sinusoidal.",
+            )
 
     def forward(self, prefix: Tokens, memory: Encoded, maps: list[Tensor] | None = None) -> Tensor:
         """prefix: <s> and the units after it, as they should be -> [B, T, D], vector t for the unit after
