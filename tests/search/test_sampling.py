@@ -136,8 +136,9 @@ def test_gradients_stay_off_only_inside() -> None:
 def test_whole_sequences_are_what_is_drawn_unit_by_unit() -> None:
     step, first = stepper(bigrams(6, seed=2)), torch.tensor([2, 4])
     config = SearchConfig(length=9, n=3, seed=5)
-    found = drawn(step, start(2), first, config, end=END, lengths=[4, 20])
-    units = [ids for ids, _ in sample(step, start(2), first, config, end=END)]
+    given = {"end": END, "banned": torch.tensor([0, 1])}
+    found = drawn(step, start(2), first, config, **given, lengths=[4, 20])
+    units = [ids for ids, _ in sample(step, start(2), first, config, **given)]
     for prompt, longest in enumerate((4, 9)):
         assert len(found[prompt]) == 3
         for number, one in enumerate(found[prompt]):

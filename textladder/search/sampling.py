@@ -89,7 +89,8 @@ def drawn(
     seen: Tensor | None = None,
 ) -> list[list[Hypothesis]]:
     """`sample` to the end: `config.n` sequences of each prompt, in the order in which they were drawn; their
-    score is their log-probability. lengths: the longest for each prompt, at most `config.length`."""
+    score is their log-probability. lengths: the longest for each prompt, at most `config.length`. banned:
+    holds NOTHING, which else could not be told from a unit."""
     longest = torch.tensor(lengths).clamp(max=config.length).repeat_interleave(config.n)
     written: list[list[int]] = [[] for _ in longest]
     nats, number = torch.zeros(len(longest)), 0
