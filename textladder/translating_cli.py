@@ -48,7 +48,7 @@ def translate(
     from textladder.evaluating import texts_of
     from textladder.text.overlong import CutReport
     from textladder.training.devices import pick_device
-    from textladder.translating import options_of, translations, translator
+    from textladder.translating import options_of, task_of, translations, translator
 
     loaded = translator(model, str(pick_device(device)))
     given: dict[str, Any] = {"beam": beam, "length_penalty": length_penalty, "n": n_best}
@@ -59,7 +59,7 @@ def translate(
         names = {"n": "n-best"}
         listed = ", ".join(f"--{names.get(n, n).replace('_', '-')}" for n in problem.where.split(", "))
         raise Problem(listed, problem.what, problem.next_step) from problem
-    if alignment and not loaded.task.decoder.attends:  # type: ignore[union-attr]
+    if alignment and not task_of(loaded).decoder.attends:
         raise Problem(
             "--alignment", "this model has no attention to show.", "Leave it out, or train another rung."
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,7 +39,10 @@ class Translated:
 
     config: Any  # Translate.Config
     headline: str
-    spell: Callable[[Sequence[int]], str]
+
+    def spell(self, units: Sequence[int]) -> str:
+        """The text of units."""
+        raise NotImplementedError
 
     def texts_of(self, outcomes: Sequence[Written]) -> list[str]:
         return [self.spell(said.units.tolist()) for said in outcomes]
