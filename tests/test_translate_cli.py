@@ -169,6 +169,25 @@ def test_what_is_translated_before_an_interrupt_is_there(trained: tuple[Path, En
     assert "Traceback" not in err
 
 
+def test_rungs_are_compared(files: Path, tmp_path: Path) -> None:
+    out = tmp_path / "compared"
+    given = [
+        "training.epochs=1",
+        "training.min_steps=0",
+        "tokenizer.units=whitespace",
+        "tokenizer.min_count=1",
+    ]
+    ended = textladder(
+        "compare", files / "val.en", files / "val.de", "--dev", files / "test.en", files / "test.de",
+        "--task", "translate", "--rungs", "gru,conv", "--out", out, "--json", *set_(given),
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    found = json.loads(ended.out)
+    assert {row["rung"] for row in found["rows"]} == {"gru", "conv"}
+    assert found["metric"] == "bleu"
+    assert "conv" in (out / "index.html").read_text(encoding="utf-8")
+
+
 # Wrong input
 
 
