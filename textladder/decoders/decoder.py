@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -56,7 +56,7 @@ class Decoder(nn.Module):
         table = self.embedding
         if table.before_reading is not None:
             table.before_reading(ids)
-        return F.embedding(ids, cast(Tensor, table.weight), padding_idx=0)
+        return F.embedding(ids, table.weight, padding_idx=0)
 
     def check_length(self, width: int) -> None:
         """Raises Problem for a prefix of more units than there are positions for."""

@@ -93,15 +93,15 @@ def drawn(
     holds NOTHING, which else could not be told from a unit."""
     longest = torch.tensor(lengths).clamp(max=config.length).repeat_interleave(config.n)
     written: list[list[int]] = [[] for _ in longest]
-    nats, number = torch.zeros(len(longest)), 0
+    nats = torch.zeros(len(longest))
 
     def ended(ids: Tensor) -> Tensor:
         return number >= longest
 
     config = replace(config, length=int(longest.max()))
-    given = {"end": end, "banned": banned, "seen": seen}
     number = 1  # of the unit that comes next
-    for ids, said in sample(step, state, last, config, **given, ended=ended):
+    units = sample(step, state, last, config, end=end, banned=banned, seen=seen, ended=ended)
+    for ids, said in units:
         number += 1
         nats += said.cpu()
         for row, unit in zip(written, ids.tolist(), strict=True):

@@ -132,9 +132,9 @@ class Translate(Translated, Task):
         short = shorten(tokenizer.encode(texts.first if isinstance(texts, Pairs) else texts), config, where)
         if not isinstance(texts, Pairs):
             return Rows({"text": short.ids}, short.owner, short.cut)
-        policy = "error" if config.overlong == "error" else "head"  # a target begins where it begins
-        ids = tokenizer.encode(texts.second)
-        targets = shorten(_with_end(ids, tokenizer.config.ends), replace(config, overlong=policy), where)
+        if config.overlong != "error":  # a target begins where it begins
+            config = replace(config, overlong="head")
+        targets = shorten(_with_end(tokenizer.encode(texts.second), config.ends), config, where)
         return Rows({"text": short.ids, "label": targets.ids}, short.owner, short.cut + targets.cut)
 
     def columns(self, examples: Sequence[Example], tokenizer: Tokenizer) -> dict[str, Ragged]:
