@@ -22,6 +22,7 @@ LEVELS = {
     "metrics": 0,
     "files": 0,
     "replacing": 0,
+    "releasing": 0,
     "checking": 0,
     "ranges": 0,
     "wording": 0,

@@ -19,6 +19,7 @@ from textladder.errors import Problem
 from textladder.files import write_text, writing
 from textladder.parts import Golds, Part, Places, SpanGolds, TextGolds
 from textladder.ragged import Ragged, narrow
+from textladder.releasing import give_back
 from textladder.tasks import task_class
 from textladder.text.alignment import taught
 from textladder.text.corpus import Corpus
@@ -72,7 +73,9 @@ def read_data(
     reads: what the task reads (`Task.reads`); documents are split by `split_documents`."""
     corpora = read_corpora(config, work, train, dev, test, reads=reads)
     data = split_data(config, corpora, reads=reads)
-    return with_leakage_notes(data) if look_for_leakage else data
+    data = with_leakage_notes(data) if look_for_leakage else data
+    give_back()  # splitting takes some 80 bytes for each text
+    return data
 
 
 def read_corpora(

@@ -20,6 +20,7 @@ from textladder.metrics.scores import Scores
 from textladder.model import Model, in_order
 from textladder.preparing import Data, Prepared
 from textladder.recipe import Recipe
+from textladder.releasing import give_back
 from textladder.signals import Interrupted, noted
 from textladder.text.store import Store
 from textladder.training.averaging import Average
@@ -99,6 +100,7 @@ class Trainer:
         encoder.prepare(
             Chunks(known, "text"), Chunks(known, "label") if self.model.task.labels_texts else None
         )
+        give_back()  # n-grams were counted, and most forgotten
         if vectors is not None:
             from textladder.vectors.filling import fill
 

@@ -6,13 +6,10 @@ counting when there are too many to hold.
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from heapq import nsmallest
 from operator import itemgetter
@@ -24,6 +21,7 @@ from numpy.typing import NDArray
 from textladder.errors import Problem
 from textladder.files import writing
 from textladder.ragged import Ragged
+from textladder.releasing import give_back
 from textladder.text.reading import DataConfig
 from textladder.text.store import Store, StoreWriter
 from textladder.text.tokenizing import SPECIAL, Tokenizer
@@ -113,7 +111,7 @@ def build(
                 words, occurrences, found = phrases.join(folder / "ids", words, config, keep)
                 left_out += found
         store = Store(folder / "ids")
-        _give_back()
+        give_back()
     except BaseException:
         shutil.rmtree(folder / "ids", ignore_errors=True)
         raise
@@ -179,13 +177,6 @@ def _encode(  # noqa: PLR0917
             if report is not None and now - told >= REPORT_SECONDS:
                 report(Progress("encode", done, min(read / max(size, 1), 1.0), now - began))
                 told = now
-
-
-def _give_back() -> None:
-    """Hands freed memory back to the system, which glibc does not do by itself: about 60 MB of 300."""
-    gc.collect()
-    with suppress(OSError, AttributeError, TypeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _known(ids: Ragged) -> Ragged:

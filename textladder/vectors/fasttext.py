@@ -20,7 +20,7 @@ from textladder.vectors.training import Trained, over_corpus
 from textladder.vectors.word2vec_kernels import compact, padded, table
 
 NOISE_POWER = 0.5  # of the counts; as in fastText's program (word2vec: 0.75)
-ROWS_AT_ONCE = 1 << 14
+ROWS_AT_ONCE = 1 << 11
 
 
 @dataclass(frozen=True)

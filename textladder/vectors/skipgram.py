@@ -15,7 +15,7 @@ from textladder.vectors.progress import Report
 from textladder.vectors.sampling import kept_share, noise, thresholds
 from textladder.vectors.training import Trained, over_corpus
 
-ROWS_AT_ONCE = 1 << 14
+ROWS_AT_ONCE = 1 << 11
 
 
 def train(

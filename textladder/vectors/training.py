@@ -28,7 +28,7 @@ METHODS = {
 }
 # Words of one call of a kernel: some 50 ms. Between two calls progress is told and Ctrl-C is heard.
 BLOCK_WORDS = 1 << 15
-RELEASE_WORDS = 1 << 19  # after so many, the pages of the file that were read are given back
+RELEASE_WORDS = 1 << 17  # after so many, the pages of the file that were read are given back
 REPORT_SECONDS = 0.25
 SIGNAL_SECONDS = 0.1  # between two looks whether a signal has come
 LOSS, TERMS, STOP = range(3)  # entries of a kernel's counter
