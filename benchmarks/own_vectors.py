@@ -3,6 +3,7 @@ folder, whose labels, if they have any, it does not read. Made once, under bench
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import subprocess
@@ -12,6 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import OUT, data_folder
+
+
+def plain_text(path: Path) -> Path:
+    """The file, or, where it ends in a language (train.en.gz) and not in a format, a copy in .txt."""
+    if len(path.name.split(".")[1]) > 2:
+        return path
+    copy = OUT / "data" / f"{path.parent.name}-{path.name.removesuffix('.gz')}.txt"
+    if not copy.exists():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        whole = path.read_bytes()
+        copy.write_bytes(gzip.decompress(whole) if path.suffix == ".gz" else whole)
+    return copy
 
 
 @dataclass(frozen=True)
@@ -39,7 +52,7 @@ class Vectors:
         """The folder of the vectors. Raises SystemExit if the command fails."""
         folder = OUT / "data" / f"vectors-{self.key()}"
         if not folder.exists():  # the command leaves a whole folder or none
-            files = [str(data_folder() / text) for text in self.texts]
+            files = [str(plain_text(data_folder() / text)) for text in self.texts]
             command = [sys.executable, "-m", "textladder", "vectors", "train", *files, *self.options]
             if subprocess.run([*command, "--out", str(folder)], check=False).returncode:
                 raise SystemExit(f"There are no word vectors: {' '.join(command)} failed.")

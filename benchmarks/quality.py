@@ -22,36 +22,41 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import OUT, RECORDS, ROOT, machine, today, versions
-from benchmarks.quality_page import TASK, Found, Record, document, set_table, summary_table
+from benchmarks.quality_page import Found, Record, document, set_table, summary_table
 from benchmarks.sets import SETS
 
 RUNS = OUT / "quality"
 RESULTS = RECORDS / "quality.json"
 DOCUMENT = ROOT / "docs" / "quality.md"
 PACKAGES = ["textladder", "torch", "tokenizers", "numpy", "numba"]
-METRICS = ("accuracy", "macro_f1", "micro_f1")  # those of the test scores that are kept
+METRICS = (
+    "accuracy",
+    "macro_f1",
+    "micro_f1",
+    "pearson",
+    "spearman",
+)  # those of the test scores that are kept
 
 
 def main(arguments: list[str] | None = None) -> None:
-    from textladder import recipe
-
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__.splitlines()[0])
     parser.add_argument("--only", default=",".join(SETS), help="data sets: " + " ".join(SETS))
-    parser.add_argument("--rungs", default=",".join(recipe.rungs(TASK)))
+    parser.add_argument("--rungs", help="of those of each set's task (default: all)")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--overwrite", action="store_true", help="train anew what is finished")
     parser.add_argument(
         "--write-only", action="store_true", help="train nothing; write the page from the records"
     )
     options = parser.parse_args(arguments)
-    names, rungs = options.only.split(","), options.rungs.split(",")
-    for given, known in ((names, SETS), (rungs, recipe.rungs(TASK))):
+    names, rungs = options.only.split(","), options.rungs.split(",") if options.rungs else []
+    every = dict.fromkeys(rung for about in SETS.values() for rung in about.rungs())
+    for given, known in ((names, SETS), (rungs, every)):
         unknown = set(given) - set(known)
         if unknown:
             parser.error(f"there is no {', '.join(sorted(unknown))}; there are: {' '.join(known)}")
     for name in [] if options.write_only else names:
         print(f"{name}: {SETS[name].about}", flush=True)
-        for rung in rungs:
+        for rung in [rung for rung in SETS[name].rungs() if not rungs or rung in rungs]:
             for seed in range(1, options.seeds + 1):
                 if not options.overwrite and is_there(name, rung, seed):
                     continue
@@ -67,7 +72,7 @@ def main(arguments: list[str] | None = None) -> None:
 def recipe_of(name: str, rung: str, seed: int) -> Any:
     from textladder import recipe
 
-    return recipe.rung(rung, TASK).set(SETS[name].settings_of(rung)).with_training(seed=seed)
+    return recipe.rung(rung, SETS[name].task).set(SETS[name].settings_of(rung)).with_training(seed=seed)
 
 
 def asked_of(name: str, rung: str, seed: int) -> dict[str, Any]:
@@ -138,8 +143,8 @@ def processor_seconds() -> float:
 
 def command_of(name: str, rung: str, seed: int) -> list[str]:
     file, dev, test = SETS[name].files()
-    command = [sys.executable, "-m", "textladder", "train", file, "--task", TASK, "--rung", rung]
-    command += ["--seed", str(seed), "--out", str(folder_of(name, rung, seed)), "--json"]
+    command = [sys.executable, "-m", "textladder", "train", file, "--task", SETS[name].task]
+    command += ["--rung", rung, "--seed", str(seed), "--out", str(folder_of(name, rung, seed)), "--json"]
     for option, part in (("--dev", dev), ("--test", test)):
         command += [option, str(part)] if part else []
     for setting in SETS[name].settings_of(rung):
@@ -189,21 +194,17 @@ def write(records: Iterable[Record]) -> None:
 
 def kept(records: list[Record], fresh: Record) -> list[Record]:
     """The records with a fresh one in the place of that of the same run; by set, rung and seed."""
-    from textladder import recipe
-
-    sets, rungs = list(SETS), recipe.rungs(TASK)
     by_run = {run_of(one): one for one in [*records, fresh]}
-    known = [one for one in by_run.values() if one["set"] in sets and one["rung"] in rungs]
-    return sorted(known, key=lambda one: (sets.index(one["set"]), rungs.index(one["rung"]), one["seed"]))
+    places = [(name, rung) for name, about in SETS.items() for rung in about.rungs()]
+    known = [one for one in by_run.values() if run_of(one)[:2] in places]
+    return sorted(known, key=lambda one: (places.index(run_of(one)[:2]), one["seed"]))
 
 
 def gather(name: str, records: list[Record]) -> list[Found]:
     """What is known of a data set, rung by rung in the order of the ladder. A record with a recipe that is no
     longer the shipped one does not count."""
-    from textladder import recipe
-
     listed = []
-    for rung in recipe.rungs(TASK):
+    for rung in SETS[name].rungs():
         runs = [one for one in records if run_of(one)[:2] == (name, rung) and is_shipped(one)]
         if runs:
             listed.append(Found.of(rung, runs))

@@ -9,7 +9,6 @@ from typing import Any
 from benchmarks.harness import table
 from benchmarks.sets import EVERY, SETS, DataSet
 
-TASK = "classify"
 Record = dict[str, Any]  # one training: what was found, with which recipe, when and where
 
 HOW = """\
@@ -186,7 +185,7 @@ def set_table(found: list[Found]) -> str:
             f"{one.epochs:.3g}",
         ]
         rows.append([name, *cells, str(one.seeds)])
-    return table(header, rows) + f"\n\n{found[0].count:,} test texts."
+    return table(header, rows) + f"\n\n{found[0].count:,} tested."
 
 
 def settings_line(about: DataSet) -> str:

@@ -11,7 +11,6 @@ import pytest
 
 from benchmarks import child, harness, jobs, own_vectors, quality, quality_page, sets, speed
 from benchmarks.ours import attention, data
-from textladder import recipe
 
 
 def test_medians_leave_out_failed_runs() -> None:
@@ -177,7 +176,7 @@ def test_phrases_are_polar_unique_and_not_of_the_held_out() -> None:
 
 @pytest.mark.parametrize("name", sets.SETS)
 def test_settings_of_every_set_fit_every_rung(name: str) -> None:
-    for rung in recipe.rungs(quality_page.TASK):
+    for rung in sets.SETS[name].rungs():
         assert quality.recipe_of(name, rung, seed=3).training.seed == 3
 
 

@@ -62,6 +62,7 @@ LEVELS = {
     "scoring": 8,
     "generating": 8,
     "language": 8,
+    "pairing": 8,
     "tagging": 8,
     "translating": 8,
     "translator": 8,
@@ -98,6 +99,7 @@ BESIDE = {
     "evaluating": ("scoring",),
     "estimators": ("estimating",),
     "language": ("estimating", "generating", "scoring"),
+    "pairing": ("estimating", "estimators"),
     "tagging": ("estimating",),
     "translator": ("estimating", "translating"),
     "inspection": ("comparing",),
@@ -201,6 +203,8 @@ def test_no_command_loads_what_it_does_not_use(command: str, reviews: Path, trai
 def test_names_of_the_package() -> None:
     assert set(textladder.__all__) == {
         "LanguageModel",
+        "PairClassifier",
+        "PairRegressor",
         "Problem",
         "TextClassifier",
         "TokenTagger",

@@ -5,18 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["LanguageModel", "Problem", "TextClassifier", "TokenTagger", "Translator", "WordVectors"]
+__all__ = [
+    "LanguageModel",
+    "PairClassifier",
+    "PairRegressor",
+    "Problem",
+    "TextClassifier",
+    "TokenTagger",
+    "Translator",
+    "WordVectors",
+]
 
 if TYPE_CHECKING:
     from textladder.errors import Problem
     from textladder.estimators import TextClassifier
     from textladder.language import LanguageModel
+    from textladder.pairing import PairClassifier, PairRegressor
     from textladder.tagging import TokenTagger
     from textladder.translator import Translator
     from textladder.vectors.wordvectors import WordVectors
 
 _PLACES = {
     "LanguageModel": "textladder.language",
+    "PairClassifier": "textladder.pairing",
+    "PairRegressor": "textladder.pairing",
     "Problem": "textladder.errors",
     "TextClassifier": "textladder.estimators",
     "TokenTagger": "textladder.tagging",

@@ -15,6 +15,11 @@ USES = {
         "TextClassifier",
         'model.predict(["a text"])',
     ),
+    "pair": (
+        f"printf 'one text\\tanother text\\n' | textladder predict {FOLDER} -",
+        "PairClassifier",
+        'model.predict([("one text", "another text")])',
+    ),
     "tag": (
         f'echo "Ada Lovelace lived in London ." | textladder predict {FOLDER} -',
         "TokenTagger",
@@ -64,6 +69,7 @@ def model_card(recipe: Recipe, scores: dict[str, Any], labels: Any) -> str:
     if "perplexity" in scores["test"].get("scores", {}):
         lines += ["", *_perplexities(recipe, scores["test"]["scores"])]
     command, name, call = USES[recipe.task_name]
+    name = "PairRegressor" if labels.get("kind") == "score" else name
     many = words.throughput.partition("/")[0]
     lines += [
         "",

@@ -116,7 +116,8 @@ def look(
     read: Reading,
     *,
     task: Annotated[
-        str | None, typer.Option("--task", help="classify or tag (tag for .conll and .conllu if not given)")
+        str | None,
+        typer.Option("--task", help="classify, pair or tag (tag for .conll and .conllu if not given)"),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -126,8 +127,9 @@ def look(
     """
     from textladder.looking import look_at
 
-    if task not in (None, "classify", "tag"):
-        raise Problem("--task", f"look has nothing to say for the task {task!r}.", "Known: classify, tag.")
+    if task not in (None, "classify", "pair", "tag"):
+        known = "Known: classify, pair, tag."
+        raise Problem("--task", f"look has nothing to say for the task {task!r}.", known)
     found = look_at(read.file, read.dev, read.test, read.settings, task)
     print_json(found.to_dict()) if as_json else found.render()
 
@@ -301,8 +303,9 @@ def predict(
 ) -> None:
     """Say the label of each text, one line per text.
 
-    A line is label, tab, confidence, in the order of the input; several labels of a text are joined by |. A
-    tagger says a line for each token: token, tab, tag; and an empty line after each text.
+    A line is label, tab, confidence, in the order of the input; several labels of a text are joined by |;
+    where numbers were learned, it is the number. Pairs on stdin have a tab between their texts. A tagger says
+    a line for each token: token, tab, tag; and an empty line after each text.
     """
     from textladder.evaluating import line_of, predictions
 

@@ -5,19 +5,21 @@ Each has an `__init__` of its own, as scikit-learn reads parameters and their de
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from textladder import recipe
+from textladder import recipe, run
 from textladder.counted import CountedModel
 from textladder.errors import Problem
 from textladder.loading import load_model
 from textladder.model import Model
 from textladder.preparing import Data, Part
 from textladder.recipe import Recipe
+from textladder.terminal import Terminal
 from textladder.text.corpus import Corpus
 from textladder.text.splitting import split
 from textladder.training.devices import pick_device
@@ -82,8 +84,23 @@ class RungEstimator(BaseEstimator):
         if not 0 <= self.dev_share < 1:
             raise ValueError(f"dev_share is a share from 0 to below 1, not {self.dev_share}.")
 
-    def _parts(self, corpus: Corpus, seed: int, *, classes: bool = True) -> Data:
+    def _train(self, corpus: Corpus, chosen: Recipe, **how: bool) -> None:
+        """Sets `model_` and `history_`. how: of `split`."""
+        self._check_dev_share()
+        with tempfile.TemporaryDirectory(prefix="textladder-") as work:
+            model, self.history_ = run.train_model(
+                chosen,
+                self._parts(corpus, chosen.data.split_seed, **how),
+                Path(work),
+                device=self.device,
+                reporter=Terminal() if self.verbose else None,
+                vectors=self._given_vectors(),
+            )
+        assert isinstance(model, Model), "what is counted is no such model"
+        self.model_ = model
+
+    def _parts(self, corpus: Corpus, seed: int, *, classes: bool = True, stratified: bool = True) -> Data:
         """Train and dev parts; with too few texts for a dev part, dev is the training texts themselves."""
-        made = split(corpus, self.dev_share, 0.0, seed, rare="keep", classes=classes)
+        made = split(corpus, self.dev_share, 0.0, seed, rare="keep", classes=classes, stratified=stratified)
         train, dev = Part(corpus, made.train), Part(corpus, made.dev)
         return Data(train, dev if len(dev) else train, None, made.notes)

@@ -7,11 +7,10 @@ sequence of strings, not a matrix.
 # ruff: noqa: N803  X is what scikit-learn calls it
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +18,9 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from textladder import run
 from textladder.estimating import RungEstimator
-from textladder.model import Model
-from textladder.tasks.classify import Classify
-from textladder.terminal import Terminal
+from textladder.tasks.labelled import Labelled
+from textladder.tasks.pair import Pair
 from textladder.text.corpus import Corpus
 
 if TYPE_CHECKING:
@@ -63,30 +60,19 @@ class TextClassifier(ClassifierMixin, RungEstimator):
     def fit(self, X: Sequence[str], y: Sequence[Any]) -> TextClassifier:
         """Train on texts X and their labels y: strings or numbers, or a list of labels for each text. Raises
         ValueError for what is not that and for one class only, Problem for what the rung cannot do."""
-        texts = _texts(X)
+        texts = self._inputs(X)
         names = self._learn_classes(y, len(texts))
-        chosen = self._recipe()
-        self._check_dev_share()
-        with tempfile.TemporaryDirectory(prefix="textladder-") as work:
-            model, self.history_ = run.train_model(
-                chosen,
-                self._parts(Corpus.of(texts, names), chosen.data.split_seed),
-                Path(work),
-                device=self.device,
-                reporter=Terminal() if self.verbose else None,
-                vectors=self._given_vectors(),
-            )
-        assert isinstance(model, Model), "what is counted is no classifier"
-        self.model_ = model
+        self._train(self._corpus(texts, names), self._recipe(self._decided))
         return self
 
     def predict(self, X: Sequence[str]) -> Any:
         """Labels, one per text; for several labels per text a list of lists."""
         probabilities = self._probabilities(X)
         task = self.model_.task
-        assert isinstance(task, Classify)
-        said = task.decide(probabilities)
-        if task.multi:
+        labelled = task.answer if isinstance(task, Pair) else task
+        assert isinstance(labelled, Labelled)
+        said = labelled.decide(probabilities)
+        if labelled.multi:
             return [list(labels) for labels in said]
         return self.classes_[[self._index[str(label)] for label in said]]
 
@@ -110,6 +96,17 @@ class TextClassifier(ClassifierMixin, RungEstimator):
         loaded = cls._open(folder, device, "classifier", "LanguageModel")
         loaded._set_classes(np.array(loaded.model_.labels["labels"]))
         return loaded
+
+    _decided: ClassVar[dict[str, Any]] = {}  # values of the recipe that the class itself means
+
+    @staticmethod
+    def _inputs(X: Any) -> list[Any]:
+        """X as a list; ValueError, as scikit-learn's users expect, for what is none."""
+        return _texts(X)
+
+    @staticmethod
+    def _corpus(texts: list[Any], names: list[tuple[str, ...]]) -> Corpus:
+        return Corpus.of(texts, names)
 
     # What scikit-learn asks for.
 
@@ -158,7 +155,7 @@ class TextClassifier(ClassifierMixin, RungEstimator):
     def _probabilities(self, X: Sequence[str]) -> NDArray[np.float32]:
         check_is_fitted(self)
         before = self.model_.tokenizer.replaced
-        found = self.model_.predict(_texts(X))
+        found = self.model_.predict(self._inputs(X))
         if replaced := self.model_.tokenizer.replaced - before:
             said = f"{replaced:,} half characters (lone surrogates) in X were read as U+FFFD."
             warnings.warn(said, UserWarning, stacklevel=3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -66,7 +66,8 @@ def predictions(
 ) -> Iterator[list[dict[str, Any]]]:
     """What the model says of each text, in order, some texts at a time; memory stays flat.
 
-    `file` is "-" for one text a line on stdin: what has arrived is answered, without waiting for more.
+    `file` is "-" for one text a line on stdin (of pairs, both with a tab between them): what has arrived is
+    answered, without waiting for more.
     """
     model = load_model(folder, str(pick_device(device)))
     if not isinstance(model, Model) or model.task.streams:
@@ -81,14 +82,18 @@ def predictions(
 
 def texts_of(model: Model, file: str, settings: list[str] | None) -> Iterator[list[Any]]:
     """The texts of a file, or of stdin ("-"), some at a time."""
-    return _stdin() if file == "-" else _file(model, file, settings)
+    if file != "-":
+        return _file(model, file, settings)
+    return _stdin(_pair if model.task.reads == "pairs" else _text)
 
 
 def line_of(said: dict[str, Any]) -> str:
-    """A prediction as text: label, tab, confidence; several labels of a text are joined by |. Of a tagger
-    lines of token, tab, tag, and an empty one after each text."""
+    """A prediction as text: label, tab, confidence; several labels of a text are joined by |; a number by
+    itself. Of a tagger lines of token, tab, tag, and an empty one after each text."""
     if "translation" in said:
         return f"{_one_line(said['translation'])}\t{said['confidence']:.4f}"
+    if "score" in said:
+        return f"{said['score']:.4f}"
     if "tags" in said:
         tokens = (said["text"][start:end] for start, end in said["tokens"])
         rows = [f"{_one_line(token)}\t{tag}" for token, tag in zip(tokens, said["tags"], strict=True)]
@@ -105,7 +110,7 @@ def _one_line(label: str) -> str:
 
 
 def _labelled(model: Model, file: str, settings: list[str] | None, work: Path) -> Corpus:
-    if not Path(file).exists() and (corpora := _builtin(file)):
+    if not Path(file).exists() and (corpora := _builtin(model, file)):
         return corpora["test"]
     if model.task.reads == "sentences":
         return Corpus.read(_sentences(model, file, settings, need_label=True), work / "corpus")
@@ -124,10 +129,11 @@ def _sentences(model: Model, file: str, settings: list[str] | None, need_label: 
     return open_sentences(file, given, need_label=need_label)
 
 
-def _builtin(name: str) -> dict[str, Corpus]:
+def _builtin(model: Model, name: str) -> dict[str, Corpus]:
+    """The parts of a built-in data set, if this is one, all of which have one text a row."""
     from textladder.builtin import BUILTIN
 
-    return builtin_corpora(name) if name in BUILTIN else {}
+    return builtin_corpora(name) if name in BUILTIN and model.task.reads != "pairs" else {}
 
 
 def _source(model: Model, file: str, settings: list[str] | None, need_label: bool) -> Source:
@@ -141,22 +147,29 @@ def _source(model: Model, file: str, settings: list[str] | None, need_label: boo
         config = replace(config, text=None, label=None)
     if not need_label:
         config = replace(config, label=None)
+    pairs = model.task.reads == "pairs"
+    if pairs and not need_label:  # every pair gets its answer
+        config = replace(config, empty="keep")
     given = replace(model.recipe, data=config).set(settings or [])
-    return open_source(file, given.data, need_label=need_label)
+    return open_source(file, given.data, need_label=need_label, pairs=pairs)
 
 
 def _file(model: Model, file: str, settings: list[str] | None) -> Iterator[list[Any]]:
-    if not Path(file).exists() and (corpora := _builtin(file)):
+    if not Path(file).exists() and (corpora := _builtin(model, file)):
         examples = corpora["test"].examples()
         return ([example.texts[0]] for example in examples)
     if model.task.reads == "sentences" and plain_suffix(Path(file)) not in TEXT_ENDINGS:
         examples = _sentences(model, file, settings, need_label=False).examples()
         return iter(lambda: list(islice(examples, FEW)), [])
-    return (rows.texts for rows in _source(model, file, settings, need_label=False).batches())
+    batches = _source(model, file, settings, need_label=False).batches()
+    return (
+        rows.texts if rows.seconds is None else list(zip(rows.texts, rows.seconds, strict=True))
+        for rows in batches
+    )
 
 
-def _stdin() -> Iterator[list[str]]:
-    """The lines of stdin, those that have arrived at a time."""
+def _stdin(read: Callable[[bytes, int], Any]) -> Iterator[list[Any]]:
+    """The lines of stdin, those that have arrived at a time. read: what is made of a line and its number."""
     if sys.stdin is None:
         raise Problem("stdin", "it is closed.", "Give a file, or pipe texts in, one a line.")
     if sys.stdin.isatty():
@@ -171,10 +184,18 @@ def _stdin() -> Iterator[list[str]]:
             what = f"it is longer than {LIMIT_BYTES >> 20} MiB."
             raise Problem(f"stdin, line {number + 1:,}", what, "Put one text on each line.")
         lines, rest = whole[:end].removesuffix(b"\n").split(b"\n") if end else [], whole[end:]
-        texts = [_text(line, number + i) for i, line in enumerate(lines, start=1)]
+        texts = [read(line, number + i) for i, line in enumerate(lines, start=1)]
         number += len(lines)
         for start in range(0, len(texts), BATCH_ROWS):
             yield texts[start : start + BATCH_ROWS]
+
+
+def _pair(line: bytes, number: int) -> tuple[str, str]:
+    texts = _text(line, number).split("\t")
+    if len(texts) != 2:
+        what = f"{len(texts) - 1} tabs are in it, and two texts have one between them."
+        raise Problem(f"stdin, line {number:,}", what, "Write: one text, tab, the other text.")
+    return texts[0], texts[1]
 
 
 def _text(line: bytes, number: int) -> str:

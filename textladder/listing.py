@@ -34,7 +34,13 @@ def list_rungs(task: str | None = None) -> list[dict[str, Any]]:
     two = {"labels": ["a", "b"], "kind": "single", "counts": {"a": 1, "b": 1}, "texts": 2}
     none = {"labels": [], "units": SHOWN_UNITS, "spelling": {}}
     tags = {"labels": ["a", "b"], "kind": "tags", "scheme": "BIO", "cut": "word"}
-    labels_of = {"rows": two, "documents": none, "sentences": tags, "translations": none}
+    labels_of = {
+        "rows": two,
+        "documents": none,
+        "sentences": tags,
+        "pairs": two,
+        "translations": none,
+    }
     listed = []
     for name in tasks:
         labels = labels_of[task_class(name).reads]  # a Problem for an unknown task

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textladder import recipe
 from textladder.errors import Problem
@@ -13,6 +14,15 @@ from textladder.text.looking import Look, look
 from textladder.text.opening import plain_suffix
 from textladder.text.two_files import files_of
 
+if TYPE_CHECKING:  # needs torch, which reading files does not
+    from textladder.tasks.task import Reads
+
+# What files are read as for a task, and a rung of it that says how texts are cut.
+KINDS: dict[str, tuple[Reads, str]] = {
+    "classify": ("rows", "bow"),
+    "pair": ("pairs", "bow"),
+    "tag": ("sentences", "window"),
+}
 TAGGED = (".conll", ".conllu", ".iob", ".bio")  # endings of files that are read for tagging
 
 
@@ -24,16 +34,19 @@ def look_at(
     if files_of(file) is not None:
         raise Problem(file, "look has nothing to say of two parallel files.", "Give it one of them.")
     task = task or ("tag" if plain_suffix(Path(file)) in TAGGED else "classify")
-    sentences = task == "tag"
-    data, tokenizer = recipe.reading("window" if sentences else "bow", task, settings)
+    reads, rung = KINDS[task]
+    data, tokenizer = recipe.reading(rung, task, settings)
     with tempfile.TemporaryDirectory(prefix="textladder-") as work:
-        if sentences:
-            corpora = read_corpora(data, Path(work), file, dev, test, reads="sentences")
+        if reads == "sentences":
+            corpora = read_corpora(data, Path(work), file, dev, test, reads=reads)
         else:
             try:  # as for a training, but that all rows are looked at
-                every = replace(data, unlabelled="keep")
-                corpora = read_corpora(every, Path(work) / "labelled", file, dev, test)
+                every = replace(data, unlabelled="keep", empty="keep")
+                corpora = read_corpora(every, Path(work) / "labelled", file, dev, test, reads=reads)
             except Problem:  # there are no labels, or nothing can be read at all
-                corpora = read_corpora(data, Path(work) / "texts", file, dev, test, need_label=False)
+                every = replace(data, empty="keep")
+                corpora = read_corpora(
+                    every, Path(work) / "texts", file, dev, test, need_label=False, reads=reads
+                )
         others = {name: corpora[name] for name in ("dev", "test") if name in corpora}
         return look(corpora["train"], **others, config=tokenizer)

@@ -30,7 +30,8 @@ MANY_SECONDS = 0.5  # repeated until this long, so that fast models are not meas
 def measure(model: Model, part: Part) -> dict[str, Any]:
     """{"latency_ms": {"p50", "p95"}, "throughput"}: from raw text to outcome, tokenising included, on texts
     of `part`; latency is of one text alone, throughput in texts/s when many are given at once."""
-    texts = [example.texts[0] for example in Part(part.corpus, part.rows[:MANY_TEXTS]).examples()]
+    examples = Part(part.corpus, part.rows[:MANY_TEXTS]).examples()
+    texts = [e.texts[0] if len(e.texts) == 1 else e.texts for e in examples]
     for text in texts[:WARM_UP]:
         model.predict([text])
     seconds = []

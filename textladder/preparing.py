@@ -157,8 +157,15 @@ def split_data(config: DataConfig, corpora: dict[str, Corpus], *, reads: Reads =
         numbers = reads == "pairs" and are_scores(whole.label_counts())
         classes = reads not in ("sentences", "translations") and not numbers
         rare = config.rare if classes else "keep"  # a label of spans that one sentence has is no class
-        options = {"rare": rare, "duplicates": config.duplicates}
-        made = split(whole, *sizes, config.split_seed, **options, classes=classes, stratified=not numbers)
+        made = split(
+            whole,
+            *sizes,
+            config.split_seed,
+            rare=rare,
+            duplicates=config.duplicates,
+            classes=classes,
+            stratified=not numbers,
+        )
     notes += made.notes
     parts = {name: Part(corpora["train"], narrow(getattr(made, name))) for name in ("train", "dev", "test")}
     for name in ("dev", "test"):

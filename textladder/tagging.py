@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from textladder import run
 from textladder.batch import Example
 from textladder.errors import Problem
 from textladder.estimating import RungEstimator
-from textladder.model import Model
 from textladder.tasks.tag import Said, Tag
-from textladder.terminal import Terminal
 from textladder.text.corpus import Corpus
 from textladder.text.sentences import GivenSentences
 
@@ -74,21 +71,11 @@ class TokenTagger(RungEstimator):
         its own, or in a scheme such as B-ORG, I-ORG, O). Raises Problem for spans that lie on no whole
         tokens, with the nearest that do, and for what the rung cannot do; ValueError where X is one text."""
         chosen = self._recipe()
-        self._check_dev_share()
         cut = "word" if chosen.task.cut == "auto" else chosen.task.cut
         with tempfile.TemporaryDirectory(prefix="textladder-") as work:
             corpus = Corpus.read(GivenSentences(_several(X), y, cut), Path(work) / "corpus")
-            model, self.history_ = run.train_model(
-                chosen,
-                self._parts(corpus, chosen.data.split_seed, classes=False),
-                Path(work),
-                device=self.device,
-                reporter=Terminal() if self.verbose else None,
-                vectors=self._given_vectors(),
-            )
-        assert isinstance(model, Model), "no tagger is counted"
-        self.model_ = model
-        self.classes_ = np.array(model.labels["labels"])
+            self._train(corpus, chosen, classes=False)
+        self.classes_ = np.array(self.model_.labels["labels"])
         return self
 
     def predict(self, X: Sequence[Text]) -> list[list[FoundSpan]]:

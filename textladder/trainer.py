@@ -126,8 +126,8 @@ class Trainer:
     def _feed(self, store: Store) -> Feed:
         task, encoder = self.model.task, self.model.encoder
         if not task.streams:
-            by = task.measured_by
-            return Feed(store, task.collate, self.options, encoder.pads, encoder.ahead, by=by)
+            ahead = [encoder.ahead] if task.texts_a_row == 1 else []  # which is of texts, a row each
+            return Feed(store, task.collate, self.options, encoder.pads, *ahead, by=task.measured_by)
         width = self.model.recipe.tokenizer.max_length
         return StreamFeed(store, task.collate, self.options, width=width, carried=encoder.carries)
 

@@ -23,6 +23,7 @@ class Words:
 
 WORDS = {
     "language": Words("blocks", "characters", "one more unit", "characters/s"),
+    "pair": Words("pairs", "pairs", "one pair", "pairs/s", "pairs", "pairs"),
     "translate": Words(labelled="translations"),
     "tag": Words("sentences", "texts", "one sentence", "sentences/s", "spans", "tokens"),
 }

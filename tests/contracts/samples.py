@@ -25,11 +25,12 @@ DIM = 16
 
 @dataclass(frozen=True)
 class Sample:
-    """A task with options, lines that can be learned by heart, and the outcomes a perfect model would
-    have. decoder: name and options, of a task that writes. best: the headline of a perfect model."""
+    """A task with options, lines that can be learned by heart (of pairs, two texts each), and the outcomes a
+    perfect model would have. decoder: name and options, of a task that writes. best: the headline of a
+    perfect model."""
 
     task: str
-    texts: Sequence[str]
+    texts: Sequence[str | tuple[str, ...]]
     targets: Sequence[Any]
     options: dict[str, Any] = field(default_factory=dict)
     decoder: tuple[str, dict[str, Any]] | None = None
@@ -39,7 +40,7 @@ class Sample:
     def examples(self) -> list[Example]:
         return [
             Example(
-                (text,) if self.decoder is None else (text, target),
+                (*((text,) if isinstance(text, str) else text), *([] if self.decoder is None else [target])),
                 target if self.decoder is None else (),
                 f"lines.csv:{number}",
             )
@@ -49,7 +50,8 @@ class Sample:
     @property
     def bare(self) -> list[Example]:
         """What is given to be predicted."""
-        return [Example(example.texts[:1], None, example.where) for example in self.examples]
+        given = 1 if self.decoder is not None else None  # of a translation, the source alone
+        return [Example(example.texts[:given], None, example.where) for example in self.examples]
 
     def build(self, dim: int = DIM, seed: int = 0) -> Task:
         kind = task_class(self.task)
@@ -66,7 +68,41 @@ class Sample:
 
 
 TWO = ("good film", "bad film", "fine plot", "awful plot ends", "ends well", "bad awful")
+PAIRS = (
+    ("good film", "fine film"),
+    ("good film", "bad film"),
+    ("fine plot", "good plot ends"),
+    ("awful plot ends", "ends well"),
+    ("bad", "awful"),
+    ("bad film", "fine film"),
+)
+SAME = [("yes",), ("no",), ("yes",), ("no",), ("yes",), ("no",)]
+NEAR = [("4.5",), ("1.0",), ("4.0",), ("3.5",), ("5.0",), ("0.5",)]
 SAMPLES = {
+    "pair towers": Sample("pair", PAIRS, SAME),
+    "pair decomposable": Sample(
+        "pair", PAIRS, SAME, {"matching": "decomposable", "matching_dim": 16, "matching_dropout": 0.0}
+    ),
+    "pair esim": Sample(
+        "pair",
+        PAIRS,
+        [("a",), ("b",), ("c",), ("a",), ("b",), ("c",)],
+        {"matching": "esim", "matching_dim": 8, "matching_dropout": 0.0, "head": "linear"},
+    ),
+    "pair score": Sample("pair", PAIRS, NEAR, {"loss": "huber"}),
+    "pair cosine": Sample("pair", PAIRS, NEAR, {"loss": "cosine"}),
+    "pair score, esim": Sample(
+        "pair",
+        PAIRS,
+        NEAR,
+        {
+            "matching": "esim",
+            "matching_dim": 8,
+            "matching_dropout": 0.0,
+            "loss": "l1",
+            "metric": "spearman",
+        },
+    ),
     "classify two": Sample("classify", TWO, [("pos",), ("neg",), ("pos",), ("neg",), ("pos",), ("neg",)]),
     "classify three": Sample(
         "classify",
@@ -151,6 +187,8 @@ def perfect(sample: Sample, task: Task) -> Any:
     if sample.task == "tag":
         tags = [task.columns([example], Words())["label"].flat for example in sample.examples]  # type: ignore[arg-type]
         return [Said(each, np.ones(len(each), np.float32)) for each in tags]
+    if task.labels["kind"] == "score":
+        return np.array([float(label) for (label,) in sample.targets], np.float32)
     outcomes = np.zeros((len(sample.texts), len(task.labels["labels"])), np.float32)
     for row, target in zip(outcomes, sample.targets, strict=True):
         row[[task.labels["labels"].index(label) for label in target]] = 1

@@ -23,7 +23,7 @@ def train(name: str, sample_name: str, steps: int = 3) -> tuple[torch.nn.ModuleL
     torch.manual_seed(0)
     kind = encoder_class(name)
     encoder = kind(kind.Config(), VOCABULARY)
-    encoder.prepare([Words().encode(sample.texts)])
+    encoder.prepare([Words().encode([text for example in sample.examples for text in example.texts])])
     task = sample.build(dim=encoder.dim)
     if task.needs_causal and not encoder.causal:
         raise Problem(name, "the task needs an encoder that sees no later unit.", "Choose another encoder.")

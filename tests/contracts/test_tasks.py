@@ -16,6 +16,7 @@ from textladder.metrics.intervals import bootstrap
 from textladder.metrics.paired import compare_pair
 from textladder.tasks import TASKS, task_class
 
+NEAR = 0.01  # of a correlation; less than one text of six for what counts texts
 each_sample = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
 
 
@@ -61,10 +62,10 @@ def test_a_few_lines_can_be_learned_by_heart(sample):
     task, encoder, batch, losses = trained(sample)
     assert losses[-1] < losses[0]
     outcomes = task.predict(encoder, batch)
-    assert task.score(outcomes, sample.examples).headline == pytest.approx(sample.best)
+    assert task.score(outcomes, sample.examples).headline == pytest.approx(sample.best, abs=NEAR)
     task.finish(outcomes, sample.examples)
     again = task.score(task.predict(encoder, batch), sample.examples)
-    assert again.headline == pytest.approx(sample.best)
+    assert again.headline == pytest.approx(sample.best, abs=NEAR)
 
 
 @each_sample
@@ -103,7 +104,7 @@ def test_empty_texts_work_forward_and_backward(sample):
         [
             replace(
                 example,
-                texts=("", *example.texts[1:]),
+                texts=("",) * len(sample.bare[0].texts) + example.texts[len(sample.bare[0].texts) :],
                 target=example.target if nothing is None else nothing,
             )
             for example in sample.examples

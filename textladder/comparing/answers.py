@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder.errors import Problem
-from textladder.metrics import tagging, translation
+from textladder.metrics import regression, tagging, translation
 from textladder.metrics.reports import F1, statistic_multi, statistic_single
 from textladder.metrics.statistic import Floats, Statistic
 from textladder.tasks.judging import per_character
@@ -23,7 +23,7 @@ from textladder.tasks.judging import per_character
 class Answer:
     """One line of predictions.jsonl. gold and predicted are tuples of labels, also for single-label tasks, or
     of what is said of spans; confidence is in [0, 1], None where the task gives none; counts: of a tagged
-    sentence (`metrics.tagging`)."""
+    sentence (`metrics.tagging`); second: the other text of a pair."""
 
     where: str
     text: str
@@ -31,6 +31,7 @@ class Answer:
     predicted: tuple[str, ...]
     confidence: float | None
     counts: tuple[int, ...] = ()
+    second: str | None = None
     tokenize: str = ""  # of a translation: how BLEU cuts it
 
     @property
@@ -50,6 +51,21 @@ class BlockAnswer:
     @property
     def bits_per_character(self) -> float:
         return self.bits / max(self.characters, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberAnswer:
+    """The same where a number is said, of a pair of texts."""
+
+    where: str
+    text: str
+    gold: float
+    predicted: float
+    second: str | None = None
+
+    @property
+    def error(self) -> float:
+        return abs(self.predicted - self.gold)
 
 
 class Placed(Protocol):
@@ -74,6 +90,11 @@ def read_blocks(path: Path) -> Iterator[BlockAnswer]:
     return _read(path, _block)
 
 
+def read_numbers(path: Path) -> Iterator[NumberAnswer]:
+    """The same of a run whose answers are numbers."""
+    return _read(path, _number)
+
+
 def _read(path: Path, made: Callable[[dict[str, Any]], Said]) -> Iterator[Said]:
     try:
         with path.open(encoding="utf-8") as file:
@@ -93,7 +114,7 @@ def _read(path: Path, made: Callable[[dict[str, Any]], Said]) -> Iterator[Said]:
 def side_by_side(
     files: Mapping[str, Path], read: Callable[[Path], Iterator[Said]]
 ) -> Iterator[dict[str, Said]]:
-    """Every test text with the answers of all rungs, read by `read_answers` or `read_blocks`. Raises Problem
+    """Every test text with the answers of all rungs, read by `read_answers` or its like. Raises Problem
     if they were not tested on the same texts in the same order."""
     with ExitStack() as stack:
         streams = {}
@@ -123,6 +144,8 @@ def statistic_of(files: Sequence[Path], metric: str, labels: Sequence[str]) -> S
     """
     if metric == "bits_per_character":
         seeds = [_per_character(read_blocks(path)) for path in files]
+    elif metric in regression.HEADLINES:
+        seeds = [_correlation(read_numbers(path), metric) for path in files]
     else:
         seeds = [_statistic(read_answers(path), metric, labels) for path in files]
     if len({len(one) for one in seeds}) > 1:
@@ -152,6 +175,11 @@ def _mean_of(seeds: Sequence[Statistic]) -> Statistic:
 def _per_character(answers: Iterator[BlockAnswer]) -> Statistic:
     bits, characters = np.array([(said.bits, said.characters) for said in answers]).reshape(-1, 2).T
     return per_character(bits, characters)
+
+
+def _correlation(answers: Iterator[NumberAnswer], metric: str) -> Statistic:
+    predicted, gold = np.array([(said.predicted, said.gold) for said in answers]).reshape(-1, 2).T
+    return regression.statistic(predicted, gold, metric)
 
 
 def _statistic(answers: Iterator[Answer], metric: str, labels: Sequence[str]) -> Statistic:
@@ -190,6 +218,11 @@ def _block(line: dict[str, Any]) -> BlockAnswer:
     return BlockAnswer(line.get("where", ""), line["text"], float(line["bits"]), int(line["characters"]))
 
 
+def _number(line: dict[str, Any]) -> NumberAnswer:
+    numbers = float(line["score"]), float(line["predicted"])
+    return NumberAnswer(line.get("where", ""), line["text"], *numbers, line.get("second"))
+
+
 def _tagged(line: dict[str, Any]) -> Answer:
     text = line["text"]
     gold, predicted = (
@@ -213,5 +246,6 @@ def _answer(line: dict[str, Any]) -> Answer:
         tuple(gold),
         tuple(predicted) if isinstance(predicted, list) else (predicted,),
         None if confidence is None else float(confidence),
+        second=line.get("second"),
         tokenize=translated,
     )

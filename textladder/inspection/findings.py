@@ -18,6 +18,7 @@ class Finding:
     text: str
     gold: tuple[str, ...]
     answers: dict[str, Answer]
+    second: str | None = None  # the other text of a pair
 
     @property
     def wrong(self) -> int:
@@ -111,4 +112,4 @@ def find(
 
 def _finding(row: Mapping[str, Answer]) -> Finding:
     answer = next(iter(row.values()))
-    return Finding(answer.where, answer.text, answer.gold, dict(row))
+    return Finding(answer.where, answer.text, answer.gold, dict(row), answer.second)

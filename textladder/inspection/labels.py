@@ -77,7 +77,8 @@ def hardest(material: Material, drawn: Mapping[str, Any]) -> str:
     found = material.findings
     assert isinstance(found, Findings)
     return (
-        f"<p>Every rung is right on {found.all_right:,} of {found.texts:,} test texts, none on "
+        f"<p>Every rung is right on {found.all_right:,} of {found.texts:,} test "
+        f"{words_of(material.comparison).tested}, none on "
         f"{found.all_wrong:,}.</p>"
         f'<p class="soft">The {len(found.hardest)} that most rungs get wrong, the most confident first. '
         "A text that all get wrong with confidence is worth a look at its label.</p>"
@@ -90,19 +91,19 @@ def disagreement(material: Material, drawn: Mapping[str, Any]) -> str:
     assert isinstance(found, Findings)
     if "disagreement" not in drawn:
         return ""
-    told = ""
+    told, tested = "", words_of(material.comparison).tested
     if found.pair is not None:
         first, second = map(esc, found.pair)
         only_first, only_second, both = found.pair_counts
         told = (
             f"<h3>{first}, the pick, and {second}, the best on dev</h3>"
-            f"<p>They differ on {only_first + only_second + both:,} texts: only {first} is right on "
+            f"<p>They differ on {only_first + only_second + both:,} {tested}: only {first} is right on "
             f"{only_first:,}, only {second} on {only_second:,}, neither on {both:,}.</p>"
             f'<p class="soft">The {len(found.between)} on which both are surest of what they answer.</p>'
             + examples(found.between, found.pair)
         )
     return (
-        '<p class="soft">Share of test texts on which two rungs give different answers.</p>'
+        f'<p class="soft">Share of test {tested} on which two rungs give different answers.</p>'
         + figure("disagreement", "Matrix of disagreement between rungs", matrix=True)
         + told
     )

@@ -14,16 +14,19 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from textladder.comparing.answers import read_answers, read_blocks, side_by_side
+from textladder.comparing.answers import read_answers, read_blocks, read_numbers, side_by_side
 from textladder.files import writing
 from textladder.inspection import figures, sections
 from textladder.inspection.blocks import BlockFindings, find_blocks
 from textladder.inspection.findings import Findings, find
+from textladder.inspection.numbers import NumberFindings, find_numbers
+from textladder.metrics import regression
 from textladder.wording import words_of
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+Found = Findings | BlockFindings | NumberFindings
 EXAMPLES = 20  # texts shown of each kind
 CHECKS = 300  # points of one learning curve; more cannot be seen
 LABELS = 40  # labels of a confusion matrix; with more, those that are confused most
@@ -37,7 +40,7 @@ class Material:
     comparison: Mapping[str, Any]
     scores: dict[str, dict[str, Any]]
     checks: dict[str, list[dict[str, Any]]]
-    findings: Findings | BlockFindings
+    findings: Found
 
 
 def write_page(folder: Path, comparison: Mapping[str, Any]) -> Path:
@@ -61,9 +64,11 @@ def gather(folder: Path, comparison: Mapping[str, Any]) -> Material:
     runs = {rung: folder / found[0]["folder"] for rung, found in comparison["runs"].items()}
     files = {rung: run / "predictions.jsonl" for rung, run in runs.items()}
     pair = (comparison["pick"]["rung"], comparison["best"])
-    found: Findings | BlockFindings
+    found: Found
     if comparison["metric"] == "bits_per_character":
         found = find_blocks(side_by_side(files, read_blocks), runs, examples=EXAMPLES)
+    elif comparison["metric"] in regression.HEADLINES:
+        found = find_numbers(side_by_side(files, read_numbers), runs, examples=EXAMPLES)
     else:
         found = find(side_by_side(files, read_answers), runs, pair=pair, examples=EXAMPLES)
     return Material(
@@ -117,7 +122,7 @@ def draw(material: Material) -> dict[str, Figure]:
             drawn[f"calibration-{i}"] = figures.reliability(details["calibration"]["table"], rung, rungs)
     if len(rungs) > 1:
         found = material.findings
-        if isinstance(found, BlockFindings):
+        if not isinstance(found, Findings):
             drawn["disagreement"] = figures.wins(found.rungs, found.wins, found.texts)
         else:
             drawn["disagreement"] = figures.disagreement(found.rungs, found.differing, found.texts)

@@ -36,10 +36,15 @@ def clipped(text: str) -> str:
     return f'<blockquote dir="auto">{esc(text[:LONGEST])}{more}</blockquote>'
 
 
+def texts(first: str, second: str | None) -> str:
+    """One text, or both of a pair, as quotations."""
+    return clipped(first) + ("" if second is None else clipped(second))
+
+
 def _example(found: Finding, rungs: tuple[str, ...] | None = None) -> str:
     told = "".join(_answer(rung, found.answers[rung]) for rung in rungs or found.answers)
     return (
-        f'<article class="example">{clipped(found.text)}'
+        f'<article class="example">{texts(found.text, found.second)}'
         f'<div class="soft">{esc(found.where)} · label: <b>{_labels(found.gold)}</b></div>'
         f"<ul>{told}</ul></article>"
     )

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from textladder.comparing.deciding import told_p
 from textladder.comparing.telling import number
-from textladder.inspection import labels, running
+from textladder.inspection import labels, numbers, running
 from textladder.inspection.blocks import BlockFindings
+from textladder.inspection.numbers import NumberFindings
 from textladder.inspection.pieces import esc, figure, pairs
 from textladder.wording import words_of
 
@@ -27,11 +28,19 @@ OF_LABELS = (
     ("hardest", "Hardest texts", "The hardest test texts", labels.hardest),
     ("disagreement", "Disagreement", "Where rungs disagree", labels.disagreement),
 )
+OF_NUMBERS = (
+    ("measures", "Measures", "Correlations and errors", numbers.measures),
+    ("hardest", "Hardest pairs", "The hardest test pairs", numbers.hardest),
+    ("disagreement", "Disagreement", "Where rungs differ", numbers.disagreement),
+)
 OF_RUNNING_TEXT = (
     ("measures", "Perplexity", "Bits and perplexities", running.measures),
     ("hardest", "Hardest blocks", "The hardest blocks of test text", running.hardest),
     ("disagreement", "Disagreement", "Where rungs differ", running.disagreement),
 )
+
+
+FILES = {"tag": ("new.txt", "other.conll"), "pair": ("new.csv", "other.csv")}  # in examples of commands
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,8 @@ class Section:
 
 def build(material: Material, drawn: Mapping[str, Any]) -> list[Section]:
     """All sections that this comparison has, in order. drawn: figure ids that exist."""
-    of_task = OF_RUNNING_TEXT if isinstance(material.findings, BlockFindings) else OF_LABELS
+    found_of = {BlockFindings: OF_RUNNING_TEXT, NumberFindings: OF_NUMBERS}
+    of_task = found_of.get(type(material.findings), OF_LABELS)
     made = [
         ("answer", "Answer", "The answer", answer),
         ("table", "Table", "All rungs", table),
@@ -257,9 +267,9 @@ def _uses(material: Material, out: str) -> list[tuple[str, str]]:
             ("New text from the pick", f"textladder generate {out} --length 400 --temperature 0.8"),
             ("The pick on another text", f"textladder score {out} other.txt"),
         ]
-    other = "other.conll" if material.comparison["task"] == "tag" else "other.csv"
+    new, other = FILES.get(material.comparison["task"], ("new.txt", "other.csv"))
     return [
-        ("The pick on new texts, one a line", f"textladder predict {out} new.txt"),
+        (f"The pick on new {words_of(material.comparison).tested}", f"textladder predict {out} {new}"),
         ("The pick on another labelled file", f"textladder evaluate {out} {other}"),
     ]
 

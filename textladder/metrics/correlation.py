@@ -29,6 +29,11 @@ def spearman_interval(
     )
 
 
+def ranks(values: ArrayLike) -> NDArray[np.float64]:
+    """[n] Ranks from 1; ties share the mean of theirs."""
+    return _ranks(_codes(values))
+
+
 def _codes(values: ArrayLike) -> Codes:
     """The place of each value among the distinct values [n]: what ranks are made from without sorting
     again."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 TASKS: dict[str, str] = {
     "classify": "textladder.tasks.classify:Classify",
     "language": "textladder.tasks.language:Language",
+    "pair": "textladder.tasks.pair:Pair",
     "tag": "textladder.tasks.tag:Tag",
     "translate": "textladder.tasks.translate:Translate",
 }

@@ -50,6 +50,7 @@ class Task(nn.Module):
     needs_causal: ClassVar[bool] = False
     reads: ClassVar[Reads] = "rows"  # what files are read as
     streams: ClassVar[bool] = False  # trained on text that runs on (`text.windowing`): what reads documents
+    texts_a_row: ClassVar[int] = 1  # that the encoder reads for each row of a batch
     labels_texts: ClassVar[bool] = False  # True: the column "label" holds label ids of whole texts
     writes: ClassVar[bool] = False  # True: with a decoder, which it is given by `equip`
     measured_by: ClassVar[tuple[str, ...]] = ("text",)  # columns whose lengths say which rows are alike

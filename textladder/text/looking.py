@@ -26,6 +26,7 @@ NEAR_ROWS = 200_000  # more are not compared with each other; the report says so
 RARE = 10  # a class with fewer texts is named
 PLURALS = {"whitespace": "tokens", "bpe": "subwords"}  # of units; of the others with an s
 IMBALANCE = 10  # the largest class over the smallest; from here on it is said
+SIDES = " / "  # between the texts of a pair
 EXAMPLES_PER_LABEL, EXAMPLE_LABELS, EXAMPLE_CHARACTERS = 2, 30, 100
 
 ODDITIES = {
@@ -128,7 +129,7 @@ class Look:
 
     def lines(self) -> list[str]:
         """The whole report as plain text."""
-        said = [f"{self.name}: {self.rows:,} texts", *self.notes, ""]
+        said = [f"{self.name}: {self.rows:,} {self.copies.rows_are}", *self.notes, ""]
         if self.labels:
             several = ", several per text" if self.multilabel else ""
             said.append(f"{_of(len(self.labels), 'label')}{several}:")
@@ -235,13 +236,13 @@ def _units(corpus: Corpus, config: TokenizerConfig, given: dict[str, Corpus]) ->
         train, unknown_rows = np.flatnonzero(~tenth), np.flatnonzero(tenth)
         held_out, name = corpus, "a tenth of the texts"
     try:
-        fitted = Tokenizer.fit((texts for _, texts, _ in corpus.chunks(train)), config)
+        fitted = Tokenizer.fit(corpus.text_chunks(train), config)
     except Problem:  # too few texts to learn anything from: look says what else there is to say
         fitted = Tokenizer.of_vocabulary([], TokenizerConfig())
-    lengths = [fitted.encode(texts).lengths for _, texts, _ in corpus.chunks()]
+    lengths = [fitted.encode(texts).lengths for texts in corpus.text_chunks()]
     units = np.concatenate(lengths) if lengths else np.zeros(0, np.int64)
     unknown = total = 0
-    for _, texts, _ in held_out.chunks(unknown_rows):
+    for texts in held_out.text_chunks(unknown_rows):
         ids = fitted.encode(texts).flat
         unknown, total = unknown + int((ids == UNKNOWN).sum()), total + len(ids)
     beyond = np.maximum(units - config.max_length, 0)
@@ -272,7 +273,7 @@ def _characters(corpus: Corpus) -> tuple[NDArray[np.int64], int, dict[str, int]]
 
 
 def _strings(corpus: Corpus) -> Iterator[list[str]]:
-    for _, texts, _ in corpus.chunks():
+    for texts in corpus.text_chunks():
         yield [texts.string(i) for i in range(len(texts))]
 
 
@@ -291,7 +292,7 @@ def _examples(corpus: Corpus) -> dict[str, list[tuple[str, str]]]:
     for label, _ in labels:
         codes = [code for code, some in enumerate(corpus.label_sets) if label in some]
         rows = np.flatnonzero(np.isin(corpus.label_codes, codes))[:EXAMPLES_PER_LABEL]
-        found[label] = [(e.where, _beginning(e.texts[0])) for e in corpus.examples(rows)]
+        found[label] = [(e.where, _beginning(SIDES.join(e.texts))) for e in corpus.examples(rows)]
     return found
 
 

@@ -126,6 +126,8 @@ class Feed:
 
 def _rows_of(column: Ragged, rows: Numbers) -> Ragged:
     """`column.take(rows)`, without the lock of Python, which the thread that trains needs."""
+    if column.flat.dtype.kind == "f":  # labels that are numbers, one a row
+        return column.take(rows)
     return Ragged(*kernels.take_rows(column.flat, column.offsets, rows))
 
 
@@ -144,6 +146,7 @@ def _small_columns(store: Store) -> dict[str, Ragged]:
         free -= 4 * (len(column.flat) + len(column.offsets))
         if free < 0:
             break
-        held[name] = Ragged(column.flat.astype(np.int32), column.offsets.astype(np.int32))
+        kept = np.float32 if column.flat.dtype.kind == "f" else np.int32
+        held[name] = Ragged(column.flat.astype(kept), column.offsets.astype(np.int32))
     store.release()
     return held

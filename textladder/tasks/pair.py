@@ -1,0 +1,180 @@
+"""Two texts: which label they have (entailment, paraphrase), or how much (similarity).
+
+What is said of labels is in `labelled`, what is said of numbers in `scored`, how texts are set against each
+other in `layers.matching`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from textladder.batch import Batch, Example, Loss, Ragged, Tokens
+from textladder.errors import Problem
+from textladder.layers.matching import MatchingName, make_matching, sides
+from textladder.metrics.scores import Scores
+from textladder.metrics.statistic import Statistic
+from textladder.ragged import Pairs
+from textladder.ranges import Share, Size
+from textladder.tasks.labelled import Labelled
+from textladder.tasks.labels import labels_of, learn_labels
+from textladder.tasks.scored import LOSSES, Scored, learn_scale
+from textladder.tasks.task import Encode, Rows, Task
+from textladder.text.overlong import shorten
+from textladder.text.scores import are_scores
+
+if TYPE_CHECKING:
+    from textladder.text.tokenizing import Tokenizer
+
+
+class Pair(Task):
+    """Both texts through one encoder, one against the other, and `answer`: labels or a number.
+
+    The column "text" holds the units of both, one after the other, and "first" how many are of the first.
+    """
+
+    @dataclass(frozen=True)
+    class Config(Labelled.Config):
+        # score: labels are numbers of which near ones are nearly right; auto: where they have decimals.
+        kind: Literal["auto", "labels", "score"] = "auto"
+        matching: MatchingName = "towers"  # of the two vectors, or of each unit with those of the other text
+        matching_dim: Size = 128  # decomposable, esim: width of the nets between the texts
+        matching_dropout: Share = 0.2  # decomposable, esim
+        metric: Literal["auto", "accuracy", "macro_f1", "micro_f1", "weighted_f1", "pearson", "spearman"] = (
+            "auto"
+        )
+        # auto: cross-entropy of labels, l2 of scores. cosine: the cosine of the two vectors is the score.
+        loss: Literal["auto", "cross-entropy", "focal", "l1", "l2", "huber", "cosine"] = "auto"
+        head: Literal["linear", "mlp"] = "mlp"
+
+    reads = "pairs"
+    texts_a_row = 2
+
+    def __init__(self, config: Config, dim: int, labels: dict[str, Any]) -> None:
+        super().__init__(config, dim, labels)
+        kind = Scored if labels["kind"] == "score" else Labelled
+        if config.loss != "auto" and (config.loss in LOSSES) != (kind is Scored):
+            what = "numbers" if kind is Scored else "classes"
+            raise Problem(
+                "task.loss",
+                f"{config.loss} is no loss of labels that are {what}.",
+                "Leave it out, or say what labels are with --set task.kind=labels or task.kind=score",
+            )
+        self.cosine = config.loss == "cosine"
+        if self.cosine and config.matching != "towers":
+            raise Problem(
+                "task.loss",
+                "cosine is of two vectors that do not see each other.",
+                "Set task.matching=towers.",
+            )
+        self.matching = make_matching(config.matching, dim, config.matching_dim, config.matching_dropout)
+        self.answer: Labelled | Scored = kind(config, self.matching.dim, labels)
+        self.headline = self.answer.headline
+
+    @staticmethod
+    def learn(
+        examples: Iterable[Example], config: Config, times: Iterable[int] | None = None
+    ) -> dict[str, Any]:
+        """What `learn_labels` or `learn_scale` says of the training pairs."""
+        listed = list(examples)
+        kind = config.kind
+        if kind == "auto":
+            known = {label for example in listed for label in labels_of(example.target) or ()}
+            kind = "score" if are_scores(known) else "labels"
+        return learn_scale(listed, times) if kind == "score" else learn_labels(listed, "single", times)
+
+    def read(self, texts: Any) -> Pairs:
+        """Pairs as they are; of a sequence, each two strings, or an Example with two texts."""
+        if isinstance(texts, Pairs):
+            return texts
+        both = [text.texts if isinstance(text, Example) else text for text in texts]
+        for number, texts_of in enumerate(both, 1):
+            if isinstance(texts_of, str) or len(texts_of) != 2:
+                raise Problem(f"pair {number:,}", "it is not two texts.", "Give (text, text) for each pair.")
+        return Pairs.of_strings([a for a, _ in both], [b for _, b in both])
+
+    def rows(self, texts: Any, tokenizer: Tokenizer, where: str | Sequence[str] = "text") -> Rows:
+        """Columns "text" and "first"; each text is shortened by itself where it is too long."""
+        pairs, config = self.read(texts), tokenizer.config
+        short = [shorten(tokenizer.encode(side), config, where) for side in (pairs.first, pairs.second)]
+        cut = short[0].cut + short[1].cut
+        if cut.texts_cut and config.overlong == "window":
+            raise Problem(
+                "tokenizer.overlong",
+                f"{cut.texts_cut:,} texts have more than {config.max_length:,} units; pairs have no windows.",
+                "Raise tokenizer.max_length, or set tokenizer.overlong to head, tail or head+tail.",
+            )
+        return Rows(_joined(short[0].ids, short[1].ids), np.arange(len(pairs)), cut)
+
+    def columns(self, examples: Sequence[Example], tokenizer: Tokenizer) -> dict[str, Ragged]:
+        """ "text", "first"; "label", missing when no pair has a label."""
+        columns = _joined(*(tokenizer.encode([e.texts[side] for e in examples]) for side in (0, 1)))
+        if any(map(self.answer.has_target, examples)):
+            columns["label"] = self.targets([e.target for e in examples], [e.where for e in examples])
+        return columns
+
+    def collate(self, columns: dict[str, Ragged]) -> Batch:
+        """One input of 2B texts, those of a pair one after the other (`layers.matching`)."""
+        text, labels = columns["text"], columns.get("label")
+        starts = np.asarray(text.offsets, np.int64)
+        offsets = np.empty(2 * len(text) + 1, np.int64)
+        offsets[0::2], offsets[1::2] = starts, starts[:-1] + columns["first"].flat
+        tokens = Tokens.of(Ragged(text.flat, offsets - offsets[0]))
+        return Batch((tokens,), None if labels is None else self.answer.target_of(labels), len(text))
+
+    def vectors(self, encode: Encode, batch: Batch) -> Tensor:
+        """[B, F] of pairs; of the loss cosine [B, 1]."""
+        (tokens,) = batch.inputs
+        encoded = encode(tokens)
+        if not self.cosine:
+            found: Tensor = self.matching(encoded, tokens)
+            return found
+        return F.cosine_similarity(*sides(encoded.pooled.float()), dim=-1)[:, None]
+
+    def loss(self, encode: Encode, batch: Batch) -> Loss:
+        """Summed over pairs."""
+        return self.answer.loss_of(self.vectors(encode, batch), batch.target, batch.count)
+
+    def predict(self, encode: Encode, batch: Batch) -> NDArray[np.float32]:
+        """[B, L] probabilities of labels, or [B] numbers."""
+        return self.answer.outcomes_of(self.vectors(encode, batch))
+
+    # What the answer says.
+
+    def targets(self, targets: Sequence[Any], wheres: Sequence[str]) -> Ragged:
+        return self.answer.targets(targets, wheres)
+
+    def score(self, outcomes: NDArray[np.float32], examples: Sequence[Example]) -> Scores:
+        return self.answer.score(outcomes, examples)
+
+    def finish(self, outcomes: NDArray[np.float32], examples: Sequence[Example]) -> None:
+        self.answer.finish(outcomes, examples)
+
+    def present(self, outcomes: NDArray[np.float32], texts: Any = ()) -> list[dict[str, Any]]:
+        return self.answer.present(outcomes)
+
+    def judged(self, outcomes: NDArray[np.float32], examples: Sequence[Example]) -> list[dict[str, Any]]:
+        return self.answer.judged(outcomes, examples)
+
+    def statistic(self, outcomes: NDArray[np.float32], examples: Sequence[Example]) -> Statistic:
+        return self.answer.statistic(outcomes, examples)
+
+    def item_losses(self, outcomes: NDArray[np.float32], examples: Sequence[Example]) -> NDArray[np.float64]:
+        return self.answer.item_losses(outcomes, examples)
+
+
+def _joined(first: Ragged, second: Ragged) -> dict[str, Ragged]:
+    """Rows of both, each second after its first, and the lengths of the first."""
+    count = len(first)
+    order = np.arange(2 * count).reshape(2, count).T.ravel()  # 0, n, 1, n + 1, ...
+    mixed = Ragged.join([first, second]).take(order)
+    return {
+        "text": Ragged(mixed.flat, mixed.offsets[::2]),
+        "first": Ragged(first.lengths, np.arange(count + 1)),
+    }
