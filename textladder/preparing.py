@@ -91,11 +91,11 @@ def read_corpora(
     """Each file that is given as a corpus, by the name of its part."""
     corpora: dict[str, Corpus] = {}
     if train in BUILTIN and not Path(train).exists():
+        _check_builtin(train, reads)
         if reads == "sentences":
             raise Problem(train, "this built-in data has no tagged tokens.", "Give a file of tagged tokens.")
         if reads == "pairs":
             raise Problem(train, "this built-in data has one text a row.", "Give a file of pairs.")
-        _check_builtin(train, reads)
         corpora = builtin_corpora(train)
     for name, path in (("train", Path(train)), ("dev", dev), ("test", test)):
         if path is None or (name == "train" and corpora):
