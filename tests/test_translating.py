@@ -72,7 +72,7 @@ def test_toys_are_learned(rung: str, toy: str) -> None:
     texts = words(1200, longest)
     given = {"training.learning_rate": 0.004, "training.epochs": 25, "training.warmup": 0.1}
     if rung == "transformer":
-        given |= {"training.schedule": "cosine"}
+        given |= {"training.schedule": "cosine", "training.epochs": 40}
     made = small(rung, **{key.replace(".", "__"): value for key, value in given.items()})
     made.fit(texts, [TOYS[toy](text) for text in texts])
     asked = words(60, longest, seed=5)
