@@ -9,6 +9,7 @@ import ast
 import dataclasses
 import inspect
 import io
+import itertools
 import json
 import os
 import re
@@ -17,7 +18,9 @@ import sys
 import tempfile
 import textwrap
 import tokenize
+import typing
 from pathlib import Path
+from typing import Any, Literal
 
 from textladder import ranges, recipe
 from textladder.decoders import DECODERS, decoder_class
@@ -52,6 +55,7 @@ def fields_of(config: type) -> list[tuple[str, str, str, str]]:
         if not dataclasses.is_dataclass(kind):
             continue
         source = textwrap.dedent(inspect.getsource(kind))
+        hints = typing.get_type_hints(kind)
         comments = _comments(source)
         (tree,) = ast.parse(source).body
         assert isinstance(tree, ast.ClassDef)
@@ -59,9 +63,18 @@ def fields_of(config: type) -> list[tuple[str, str, str, str]]:
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 name = node.target.id
                 if name in {field.name for field in dataclasses.fields(kind)}:
-                    said = _kind(node.annotation), _default(kind, name), _comment(comments, node)
+                    named = " or ".join(_options(hints[name])) or _kind(node.annotation)
+                    said = named, _default(kind, name), _comment(comments, node)
                     found[name] = (name, *said)
     return list(found.values())
+
+
+def _options(hint: Any) -> list[str]:
+    """The values of a Literal, or of a union of such; none where there is another type among them."""
+    if typing.get_origin(hint) is Literal:
+        return list(map(str, typing.get_args(hint)))
+    parts = [_options(part) for part in typing.get_args(hint) if part is not type(None)]
+    return list(itertools.chain.from_iterable(parts)) if parts and all(parts) else []
 
 
 def _comments(source: str) -> dict[int, tuple[bool, str]]:

@@ -22,7 +22,9 @@ CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
 
 
 class RecurrentDecoder(Decoder):
-    """s_t = cell([y_{t-1}; f_{t-1}], s_{t-1});  c_t = attention of s_t to the source;
+    """A GRU or LSTM whose states look at the source.
+
+    s_t = cell([y_{t-1}; f_{t-1}], s_{t-1});  c_t = attention of s_t to the source;
     the vector for unit t:  tanh(W [s_t; c_t; y_{t-1}])  (Luong et al. 2015, equation 5, with the last word).
 
     The first states are tanh(W p) of the source's pooled vector p, added to trained ones (Bahdanau et al.
@@ -42,7 +44,7 @@ class RecurrentDecoder(Decoder):
         embedding_dim: Size = 256  # also of the vectors that units are predicted from
         hidden_dim: Size = 256
         num_layers: int = 1
-        attention: ScoreName | Literal["none"] = "additive"
+        attention: ScoreName | Literal["none"] = "additive"  # none: the source is one vector
         attention_dim: Size = 256  # of the small net that gives the additive score
         num_heads: int = 4  # of attention "multihead"
         input_feeding: bool = False  # the cell also reads the vector that the unit before was predicted from

@@ -46,14 +46,14 @@ class Translate(Translated, Task):
 
     @dataclass(frozen=True)
     class Config:
-        tied: Literal["all", "target", "none"] = "all"  # one table: for source, target and output (Press and
-        # Wolf 2017, section 3.2); for target and output; or none
+        # Tables that are one: of source, target and output (Press and Wolf 2017); of target and output; none
+        tied: Literal["all", "target", "none"] = "all"
         label_smoothing: float = 0.1  # share of the truth that is spread over all units
         metric: Literal["bleu", "chrf", "exact_match"] = "bleu"  # what weights and rungs are chosen by
         bleu_tokenize: Literal["13a", "intl", "char", "zh", "none"] = "13a"  # how sacrebleu cuts texts
-        beam: int = 5  # hypotheses of the search; 1: greedy. While it trains, dev is always scored greedily
+        beam: int = 5  # hypotheses of the search; 1: greedy, as dev always is while a model is trained
         length_penalty: float = 0.6  # of the search: alpha of Wu et al. 2016, equation 14
-        length_factor: float = 2.0  # the longest translation: so many units for each of the source,
+        length_factor: float = 2.0  # the longest translation has so many units for each unit of the source
         length_extra: int = 20  # and so many more
 
     reads = "translations"
