@@ -3,7 +3,7 @@
 
 Training: target units (and </s>) a second of whole optimizer steps, and the share of positions that would be
 padding if each batch were padded. With --run: sentences a second of a beam of 5 over the test file, and the
-median milliseconds of one sentence alone. Seconds of the processor are what a machine that is shared can tell.
+median milliseconds of one sentence alone. Seconds of the processor are what a shared machine can tell.
 """
 
 from __future__ import annotations
