@@ -69,7 +69,7 @@ CAPTIONS = Vectors(  # general, and captions, which most of these pairs are or a
     ("--dim", "200", "--threads", "1"),
     ("bow", "decomposable", "cnn", "bilstm", "esim"),
 )
-FROZEN = {  # pairs are too few to move vectors of words to a better place
+FROZEN = {  # the width of the vectors, which stay as they are (`bow` moves them)
     **{rung: ["encoder.embedding_dim=200", "training.freeze_embedding=true"] for rung in CAPTIONS.rungs},
     "bow": ["encoder.dim=200"],
 }

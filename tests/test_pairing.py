@@ -11,6 +11,9 @@ from sklearn.base import clone
 
 from tests.program import refused, textladder
 from textladder import PairClassifier, PairRegressor, Problem, TextClassifier
+from textladder.comparing.answers import read_answers
+from textladder.inspection.findings import find
+from textladder.inspection.pieces import examples as quotations
 
 RUNGS = ["bow", "decomposable", "cnn", "attention", "bilstm", "esim"]
 ANIMALS = ["dog", "cat", "bird", "horse"]
@@ -127,19 +130,15 @@ def test_every_rung_trains_and_answers(rung, file, tmp_path):
     assert said.out.split("\t")[0] in {"same", "different"}
 
 
-def test_a_compare_has_a_page_with_both_texts(file, tmp_path):
-    out = tmp_path / "compared"
-    told = textladder(
-        *("compare", file, "--task", "pair", "--rungs", "bow", "--out", out, *SMALL, "--json"),
-        *("--set", "training.max_steps=20"),
-    )
-    assert told.code == 0, told.err
-    comparison = json.loads(told.out)
-    assert comparison["metric"] == "accuracy"
-    page = (out / "index.html").read_text("utf-8")
-    assert page.count("<blockquote") % 2 == 0
-    assert page.count("<blockquote") >= 4
-    assert "test pairs" in page
+def test_answers_and_their_quotations_have_both_texts(run):
+    path = run[0] / "predictions.jsonl"
+    answers, line = list(read_answers(path)), json.loads(path.read_text("utf-8").splitlines()[0])
+    assert (answers[0].text, answers[0].second) == (line["text"], line["second"])
+    found = find(({"bow": answer} for answer in answers), ["bow"], examples=len(answers))
+    assert found.hardest
+    shown = quotations(found.hardest)
+    assert shown.count("<blockquote") == 2 * len(found.hardest)
+    assert all(f">{one.second}</blockquote>" in shown for one in found.hardest)
 
 
 def test_a_compare_of_numbers_has_a_page(file, tmp_path):

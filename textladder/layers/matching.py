@@ -85,9 +85,9 @@ def _net(dim: int, hidden_dim: int, dropout: float) -> nn.Sequential:
 
 class Decomposable(Matching):
     """Decomposable attention (Parikh et al. 2016, https://aclanthology.org/D16-1244, equations 1-5): attend,
-    compare each unit with what the other text holds for it, and sum. Compared are, beside both vectors, their
-    difference and product (Chen et al. 2017, https://aclanthology.org/P17-1152, equation 14): from few pairs
-    a net does not learn by itself when two vectors are the same."""
+    compare each unit with what the other text holds for it, and sum. The paper compares both vectors; here
+    their difference and product stand beside them (Chen et al. 2017, https://aclanthology.org/P17-1152,
+    equation 14)."""
 
     def __init__(self, dim: int, hidden_dim: int, dropout: float) -> None:
         super().__init__()
