@@ -15,7 +15,7 @@ import numpy as np
 from textladder.errors import Problem
 from textladder.loading import load_model
 from textladder.model import Model
-from textladder.preparing import Part, builtin_corpora
+from textladder.preparing import Part, builtin_corpora, suited_to
 from textladder.run import score_summary
 from textladder.text.corpus import Corpus
 from textladder.text.formats import ENDINGS, format_of
@@ -130,10 +130,13 @@ def _sentences(model: Model, file: str, settings: list[str] | None, need_label: 
 
 
 def _builtin(model: Model, name: str) -> dict[str, Corpus]:
-    """The parts of a built-in data set, if this is one, all of which have one text a row."""
+    """The parts of a built-in data set, if this is one. Raises Problem for data of another task."""
     from textladder.builtin import BUILTIN
 
-    return builtin_corpora(name) if name in BUILTIN and model.task.reads != "pairs" else {}
+    if name not in BUILTIN or model.task.reads == "pairs":  # none has two texts and a label
+        return {}
+    suited_to(name, model.task.reads)
+    return builtin_corpora(name)
 
 
 def _source(model: Model, file: str, settings: list[str] | None, need_label: bool) -> Source:

@@ -350,7 +350,8 @@ def write_predictions(path: Path, model: Model | CountedModel, outcomes: Any, pa
             some = slice(start, start + CHUNK)
             for said in model.task.judged(outcomes[some], golds[some]):
                 example = next(examples)
-                texts = dict(zip(("text", "second"), example.texts, strict=False))
+                given = example.texts[: model.task.texts_a_row]  # of a translation, the source
+                texts = dict(zip(("text", "second"), given, strict=False))
                 line = {"where": example.where, **texts, **said}
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
