@@ -20,6 +20,10 @@ time of the whole command, from reading to testing: `docs/speed.md` is where spe
 """
 
 REMARKS = {  # below the table of a set
+    "atis_intents": """\
+Of several intents, joined by #, the first is asked for. Two of the 893 test texts have an intent that no
+training text has; they are left out, and would take 0.2 points.
+""",
     "sst2_phrases": """\
 Without vectors, with batches of 32 and 8 epochs, `bilstm` had 0.834 on dev and 0.839 on test.
 """,

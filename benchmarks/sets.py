@@ -3,14 +3,11 @@ sensible user would give. No setting was chosen by looking at a test score."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import child
-from benchmarks.harness import OUT, data_folder
-from benchmarks.ours.data import write_csv
+from benchmarks.harness import data_folder
+from benchmarks.made_sets import MADE
 from benchmarks.own_vectors import Vectors
 from textladder import recipe
 
@@ -20,9 +17,9 @@ OF_CHARACTERS = {EVERY: ['tokenizer.units="character"']}  # names are too short 
 
 @dataclass(frozen=True)
 class DataSet:
-    """train: a file of the data folder, a file that `make_phrases` writes, or a built-in set. Parts that
-    are None are split off train (dev) or come with it. reach: of the best rung by dev. reach_rungs: reach
-    of some rungs alone."""
+    """train, dev, test: files of the data folder, files that are made of some (`MADE`), or (train) a built-in
+    set. Parts that are None are split off train (dev) or come with it. reach: of the best rung by dev.
+    reach_rungs: reach of some rungs alone."""
 
     train: str
     dev: str | None
@@ -48,15 +45,15 @@ class DataSet:
 
     def files(self) -> tuple[str, Path | None, Path | None]:
         """(train, dev, test) with their folders."""
-        folder = data_folder()
-        train = str(folder / self.train) if "/" in self.train else self.train
-        if self.train == PHRASES:
-            train = str(make_phrases(folder))
-        dev, test = (folder / part if part else None for part in (self.dev, self.test))
-        return train, dev, test
+        dev, test = (_path(part) if part else None for part in (self.dev, self.test))
+        return str(_path(self.train)) if "/" in self.train else self.train, dev, test
 
 
-PHRASES = "phrases"
+def _path(name: str) -> Path:
+    folder, _, part = name.partition("/")
+    return MADE[folder](data_folder(), part) if folder in MADE else data_folder() / name
+
+
 SEQUENCES = ("rnn", "gru", "lstm", "bilstm", "cnn", "rescnn")
 ENGLISH = Vectors(  # general and of films; questions
     ("wiki_2018/train.txt.gz", "imdb/train.csv.gz", "sst2/train.csv", "trec/train.csv"),
@@ -64,6 +61,11 @@ ENGLISH = Vectors(  # general and of films; questions
     SEQUENCES,
 )
 
+GENERAL = Vectors(
+    ("wiki_2018/train.txt.gz", "imdb/train.csv.gz"),
+    ("--dim", "200", "--threads", "1", "--text", "text"),
+    ("window", "cnn", "bilstm", "bidaf"),
+)
 CAPTIONS = Vectors(  # general, and captions, which most of these pairs are or are about
     ("wiki_2018/train.txt.gz", "multi30k/train.en.gz"),
     ("--dim", "200", "--threads", "1"),
@@ -84,7 +86,7 @@ SETS = {
         "SST-2, sentences only",
     ),
     "sst2_phrases": DataSet(
-        PHRASES,
+        "phrases/train",
         "sst2/dev.csv",
         "sst2/test.csv",
         0.85,
@@ -202,6 +204,87 @@ SETS = {
         "STS-B, similarity",
         task="pair",
     ),
+    "squad": DataSet(
+        "squadshifts_new_wiki/train.json.gz",
+        "squadshifts_new_wiki/dev.json.gz",
+        "squad_v1_dev/dev-v1.1.json.gz",
+        0.35,
+        "BiDAF 0.773 after 87,599 questions of SQuAD's own train part, with GloVe (Seo et al. 2017)",
+        "SQuAD v1.1 dev, F1 of answers, after 7,160 questions about New Wikipedia",
+        settings={
+            rung: [
+                "encoder.embedding_dim=200",
+                "training.freeze_embedding=true",
+                "tokenizer.min_count=1",  # rare words have vectors too
+                "training.epochs=6",
+            ]
+            for rung in GENERAL.rungs
+        },
+        vectors=GENERAL,
+        task="span",
+    ),
+    "atis_intents": DataSet(
+        "atis_intents/train",
+        "atis_intents/dev",
+        "atis_intents/test",
+        0.96,
+        "0.936 (Goo et al. 2018)",
+        "ATIS, intents",
+        settings={EVERY: ['data.rare="keep"']},
+    ),
+    "snips_intents": DataSet(
+        "snips_intents/train",
+        "snips_intents/dev",
+        "snips_intents/test",
+        0.975,
+        "0.970 (Goo et al. 2018)",
+        "SNIPS, intents",
+    ),
+    "atis": DataSet(
+        "atis/train.conll",
+        "atis/dev.conll",
+        "atis/test.conll",
+        0.95,
+        "0.948 (Goo et al. 2018)",
+        "ATIS, slots",
+        task="tag",
+    ),
+    "snips": DataSet(
+        "snips/train.conll",
+        "snips/dev.conll",
+        "snips/test.conll",
+        0.90,
+        "0.888 (Goo et al. 2018)",
+        "SNIPS, slots",
+        task="tag",
+    ),
+    "ewt": DataSet(
+        "ud_english_ewt/train.conllu.gz",
+        "ud_english_ewt/dev.conllu.gz",
+        "ud_english_ewt/test.conllu.gz",
+        0.955,
+        "CRFsuite 0.941, spaCy 0.941 (measured)",
+        "UD English EWT, parts of speech",
+        task="tag",
+    ),
+    "sequoia": DataSet(
+        "ud_french_sequoia/train.conllu.gz",
+        "ud_french_sequoia/dev.conllu.gz",
+        "ud_french_sequoia/test.conllu.gz",
+        0.965,
+        "none",
+        "UD French Sequoia, parts of speech",
+        task="tag",
+    ),
+    "wnut17": DataSet(
+        "wnut17/train.conll",
+        "wnut17/dev.conll",
+        "wnut17/test.conll",
+        0.20,
+        "CRFsuite 0.153, spaCy 0.138 (measured)",
+        "WNUT17, names, from scratch",
+        task="tag",
+    ),
     "languages": DataSet(
         "languages",
         None,
@@ -212,52 +295,3 @@ SETS = {
         settings=OF_CHARACTERS,
     ),
 }
-
-LABELS = {"0": "0", "1": "0", "3": "1", "4": "1"}  # negative, positive; 2 is neutral
-_PIECE = re.compile(r"\(|\)|[^\s()]+")
-_WRITTEN = {"-LRB-": "(", "-RRB-": ")", "-LCB-": "{", "-RCB-": "}", "-LSB-": "[", "-RSB-": "]"}
-
-
-def phrases(tree: str) -> Iterator[tuple[str, str]]:
-    """(text, label) of every node of a bracketed tree, "(3 (2 It) (4 works))"; a node after its children."""
-    open_nodes: list[tuple[str, list[str]]] = []
-    pieces = _PIECE.findall(tree)
-    for piece, before in zip(pieces, ["", *pieces], strict=False):
-        if piece == "(":
-            continue
-        if before == "(":
-            open_nodes.append((piece, []))
-        elif piece == ")":
-            label, words = open_nodes.pop()
-            if open_nodes:
-                open_nodes[-1][1].extend(words)
-            yield " ".join(words), label
-        else:
-            open_nodes[-1][1].append(_WRITTEN.get(piece, piece.replace("\\/", "/").replace("\\*", "*")))
-
-
-def polar_phrases(trees: Iterator[str], held_out: set[str]) -> list[tuple[str, str]]:
-    """Every phrase that is negative or positive, once, without those that are a sentence of dev or test. A
-    phrase with both labels (the same words in two sentences) is left out."""
-    labels: dict[str, set[str]] = {}
-    for tree in trees:
-        for text, label in phrases(tree):
-            if label in LABELS and same(text) not in held_out:
-                labels.setdefault(text, set()).add(LABELS[label])
-    return [(text, next(iter(found))) for text, found in labels.items() if len(found) == 1]
-
-
-def same(text: str) -> str:
-    """What two texts have in common that differ in case and spaces alone."""
-    return "".join(text.lower().split())
-
-
-def make_phrases(folder: Path) -> Path:
-    path = OUT / "data" / "sst2_phrases.csv"
-    if not path.exists():
-        held_out = {
-            same(t) for part in ("dev", "test") for t in child.read_csv(folder / f"sst2/{part}.csv")[0]
-        }
-        with (folder / "sst_trees" / "train.txt").open(encoding="utf-8") as trees:
-            write_csv(path, polar_phrases(trees, held_out))
-    return path

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import child, harness, jobs, own_vectors, quality, quality_page, sets, speed
+from benchmarks import child, harness, jobs, made_sets, own_vectors, quality, quality_page, sets, speed
 from benchmarks.ours import attention, data
 
 
@@ -157,7 +157,7 @@ TREE = "(3 (2 It) (4 (2 -LRB-) (4 (3 works) (2 \\/))))"
 
 
 def test_phrases_are_the_nodes_of_a_tree() -> None:
-    assert list(sets.phrases(TREE)) == [
+    assert list(made_sets.phrases(TREE)) == [
         ("It", "2"),
         ("(", "2"),
         ("works", "3"),
@@ -170,8 +170,18 @@ def test_phrases_are_the_nodes_of_a_tree() -> None:
 
 def test_phrases_are_polar_unique_and_not_of_the_held_out() -> None:
     trees = [TREE, "(1 (1 bad) (1 plot))", "(1 works)", TREE]
-    made = sets.polar_phrases(iter(trees), {sets.same("It ( Works /")})
+    made = made_sets.polar_phrases(iter(trees), {made_sets.same("It ( Works /")})
     assert dict(made) == {"works /": "1", "( works /": "1", "bad": "0", "plot": "0", "bad plot": "0"}
+
+
+def test_intents_are_the_comments_of_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train = "# intent = play#stop\nplay\tO\nit\tB-x\n\n\n# intent = stop\nstop\tO\n"
+    assert list(made_sets.intents(train.splitlines())) == [("play it", "play"), ("stop", "stop")]
+    (tmp_path / "x").mkdir()
+    for part, text in (("train", train), ("test", train.replace("# intent = stop", "# intent = new"))):
+        (tmp_path / "x" / f"{part}.conll").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(made_sets, "OUT", tmp_path)
+    assert child.read_csv(made_sets.make_intents("x", tmp_path, "test")) == (["play it"], ["play"])
 
 
 @pytest.mark.parametrize("name", sets.SETS)
@@ -302,7 +312,7 @@ def test_a_set_is_trained_by_the_command(tmp_path: Path, monkeypatch: pytest.Mon
     record = quality.measure("small", "bow", 2)
     assert record is not None
     assert (record["seed"], record["count"], record["epochs"]) == (2, 10, 1.0)
-    assert set(record["scores"]) == set(quality.METRICS)
+    assert set(record["scores"]) == {"accuracy", "macro_f1", "micro_f1"}
     assert record["processor_seconds"] > 0
     assert record["recipe"]["training"]["epochs"] == 1.0
     assert quality.gather("small", [record])[0].test == record["test"]

@@ -64,6 +64,7 @@ LEVELS = {
     "language": 8,
     "pairing": 8,
     "tagging": 8,
+    "answering": 8,
     "translating": 8,
     "translator": 8,
     "listing": 8,
@@ -91,7 +92,7 @@ BESIDE = {
     "metrics": ("", "errors"),
     "decoders": ("search",),
     "recipe": ("training",),
-    "batch": ("ragged",),
+    "batch": ("letters", "ragged"),
     "run": ("card", "measuring", "parts", "preparing", "trainer"),
     "trainer": ("preparing",),
     "measuring": ("preparing",),
@@ -101,6 +102,7 @@ BESIDE = {
     "language": ("estimating", "generating", "scoring"),
     "pairing": ("estimating", "estimators"),
     "tagging": ("estimating",),
+    "answering": ("estimating",),
     "translator": ("estimating", "translating"),
     "inspection": ("comparing",),
     "looking": ("inspection",),
@@ -202,6 +204,7 @@ def test_no_command_loads_what_it_does_not_use(command: str, reviews: Path, trai
 
 def test_names_of_the_package() -> None:
     assert set(textladder.__all__) == {
+        "AnswerExtractor",
         "LanguageModel",
         "PairClassifier",
         "PairRegressor",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 __all__ = [
+    "AnswerExtractor",
     "LanguageModel",
     "PairClassifier",
     "PairRegressor",
@@ -17,6 +18,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from textladder.answering import AnswerExtractor
     from textladder.errors import Problem
     from textladder.estimators import TextClassifier
     from textladder.language import LanguageModel
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from textladder.vectors.wordvectors import WordVectors
 
 _PLACES = {
+    "AnswerExtractor": "textladder.answering",
     "LanguageModel": "textladder.language",
     "PairClassifier": "textladder.pairing",
     "PairRegressor": "textladder.pairing",

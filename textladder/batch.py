@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from textladder.letters import WIDTH
 from textladder.ragged import Example, Ragged
 
 __all__ = ["Batch", "Carry", "Encoded", "Example", "Loss", "Ragged", "Tokens", "move"]
@@ -51,10 +52,17 @@ class Tokens:
     letters: Tensor | None = None  # [N, W] how each unit is spelled (`text.alignment`), of tasks that know it
 
     @classmethod
-    def of(cls, ragged: Ragged) -> Tokens:
+    def of(cls, ragged: Ragged, letters: Ragged | None = None) -> Tokens:
+        """letters: of each text those of its units, `letters.WIDTH` for each (`text.alignment`)."""
         flat = torch.from_numpy(np.ascontiguousarray(ragged.flat, dtype=np.int64))
         width = int(ragged.lengths.max(initial=1))
-        return cls(flat, torch.from_numpy(np.ascontiguousarray(ragged.offsets)), max(width, 1))
+        spelled = None
+        if letters is not None:
+            rows = np.array(letters.flat, np.uint8).reshape(-1, WIDTH)
+            longest = int((rows != 0).sum(1).max(initial=1))  # no batch pays for longer words than it has
+            spelled = torch.from_numpy(rows[:, :longest].copy())
+        offsets = torch.from_numpy(np.ascontiguousarray(ragged.offsets))
+        return cls(flat, offsets, max(width, 1), letters=spelled)
 
     @classmethod
     def of_rows(cls, rows: Iterable[Sequence[int]]) -> Tokens:

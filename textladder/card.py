@@ -30,6 +30,11 @@ USES = {
         "Translator",
         'model.predict(["a text"])',
     ),
+    "span": (
+        f"""echo '{{"passage": "Ada was here.", "question": "Who was?"}}' | textladder predict {FOLDER} -""",
+        "AnswerExtractor",
+        'model.predict(["Ada was here."], ["Who was?"])',
+    ),
     "language": (
         f'textladder generate {FOLDER} --prompt "The" --length 200 --temperature 0.8\n'
         f"textladder score {FOLDER} some.txt",

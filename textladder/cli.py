@@ -117,7 +117,7 @@ def look(
     *,
     task: Annotated[
         str | None,
-        typer.Option("--task", help="classify, pair or tag (tag for .conll and .conllu if not given)"),
+        typer.Option("--task", help="classify, pair, span or tag (tag for .conll and .conllu if not given)"),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -127,8 +127,8 @@ def look(
     """
     from textladder.looking import look_at
 
-    if task not in (None, "classify", "pair", "tag"):
-        known = "Known: classify, pair, tag."
+    if task not in (None, "classify", "pair", "span", "tag"):
+        known = "Known: classify, pair, span, tag."
         raise Problem("--task", f"look has nothing to say for the task {task!r}.", known)
     found = look_at(read.file, read.dev, read.test, read.settings, task)
     print_json(found.to_dict()) if as_json else found.render()
@@ -178,7 +178,8 @@ def train(
     terminal = Terminal(units=kind.streams)
     with locked(out), run.claimed(out, chosen, resume, overwrite):
         work = out / WORK / f"data{distributed.rank()}"
-        data = read_data(chosen.data, work, read.file, read.dev, read.test, reads=kind.reads)
+        lists = out if distributed.is_main() else None
+        data = read_data(chosen.data, work, read.file, read.dev, read.test, reads=kind.reads, lists=lists)
         for note in data.notes:
             terminal.note(note)
         scores = run.train(

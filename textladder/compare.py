@@ -86,7 +86,7 @@ def compare_rungs(
     terminal = Terminal(units=kind.streams)
     with locked(out), _claimed(out, request, overwrite):
         first = next(iter(recipes.values()))
-        data = read_data(first.data, out / WORK / "data", file, dev, test, reads=kind.reads)
+        data = read_data(first.data, out / WORK / "data", file, dev, test, reads=kind.reads, lists=out)
         learn_labels(first, data)  # a Problem here is one of all rungs
         let_go(out)
         for note in data.notes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,10 +20,12 @@ from textladder.preparing import Part, builtin_corpora, suited_to
 from textladder.run import score_summary
 from textladder.text.corpus import Corpus
 from textladder.text.formats import ENDINGS, format_of
+from textladder.text.items import ItemSource
 from textladder.text.opening import LIMIT_BYTES, UTF8_MARK, check_file, plain_suffix
 from textladder.text.parallel import open_translations
+from textladder.text.questions import open_questions
 from textladder.text.reading import BATCH_ROWS, DataConfig, Source, open_source
-from textladder.text.sentences import SentenceSource, open_sentences
+from textladder.text.sentences import open_sentences
 from textladder.training.devices import pick_device
 
 READ_BYTES = 1 << 18  # of stdin at once, at most
@@ -66,8 +69,8 @@ def predictions(
 ) -> Iterator[list[dict[str, Any]]]:
     """What the model says of each text, in order, some texts at a time; memory stays flat.
 
-    `file` is "-" for one text a line on stdin (of pairs, both with a tab between them): what has arrived is
-    answered, without waiting for more.
+    `file` is "-" for one text a line on stdin (of pairs, both with a tab between them; of questions,
+    JSON): what has arrived is answered, without waiting for more.
     """
     model = load_model(folder, str(pick_device(device)))
     if not isinstance(model, Model) or model.task.streams:
@@ -84,12 +87,13 @@ def texts_of(model: Model, file: str, settings: list[str] | None) -> Iterator[li
     """The texts of a file, or of stdin ("-"), some at a time."""
     if file != "-":
         return _file(model, file, settings)
-    return _stdin(_pair if model.task.reads == "pairs" else _text)
+    return _stdin({"pairs": _pair, "questions": _question}.get(model.task.reads, _text))
 
 
 def line_of(said: dict[str, Any]) -> str:
     """A prediction as text: label, tab, confidence; several labels of a text are joined by |; a number by
-    itself. Of a tagger lines of token, tab, tag, and an empty one after each text."""
+    itself. Of a tagger lines of token, tab, tag, and an empty one after each text; of questions answer, tab,
+    confidence."""
     if "translation" in said:
         return f"{_one_line(said['translation'])}\t{said['confidence']:.4f}"
     if "score" in said:
@@ -98,6 +102,8 @@ def line_of(said: dict[str, Any]) -> str:
         tokens = (said["text"][start:end] for start, end in said["tokens"])
         rows = [f"{_one_line(token)}\t{tag}" for token, tag in zip(tokens, said["tags"], strict=True)]
         return "\n".join([*rows, ""])
+    if "n_best" in said:
+        return f"{_one_line(said['answer'] or '')}\t{said['confidence']:.4f}"
     if "labels" not in said:
         return f"{_one_line(said['label'])}\t{said['confidence']:.4f}"
     shares = [f"{said['probabilities'][label]:.4f}" for label in said["labels"]]
@@ -112,8 +118,8 @@ def _one_line(label: str) -> str:
 def _labelled(model: Model, file: str, settings: list[str] | None, work: Path) -> Corpus:
     if not Path(file).exists() and (corpora := _builtin(model, file)):
         return corpora["test"]
-    if model.task.reads == "sentences":
-        return Corpus.read(_sentences(model, file, settings, need_label=True), work / "corpus")
+    if model.task.marks:
+        return Corpus.read(_items(model, file, settings, need_label=True), work / "corpus")
     if model.task.reads == "translations":
         config = replace(model.recipe.data, format=None)
         given = replace(model.recipe, data=config).set(settings or []).data
@@ -121,19 +127,20 @@ def _labelled(model: Model, file: str, settings: list[str] | None, work: Path) -
     return Corpus.read(_source(model, file, settings, need_label=True), work / "corpus")
 
 
-def _sentences(model: Model, file: str, settings: list[str] | None, need_label: bool) -> SentenceSource:
-    """A file of tokens, read as the training file was."""
+def _items(model: Model, file: str, settings: list[str] | None, need_label: bool) -> ItemSource:
+    """A file of tokens, or of questions, read as the training file was."""
     check_file(Path(file))
     config = replace(model.recipe.data, format=None)
     given = replace(model.recipe, data=config).set(settings or []).data
-    return open_sentences(file, given, need_label=need_label)
+    opened = open_questions if model.task.reads == "questions" else open_sentences
+    return opened(file, given, need_label=need_label)
 
 
 def _builtin(model: Model, name: str) -> dict[str, Corpus]:
     """The parts of a built-in data set, if this is one. Raises Problem for data of another task."""
     from textladder.builtin import BUILTIN
 
-    if name not in BUILTIN or model.task.reads == "pairs":  # none has two texts and a label
+    if name not in BUILTIN or model.task.texts_a_row > 1:  # none has two texts and a target
         return {}
     suited_to(name, model.task.reads)
     return builtin_corpora(name)
@@ -161,8 +168,8 @@ def _file(model: Model, file: str, settings: list[str] | None) -> Iterator[list[
     if not Path(file).exists() and (corpora := _builtin(model, file)):
         examples = corpora["test"].examples()
         return ([example.texts[0]] for example in examples)
-    if model.task.reads == "sentences" and plain_suffix(Path(file)) not in TEXT_ENDINGS:
-        examples = _sentences(model, file, settings, need_label=False).examples()
+    if model.task.marks and (model.task.reads == "questions" or plain_suffix(Path(file)) not in TEXT_ENDINGS):
+        examples = _items(model, file, settings, need_label=False).examples()
         return iter(lambda: list(islice(examples, FEW)), [])
     batches = _source(model, file, settings, need_label=False).batches()
     return (
@@ -199,6 +206,18 @@ def _pair(line: bytes, number: int) -> tuple[str, str]:
         what = f"{len(texts) - 1} tabs are in it, and two texts have one between them."
         raise Problem(f"stdin, line {number:,}", what, "Write: one text, tab, the other text.")
     return texts[0], texts[1]
+
+
+def _question(line: bytes, number: int) -> tuple[str, str]:
+    try:
+        record = json.loads(_text(line, number))
+        passage, question = record.get("passage", record.get("context")), record["question"]
+    except (ValueError, RecursionError, KeyError, AttributeError):
+        passage = question = None
+    if not (isinstance(passage, str) and isinstance(question, str)):
+        what = "this is no passage with a question."
+        raise Problem(f"stdin, line {number:,}", what, 'Write {"passage": "...", "question": "..."}.')
+    return passage, question
 
 
 def _text(line: bytes, number: int) -> str:

@@ -34,11 +34,13 @@ def list_rungs(task: str | None = None) -> list[dict[str, Any]]:
     two = {"labels": ["a", "b"], "kind": "single", "counts": {"a": 1, "b": 1}, "texts": 2}
     none = {"labels": [], "units": SHOWN_UNITS, "spelling": {}}
     tags = {"labels": ["a", "b"], "kind": "tags", "scheme": "BIO", "cut": "word"}
+    asked = {"labels": [], "answerable": True}
     labels_of = {
         "rows": two,
         "documents": none,
         "sentences": tags,
         "pairs": two,
+        "questions": asked,
         "translations": none,
     }
     listed = []

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # needs torch, which reading files does not
 KINDS: dict[str, tuple[Reads, str]] = {
     "classify": ("rows", "bow"),
     "pair": ("pairs", "bow"),
+    "span": ("questions", "window"),
     "tag": ("sentences", "window"),
 }
 TAGGED = (".conll", ".conllu", ".iob", ".bio")  # endings of files that are read for tagging
@@ -37,7 +38,7 @@ def look_at(
     reads, rung = KINDS[task]
     data, tokenizer = recipe.reading(rung, task, settings)
     with tempfile.TemporaryDirectory(prefix="textladder-") as work:
-        if reads == "sentences":
+        if reads in ("sentences", "questions"):
             corpora = read_corpora(data, Path(work), file, dev, test, reads=reads)
         else:
             try:  # as for a training, but that all rows are looked at

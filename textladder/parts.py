@@ -41,8 +41,9 @@ class Part:
 
     @cached_property
     def golds(self) -> Golds | SpanGolds | TextGolds:
-        """The targets alone: scoring needs no texts, which may be larger than memory."""
-        if "token" in self.corpus.store.columns:
+        """The targets alone: scoring needs no texts, which may be larger than memory; or answers and
+        translations, which are compared as texts, with these, from disk."""
+        if self.corpus.marked:
             return SpanGolds(self)
         texts = "second" in self.corpus.store.columns and not any(self.corpus.label_sets)
         return TextGolds(self) if texts else Golds(self)
@@ -54,8 +55,8 @@ class Part:
 
     def inputs(self) -> Iterator[Any]:
         """Chunks of what a task is given to predict: UTF-8 texts, Pairs of them, or sentences with their
-        tokens."""
-        if "token" in self.corpus.store.columns:
+        tokens and questions with their passages, as Examples."""
+        if self.corpus.marked:
             for start in range(0, len(self), SENTENCES):
                 yield list(self.corpus.examples(self.rows[start : start + SENTENCES]))
         elif "second" in self.corpus.store.columns:
@@ -143,8 +144,7 @@ class Places(LookedUp[str]):
 
 
 class SpanGolds(LookedUp[Example]):
-    """The spans and tokens of a part of tagged sentences as Examples without texts, read from disk when they
-    are asked for."""
+    """The places that are the targets of a part (`Corpus.golds`), read from disk when they are asked for."""
 
     def __init__(self, part: Part) -> None:
         self._part = part

@@ -24,12 +24,14 @@ from textladder.tasks import task_class
 from textladder.text.alignment import taught
 from textladder.text.corpus import Corpus
 from textladder.text.documents import DocumentSource, open_documents
-from textladder.text.leakage import find_leakage
+from textladder.text.items import ItemSource
+from textladder.text.leakage import find_leakage, known_passages
 from textladder.text.overlong import CutReport
 from textladder.text.parallel import ParallelSource, open_translations
+from textladder.text.questions import open_questions
 from textladder.text.reading import DataConfig, Source, open_source
 from textladder.text.scores import are_scores
-from textladder.text.sentences import SentenceSource, open_sentences
+from textladder.text.sentences import open_sentences
 from textladder.text.splitting import split, split_documents
 from textladder.text.store import Store, StoreWriter
 from textladder.text.tokenizing import COUNTED, UNKNOWN, Tokenizer
@@ -66,12 +68,14 @@ def read_data(
     *,
     look_for_leakage: bool = True,
     reads: Reads = "rows",
+    lists: Path | None = None,
 ) -> Data:
     """Read and split. Parts that are not given as files are split off the training file (stratified, by
     `config.split_seed`). Rows are kept under `work`, not in memory. `train` may name a built-in data set.
 
-    reads: what the task reads (`Task.reads`); documents are split by `split_documents`."""
-    corpora = read_corpora(config, work, train, dev, test, reads=reads)
+    reads: what the task reads (`Task.reads`); documents are split by `split_documents`. lists: the folder for
+    lists of what is wrong in a file, too long for a message (None: there is none)."""
+    corpora = read_corpora(config, work, train, dev, test, reads=reads, lists=lists)
     data = split_data(config, corpora, reads=reads)
     data = with_leakage_notes(data) if look_for_leakage else data
     give_back()  # splitting takes some 80 bytes for each text
@@ -87,6 +91,7 @@ def read_corpora(
     *,
     need_label: bool = True,
     reads: Reads = "rows",
+    lists: Path | None = None,
 ) -> dict[str, Corpus]:
     """Each file that is given as a corpus, by the name of its part."""
     corpora: dict[str, Corpus] = {}
@@ -94,21 +99,25 @@ def read_corpora(
         _check_builtin(train, reads)
         if reads == "sentences":
             raise Problem(train, "this built-in data has no tagged tokens.", "Give a file of tagged tokens.")
-        if reads == "pairs":
-            raise Problem(train, "this built-in data has one text a row.", "Give a file of pairs.")
+        if reads in ("pairs", "questions"):
+            raise Problem(train, "this built-in data has one text a row.", f"Give a file of {reads}.")
         corpora = builtin_corpora(train)
     for name, path in (("train", Path(train)), ("dev", dev), ("test", test)):
         if path is None or (name == "train" and corpora):
             continue
-        source: Source | DocumentSource | SentenceSource | ParallelSource
+        source: Source | DocumentSource | ItemSource | ParallelSource
         if reads == "translations":
             source = open_translations(path, config)
         elif reads == "documents":
             source = open_documents(path, config)
         elif reads == "sentences":
             source = open_sentences(path, config, need_label=need_label)
+        elif reads == "questions":
+            source = open_questions(path, config, need_label=need_label)
         else:
             source = open_source(path, config, need_label=need_label, pairs=reads == "pairs")
+        if isinstance(source, ItemSource):
+            source.lists = None if lists is None else lists / f"misplaced-{name}.jsonl"
         corpora[name] = Corpus.read(source, work / name)
         config = source.resolved  # dev and test files have the columns of the training file
     return corpora
@@ -155,7 +164,7 @@ def split_data(config: DataConfig, corpora: dict[str, Corpus], *, reads: Reads =
         made = split_documents(whole, *sizes, config.split_seed)
     else:
         numbers = reads == "pairs" and are_scores(whole.label_counts())
-        classes = reads not in ("sentences", "translations") and not numbers
+        classes = not whole.marked and reads != "translations" and not numbers
         rare = config.rare if classes else "keep"  # a label of spans that one sentence has is no class
         made = split(
             whole,
@@ -190,6 +199,9 @@ def with_leakage_notes(data: Data) -> Data:
         if part.corpus is not data.train.corpus:
             found = find_leakage(data.train.corpus, part.corpus, data.train.rows, part.rows)
             notes += found.lines(other=name)
+            if "answer" in part.corpus.store.columns:
+                known = known_passages(data.train.corpus, part.corpus, data.train.rows, part.rows)
+                notes += [f"{known:,} questions of {name} are about passages of train."] if known else []
     return replace(data, notes=notes)
 
 
@@ -289,7 +301,7 @@ def learned(recipe: Recipe, data: Data) -> tuple[Any, Task, list[str]]:
     training texts have not and the task cannot score."""
     kind = task_class(recipe.task_name)
     # What tags mean is told by golds; how texts are cut into tokens, by the texts.
-    if kind.reads == "sentences":
+    if kind.marks:
         labels = kind.learn(data.train.examples(), recipe.task)
     else:
         golds = data.train.golds
@@ -321,11 +333,13 @@ def _tokenizer(recipe: Recipe, data: Data, folder: Path) -> Tokenizer:
 
 def _taught(recipe: Recipe, part: Part) -> Iterator[Ragged | Sequence[str]]:
     """What a tokenizer learns from."""
-    if task_class(recipe.task_name).reads != "sentences":
+    kind, units = task_class(recipe.task_name), recipe.tokenizer.units
+    if not kind.marks:
         yield from part.texts()
         return
     for examples in part.inputs():
-        yield taught(recipe.tokenizer.units, [e.texts[0] for e in examples], [e.tokens for e in examples])
+        for texts, tokens in kind.tokens_of(examples, recipe.task):
+            yield taught(units, texts, tokens)
 
 
 def _any_width(recipe: Recipe, labels: Any) -> int:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from textladder.batch import Batch, Encoded, Example, Ragged, Tokens
 from textladder.decoders import decoder_class
 from textladder.tasks import task_class
+from textladder.tasks.answering import Found
 from textladder.tasks.tag import Said
 from textladder.tasks.task import Task
 from textladder.tasks.translated import Written
@@ -68,6 +69,14 @@ class Sample:
 
 
 TWO = ("good film", "bad film", "fine plot", "awful plot ends", "ends well", "bad awful")
+ASKED = (
+    ("good film", "good ends"),
+    ("bad film fine", "fine film"),
+    ("good plot", "plot well"),
+    ("awful plot ends", "awful good"),
+    ("ends well fine", "well fine"),
+    ("bad awful plot", "bad ends plot"),
+)
 PAIRS = (
     ("good film", "fine film"),
     ("good film", "bad film"),
@@ -172,6 +181,18 @@ SAMPLES = {
         ),
         best=100.0,
     ),
+    "span": Sample(
+        "span",
+        ASKED,
+        [((0, 4),), ((9, 13),), ((5, 9), (5, 9), (0, 9)), ((0, 10),), ((10, 14),), ((4, 14),)],
+        {"dropout": 0.0, "modelling_dim": 8},
+    ),
+    "span, some none": Sample(
+        "span",
+        ASKED,
+        [((0, 4),), (), ((5, 9),), ((0, 10), (0, 5)), (), ((4, 14),)],
+        {"dropout": 0.0, "modelling": "convolution", "modelling_dim": 8, "metric": "exact_match"},
+    ),
     "classify several, some none": Sample(
         "classify", TWO, [("x", "y"), (), ("y",), (), ("x",), ("y",)], {"kind": "multi", "loss": "focal"}
     ),
@@ -187,12 +208,22 @@ def perfect(sample: Sample, task: Task) -> Any:
     if sample.task == "tag":
         tags = [task.columns([example], Words())["label"].flat for example in sample.examples]  # type: ignore[arg-type]
         return [Said(each, np.ones(len(each), np.float32)) for each in tags]
+    if sample.task == "span":
+        return [found_of(target, task.answerable) for target in sample.targets]  # type: ignore[arg-type]
     if task.labels["kind"] == "score":
         return np.array([float(label) for (label,) in sample.targets], np.float32)
     outcomes = np.zeros((len(sample.texts), len(task.labels["labels"])), np.float32)
     for row, target in zip(outcomes, sample.targets, strict=True):
         row[[task.labels["labels"].index(label) for label in target]] = 1
     return outcomes
+
+
+def found_of(target: Sequence[tuple[int, int]], answerable: bool | Tensor) -> Found:
+    """The first of these answers, or none, and next to nothing else."""
+    score, none = (0.0, -1e9) if target else (-1e9, 0.0)
+    spans = np.array(target[:1] or [(0, 1)], np.int64)
+    scores = np.array([score], np.float32)
+    return Found(spans, scores, scores, np.array([] if answerable else [none], np.float32))
 
 
 class Words:

@@ -19,7 +19,7 @@ from textladder.errors import Problem
 from textladder.inspection import figures
 from textladder.inspection.findings import Finding
 from textladder.inspection.page import EXAMPLES, most_confused, write_page
-from textladder.inspection.pieces import examples
+from textladder.inspection.pieces import examples, marked
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
@@ -151,6 +151,17 @@ def test_a_long_text_is_cut_and_says_so() -> None:
     assert "x" * 400 in shown
     assert "x" * 401 not in shown
     assert "600 characters more" in shown
+
+
+def test_places_are_marked_in_their_text() -> None:
+    text = "<Ada> lived in New York."
+    found = marked(text, ((15, 23),), ((19, 24),))
+    assert "&lt;Ada&gt; lived in <mark>New </mark><mark><u>York</u></mark><u>.</u></blockquote>" in found
+    long = "x" * 1000 + "Ada" + "y" * 1000
+    found = marked(long, ((1000, 1003),), ())
+    assert "<mark>Ada</mark>" in found
+    assert "900 characters before" in found
+    assert "703 characters more" in found
 
 
 def test_one_rung_alone_has_a_page(tmp_path: Path) -> None:

@@ -183,6 +183,23 @@ def test_wrong_files_are_told_by_line(tmp_path, name, text, said):
 WRONG_SPANS = '{"text": "New York is big", "spans": [[0, 6, "LOC"], [9, 40, "X"]]}\n'
 
 
+def test_all_misplaced_spans_are_listed_in_a_file(tmp_path):
+    path, lists = tmp_path / "m.jsonl", tmp_path / "{}" / "misplaced.jsonl"
+    rows = [{"text": "New York is big", "spans": [[0, 5, "LOC"], [0, 8, "LOC"]]} for _ in range(5)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    source = open_sentences(path, DataConfig())
+    source.lists = lists
+    with pytest.raises(Problem, match=r"5 spans do not lie on tokens.*and 2 more; all are listed in"):
+        list(source.sentences())
+    listed = [json.loads(line) for line in lists.read_text("utf-8").splitlines()]
+    assert len(listed) == 5
+    assert (listed[0]["span"], listed[0]["nearest"]) == ([0, 5, "LOC"], [0, 8, "LOC"])
+    source = open_sentences(path, DataConfig(misplaced="drop"))
+    source.lists = lists
+    list(source.sentences())
+    assert source.report() == [f"5 spans that do not lie on tokens were left out; all are listed in {lists}."]
+
+
 def test_misplaced_spans_are_named_with_the_nearest(tmp_path):
     path = written(tmp_path, "n.jsonl", WRONG_SPANS)
     with pytest.raises(Problem) as told:

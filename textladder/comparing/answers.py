@@ -13,17 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder.errors import Problem
-from textladder.metrics import regression, tagging, translation
+from textladder.metrics import regression, squad, tagging, translation
 from textladder.metrics.reports import F1, statistic_multi, statistic_single
 from textladder.metrics.statistic import Floats, Statistic
 from textladder.tasks.judging import per_character
+
+Places = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One line of predictions.jsonl. gold and predicted are tuples of labels, also for single-label tasks, or
     of what is said of spans; confidence is in [0, 1], None where the task gives none; counts: of a tagged
-    sentence (`metrics.tagging`); second: the other text of a pair."""
+    sentence (`metrics.tagging`); second: the other text of a pair; judged: exact match and F1 of an answer
+    (`metrics.squad`); there, said: of what is said of places, the gold and the predicted ones, in characters
+    of `text`."""
 
     where: str
     text: str
@@ -32,10 +36,15 @@ class Answer:
     confidence: float | None
     counts: tuple[int, ...] = ()
     second: str | None = None
+    judged: squad.Judgement | None = None
+    there: Places = ()
+    said: Places = ()
     tokenize: str = ""  # of a translation: how BLEU cuts it
 
     @property
     def correct(self) -> bool:
+        if self.judged is not None:
+            return self.judged.exact == 1
         return set(self.gold) == set(self.predicted)
 
 
@@ -189,6 +198,8 @@ def _statistic(answers: Iterator[Answer], metric: str, labels: Sequence[str]) ->
         return translation.statistic(said, wanted, metric, tokenize[0])
     if metric in tagging.HEADLINES:
         return tagging.statistic(np.array([answer.counts for answer in answers], np.int64), metric)
+    if metric in squad.HEADLINES:
+        return squad.statistic([a.judged for a in answers if a.judged is not None], metric)
     if metric in ("accuracy", "subset_accuracy"):
         return Statistic.mean([answer.correct for answer in answers])
     if metric not in F1:
@@ -230,10 +241,34 @@ def _tagged(line: dict[str, Any]) -> Answer:
         for name in ("gold", "predicted")
     )
     counts = tuple(int(count) for count in line["counts"])
-    return Answer(line.get("where", ""), text, gold, predicted, float(line["confidence"]), counts)
+    there, said = _places(line["gold"]), _places(line["predicted"])
+    confidence = float(line["confidence"])
+    return Answer(line.get("where", ""), text, gold, predicted, confidence, counts, there=there, said=said)
+
+
+def _places(spans: Sequence[Sequence[Any]]) -> Places:
+    return tuple((int(span[0]), int(span[1])) for span in spans)
+
+
+def _found(line: dict[str, Any]) -> Answer:
+    """Of what is said the texts alone, "" for no answer."""
+    judged = squad.Judgement(float(line["exact_match"]), float(line["answer_f1"]), bool(line["gold"]))
+    return Answer(
+        line.get("where", ""),
+        line["text"],
+        tuple(dict.fromkeys(line["answers"])) or ("",),
+        (line["answer"] or "",),
+        float(line["confidence"]),
+        second=line["second"],
+        judged=judged,
+        there=_places(line["gold"]),
+        said=_places([line["predicted"]] if line["predicted"] else []),
+    )
 
 
 def _answer(line: dict[str, Any]) -> Answer:
+    if "exact_match" in line:
+        return _found(line)
     if "counts" in line:
         return _tagged(line)
     translated = line.get("bleu_tokenize", "")

@@ -7,34 +7,17 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from textladder.batch import Encoded, Tokens
 from textladder.encoders.encoder import Encoder
 from textladder.errors import Problem
-from textladder.layers.convolution import Convolution
+from textladder.layers.convolution import ResidualBlock
 from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.letters import LettersName, make_letters
 from textladder.layers.pooling import PoolingName, make_pooling
 from textladder.layers.strip import Strip
 from textladder.ranges import Share, Size
-
-
-class ResidualBlock(nn.Module):
-    """x + mix(gelu(convolve(norm(x)))), [B, T, D] -> [B, T, D]."""
-
-    def __init__(self, dim: int, width: int, dilation: int, dropout: float, causal: bool) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(dim)
-        self.convolution = Convolution(dim, dim, width, dilation, causal)
-        self.mix = nn.Linear(dim, dim)
-        self.dropout = Dropout(dropout)
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """mask: [B, T, 1]. The norm's bias would leak out of padding into the windows of real units."""
-        branch = self.convolution(self.norm(x) * mask)
-        return x + self.dropout(self.mix(F.gelu(branch)))
 
 
 class ResidualCnn(Encoder):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
-from textladder.comparing.answers import Answer
+from textladder.comparing.answers import Answer, Places
 from textladder.inspection.findings import Finding
 
 LONGEST = 400  # characters of a text that are shown
@@ -36,15 +37,53 @@ def clipped(text: str) -> str:
     return f'<blockquote dir="auto">{esc(text[:LONGEST])}{more}</blockquote>'
 
 
+def marked(text: str, there: Places, said: Places) -> str:
+    """A text as a quotation in which gold places are marked and predicted ones underlined; of a long one the
+    stretch that begins a little before the first of them."""
+    spans = (*there, *said)
+    first = min((start for start, _ in spans), default=0)
+    begin = max(min(first - LONGEST // 4, len(text) - LONGEST), 0)
+    end = min(begin + LONGEST, len(text))
+    inside = {place for span in spans for place in span if begin < place < end}
+    shown = "".join(
+        _marked(esc(text[a:b]), _holds(there, a), _holds(said, a))
+        for a, b in pairwise(sorted({begin, end} | inside))
+    )
+    before = f'<span class="soft">{begin:,} characters before …</span> ' if begin else ""
+    rest = len(text) - end
+    more = f' <span class="soft">… and {rest:,} characters more</span>' if rest else ""
+    return f'<blockquote dir="auto">{before}{shown}{more}</blockquote>'
+
+
+def _holds(spans: Places, place: int) -> bool:
+    return any(start <= place < end for start, end in spans)
+
+
+def _marked(escaped: str, gold: bool, predicted: bool) -> str:
+    escaped = f"<u>{escaped}</u>" if predicted else escaped
+    return f"<mark>{escaped}</mark>" if gold else escaped
+
+
 def texts(first: str, second: str | None) -> str:
     """One text, or both of a pair, as quotations."""
     return clipped(first) + ("" if second is None else clipped(second))
 
 
+def _quoted(found: Finding, answers: Sequence[Answer]) -> str:
+    """The text of a finding, or both of a pair; with marks where places are said."""
+    there, said = answers[0].there, tuple({place for one in answers for place in one.said})
+    if not (there or said):
+        return texts(found.text, found.second)
+    key = '<div class="soft"><mark>Gold</mark>, <u>predicted</u></div>'
+    asked = "" if found.second is None else clipped(found.second)
+    return asked + marked(found.text, there, said) + key
+
+
 def _example(found: Finding, rungs: tuple[str, ...] | None = None) -> str:
-    told = "".join(_answer(rung, found.answers[rung]) for rung in rungs or found.answers)
+    shown = rungs or tuple(found.answers)
+    told = "".join(_answer(rung, found.answers[rung]) for rung in shown)
     return (
-        f'<article class="example">{texts(found.text, found.second)}'
+        f'<article class="example">{_quoted(found, [found.answers[rung] for rung in shown])}'
         f'<div class="soft">{esc(found.where)} · label: <b>{_labels(found.gold)}</b></div>'
         f"<ul>{told}</ul></article>"
     )

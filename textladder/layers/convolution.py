@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from textladder.layers.dropout import Dropout
+
 
 class Convolution(nn.Module):
     """[B, T, D] -> [B, T, K]: each output sees `width` units, `dilation` apart, around its own (for an
@@ -36,3 +38,19 @@ class Convolution(nn.Module):
         weight = self.weight.unsqueeze(2).contiguous(memory_format=torch.channels_last)
         image = F.conv2d(image, weight, self.bias, padding=(0, padding), dilation=(1, self.dilation))
         return image.squeeze(2).transpose(1, 2)  # [B, T, K]
+
+
+class ResidualBlock(nn.Module):
+    """x + mix(gelu(convolve(norm(x)))), [B, T, D] -> [B, T, D]."""
+
+    def __init__(self, dim: int, width: int, dilation: int, dropout: float, causal: bool) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(dim)
+        self.convolution = Convolution(dim, dim, width, dilation, causal)
+        self.mix = nn.Linear(dim, dim)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """mask: [B, T, 1]. The norm's bias would leak out of padding into the windows of real units."""
+        branch = self.convolution(self.norm(x) * mask)
+        return x + self.dropout(self.mix(F.gelu(branch)))

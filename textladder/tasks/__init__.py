@@ -11,6 +11,7 @@ TASKS: dict[str, str] = {
     "classify": "textladder.tasks.classify:Classify",
     "language": "textladder.tasks.language:Language",
     "pair": "textladder.tasks.pair:Pair",
+    "span": "textladder.tasks.span:Span",
     "tag": "textladder.tasks.tag:Tag",
     "translate": "textladder.tasks.translate:Translate",
 }

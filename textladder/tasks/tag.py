@@ -22,7 +22,6 @@ from textladder.batch import Batch, Example, Loss, Ragged, Tokens
 from textladder.errors import Problem, suggest
 from textladder.layers.crf import CRF
 from textladder.layers.heads import in_float32, make_head
-from textladder.letters import WIDTH
 from textladder.metrics import tagging
 from textladder.metrics.chunks import chunks
 from textladder.ranges import Share, Size
@@ -30,7 +29,7 @@ from textladder.tasks.labels import natural_order
 from textladder.tasks.marking import Marking, Said, of_tokens
 from textladder.tasks.task import Encode, Rows, Task
 from textladder.text.alignment import align, windows
-from textladder.text.overlong import CutReport
+from textladder.text.overlong import CutReport, demand_windows
 from textladder.text.schemes import SchemeName, TagSet
 from textladder.text.tokens import CutName, cut, nearest_cut
 
@@ -119,6 +118,10 @@ class Tag(Marking, Task):
             "texts": texts,
         }
 
+    @staticmethod
+    def tokens_of(examples: Sequence[Example], config: Config) -> list[Any]:
+        return [([e.texts[0] for e in examples], [e.tokens for e in examples])]
+
     def read(self, texts: Sequence[Any]) -> list[Example]:
         """Strings as Examples, cut into tokens; Examples that have their tokens stay as they are."""
         how: CutName = self.labels["cut"]
@@ -137,7 +140,12 @@ class Tag(Marking, Task):
         aligned = align(tokenizer, [e.texts[0] for e in examples], [e.tokens or () for e in examples])
         limit = tokenizer.config.max_length
         long = aligned.units.lengths > limit
-        _check_length(tokenizer, aligned.units.lengths, limit, [e.where or str(where) for e in examples])
+        demand_windows(
+            aligned.units.lengths,
+            tokenizer.config,
+            [e.where or str(where) for e in examples],
+            "every token needs a tag, so nothing can be cut",
+        )
         made = windows(aligned, limit)
         columns = {"text": made.aligned.units, "first": made.aligned.firsts, "letters": made.aligned.letters}
         if all(example.target is not None for example in examples):
@@ -198,17 +206,14 @@ class Tag(Marking, Task):
     def collate(self, columns: dict[str, Ragged]) -> Batch:
         """places: the place of each token in the padded view [M], and offsets [B + 1] of the tokens; target:
         tags [M], None without a column "label"; count: tokens."""
-        tokens = Tokens.of(columns["text"])
+        tokens = Tokens.of(columns["text"], columns["letters"])
         firsts = columns["first"]
-        letters = np.array(columns["letters"].flat, np.uint8).reshape(-1, WIDTH)
-        longest = int((letters != 0).sum(1).max(initial=1))  # no batch pays for longer words than it has
         offsets = np.asarray(firsts.offsets, np.int64)
         rows = np.repeat(np.arange(len(firsts)), np.diff(offsets))
         places = torch.from_numpy(rows * tokens.width + firsts.flat)
         tags = torch.from_numpy(columns["label"].flat.astype(np.int64)) if "label" in columns else None
         counted = (places, torch.from_numpy(offsets - offsets[0]))
-        spelled = torch.from_numpy(letters[:, :longest].copy())
-        return Batch((replace(tokens, letters=spelled),), tags, len(rows), counted)
+        return Batch((tokens,), tags, len(rows), counted)
 
     # Training and predicting.
 
@@ -255,19 +260,6 @@ class Tag(Marking, Task):
 
     def joined(self, parts: Sequence[list[Said]]) -> list[Said]:
         return list(chain.from_iterable(parts))
-
-
-def _check_length(tokenizer: Tokenizer, lengths: NDArray[np.int64], limit: int, wheres: list[str]) -> None:
-    long = lengths > limit
-    if not long.any() or tokenizer.config.overlong == "window":
-        return
-    row = int(np.argmax(long))
-    raise Problem(
-        wheres[row],
-        f"this text has {lengths[row]:,} units, more than the {limit:,} of tokenizer.max_length; every token "
-        "needs a tag, so nothing can be cut.",
-        "Raise tokenizer.max_length, or have it read in parts with --set tokenizer.overlong=window",
-    )
 
 
 def _headline(config: Tag.Config, spans: bool) -> str:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from textladder.text.tokenizing import Tokenizer
 
 Encode = Callable[[Tokens], Encoded]
-# Texts with labels, text that runs on, tagged tokens, two texts with a label, texts with what they become.
-Reads = Literal["rows", "documents", "sentences", "pairs", "translations"]
+# Texts with labels, text that runs on, tagged tokens, two texts with a label, passages with questions, texts
+# with what they become.
+Reads = Literal["rows", "documents", "sentences", "pairs", "questions", "translations"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Task(nn.Module):
     needs_causal: ClassVar[bool] = False
     reads: ClassVar[Reads] = "rows"  # what files are read as
     streams: ClassVar[bool] = False  # trained on text that runs on (`text.windowing`): what reads documents
+    marks: ClassVar[bool] = False  # targets are places in the texts (`Corpus.marked`)
     texts_a_row: ClassVar[int] = 1  # that the encoder reads for each row of a batch
     labels_texts: ClassVar[bool] = False  # True: the column "label" holds label ids of whole texts
     writes: ClassVar[bool] = False  # True: with a decoder, which it is given by `equip`
@@ -58,6 +60,7 @@ class Task(nn.Module):
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.streams = cls.reads == "documents"
+        cls.marks = cls.reads in ("sentences", "questions")
 
     def __init__(self, config: Any, dim: int, labels: Any) -> None:
         super().__init__()
@@ -87,6 +90,14 @@ class Task(nn.Module):
     def quickly(self) -> AbstractContextManager[None]:
         """Inside, `predict` may take a cheaper way: for the many checks on dev while a model is trained."""
         return nullcontext()
+
+    @staticmethod
+    def tokens_of(
+        examples: Sequence[Example], config: Any
+    ) -> Iterable[tuple[Sequence[str], Sequence[Sequence[tuple[int, int]]]]]:
+        """Of tasks that mark places (`marks`): texts with their tokens, which a tokenizer learns from; a text
+        that stands in several examples may come once."""
+        raise NotImplementedError
 
     def tie(self, embedding: nn.Embedding | None) -> None:
         """Called once with the encoder's table of units, by a task's wish shared with its head."""

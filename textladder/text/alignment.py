@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder.letters import WIDTH, spelled
-from textladder.ragged import Ragged
+from textladder.ragged import Numbers, Ragged
 from textladder.text.tokenizing import BEGIN, END, UNKNOWN, Tokenizer
 from textladder.text.tokens import Bounds
 
@@ -31,6 +31,10 @@ class Aligned:
     units: Ragged
     firsts: Ragged
     letters: Ragged
+
+    def take(self, rows: Numbers) -> Aligned:
+        """The sentences named, in that order."""
+        return Aligned(self.units.take(rows), self.firsts.take(rows), self.letters.take(rows))
 
 
 def align(tokenizer: Tokenizer, texts: Sequence[str], tokens: Sequence[Sequence[Bounds]]) -> Aligned:
@@ -111,11 +115,15 @@ def _with_ends(flat: NDArray[Any], counts: NDArray[np.int64], offsets: NDArray[n
 @dataclass(frozen=True)
 class Windows:
     """Rows of at most so many units. owner: [R] the sentence of each; tokens: [R + 1] which tokens (of all
-    sentences, in their order) each row counts: every token is counted once."""
+    sentences, in their order) each row counts: every token is counted once. The firsts of `aligned` are those
+    of the tokens that count; seen: [R, 2] of those whose first unit a row has, the first and the one
+    after the last. begin: [R] the unit of its sentence that a row begins with."""
 
     aligned: Aligned
     owner: NDArray[np.int64]
     tokens: NDArray[np.int64]
+    seen: NDArray[np.int64]
+    begin: NDArray[np.int64]
 
 
 def windows(aligned: Aligned, limit: int) -> Windows:
@@ -123,7 +131,9 @@ def windows(aligned: Aligned, limit: int) -> Windows:
     middle, and sees a quarter of the limit before and after them."""
     lengths = aligned.units.lengths
     if (lengths <= limit).all():
-        return Windows(aligned, np.arange(len(lengths)), aligned.firsts.offsets)
+        tokens = aligned.firsts.offsets
+        each = np.stack([tokens[:-1], tokens[1:]], 1)
+        return Windows(aligned, np.arange(len(lengths)), tokens, each, np.zeros(len(lengths), np.int64))
     middle, side = max(limit // 2, 1), limit // 4
     owner, begins, ends, bounds = [], [], [], []
     for row, length in enumerate(lengths.tolist()):
@@ -141,7 +151,9 @@ def windows(aligned: Aligned, limit: int) -> Windows:
     far = int(lengths.max()) + 1
     at = np.searchsorted(rows * far + places, token_owner * far + firsts.flat, side="right") - 1
     tokens = np.append(0, np.cumsum(np.bincount(at, minlength=len(rows))))
-    return Windows(Aligned(units, Ragged(firsts.flat - a[at], tokens), letters), rows, tokens)
+    begun, key = token_owner * far + firsts.flat, rows * far
+    seen = np.stack([np.searchsorted(begun, key + a), np.searchsorted(begun, key + b)], 1)
+    return Windows(Aligned(units, Ragged(firsts.flat - a[at], tokens), letters), rows, tokens, seen, a)
 
 
 def _spans(

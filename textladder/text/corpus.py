@@ -24,9 +24,9 @@ from textladder.text.store import Store, StoreWriter
 
 if TYPE_CHECKING:
     from textladder.text.documents import DocumentSource
+    from textladder.text.items import ItemSource
     from textladder.text.labelled import Labelled
     from textladder.text.parallel import ParallelSource
-    from textladder.text.sentences import SentenceSource
 
 Target = tuple[str, ...]
 FORMAT_VERSION = 3
@@ -53,12 +53,13 @@ class _Codes:
 class Corpus:
     """Rows of text, target and place. Make one with `Corpus.read` (a file) or `Corpus.of` (texts in memory).
 
-    name, unit: what `where` is made of ("reviews.csv", "": "reviews.csv:17"); names: of several files, those
-    of each. label_codes: [rows] int32, the number of each row's label set in `label_sets`. notes: what was
-    inferred and left out, in sentences. in_order: the rows are one text, in its order (`text.documents`).
-    Where each row has two texts, the column "second" holds the other. span_labels: of tagged sentences
-    (`text.sentences`), whose columns "token" and "span" hold places in characters, the labels of their spans;
-    a label set is then the labels that occur in a sentence.
+    name, unit: what `where` is made of ("reviews.csv", "": "reviews.csv:17"); names: of several files,
+    those of each. label_codes: [rows] int32, the number of each row's label set in `label_sets`. notes:
+    what was inferred and left out, in sentences. in_order: the rows are one text, in its order
+    (`text.documents`). Where each row has two texts, the column "second" holds the other. span_labels: of
+    tagged sentences (`text.sentences`), whose columns "token" and "span" hold places in characters, the
+    labels of their spans; a label set is then the labels that occur in a sentence. Of questions
+    (`text.questions`) the column "answer" holds the places of their answers.
     """
 
     def __init__(
@@ -118,7 +119,7 @@ class Corpus:
         return cls(Store.of(columns), codes.all(), list(codes.known), name=name)
 
     @classmethod
-    def read(cls, source: Source | DocumentSource | SentenceSource | ParallelSource, folder: Path) -> Corpus:
+    def read(cls, source: Source | DocumentSource | ItemSource | ParallelSource, folder: Path) -> Corpus:
         """Spools a file into `folder`, or takes what is there if file and config are the same.
 
         The folder appears only when it is whole. Raises a Problem for a wrong row, or if the disk fails.
@@ -185,6 +186,8 @@ class Corpus:
             return "blocks"
         if "token" in self.store.columns:
             return "sentences"
+        if "answer" in self.store.columns:
+            return "questions"
         return "pairs" if "second" in self.store.columns else "texts"
 
     def target(self, row: int) -> Target:
@@ -206,7 +209,10 @@ class Corpus:
                 continue
             for i, code in enumerate(self.label_codes[numbers]):
                 place = self.place(int(lines[i]))
-                yield Example(tuple(t.string(i) for t in texts), self.label_sets[code], place)
+                target: Any = self.label_sets[code]
+                if "answer" in taken:
+                    target = tuple(map(tuple, taken["answer"][i].reshape(-1, 2).tolist()))
+                yield Example(tuple(t.string(i) for t in texts), target, place)
 
     def _marked(self, taken: dict[str, Ragged]) -> Iterator[tuple[Any, Any]]:
         """Tokens and spans of sentences, as an Example has them."""
@@ -219,8 +225,17 @@ class Corpus:
                 tuple((start, end, names[kind]) for start, end, kind in marked),
             )
 
+    @property
+    def marked(self) -> bool:
+        """Whether targets are places in the texts."""
+        return not {"token", "answer"}.isdisjoint(self.store.columns)
+
     def golds(self, rows: Numbers) -> Iterator[Example]:
-        """Of tagged sentences, the rows named without their texts."""
+        """Where targets are places, the rows named; tagged sentences without their texts, which need none
+        to be scored."""
+        if "token" not in self.store.columns:
+            yield from self.examples(rows)
+            return
         for start in range(0, len(rows), BATCH_ROWS):
             taken = self.store.take(rows[start : start + BATCH_ROWS], ("token", "span", "line"))
             lines = taken["line"].flat.tolist()
@@ -293,6 +308,8 @@ def _columns(rows: Rows | Labelled, span_labels: dict[str, int] | None = None) -
         )
         columns["token"] = Ragged.of((np.array(t, np.int32).ravel() for t in rows.tokens), np.int32)
         columns["span"] = Ragged.of((np.array(s, np.int32).ravel() for s in numbered), np.int32)
+    if rows.answers is not None:
+        columns["answer"] = Ragged.of((np.array(a, np.int32).ravel() for a in rows.answers), np.int32)
     if rows.seconds is not None:
         columns["second"] = _bytes([text.encode("utf-8") for text in rows.seconds])
     return columns if rows.starts is None else columns | {"start": Ragged(np.array(rows.starts), each)}
@@ -304,9 +321,7 @@ def _bytes(parts: list[bytes]) -> Ragged:
     return Ragged(np.frombuffer(b"".join(parts), np.uint8), offsets)
 
 
-def _fingerprint(
-    source: Source | DocumentSource | SentenceSource | ParallelSource,
-) -> dict[str, Any]:
+def _fingerprint(source: Source | DocumentSource | ItemSource | ParallelSource) -> dict[str, Any]:
     """What tells that a spooled corpus is still that of its files."""
     try:
         stats = [file.stat() for file in source.files]

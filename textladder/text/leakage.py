@@ -134,6 +134,13 @@ def find_leakage(
     return _Search(other, other_rows, near).over(train, train_rows)
 
 
+def known_passages(train: Corpus, other: Corpus, train_rows: Numbers, other_rows: Numbers) -> int:
+    """Of questions: how many of `other` are about a passage that stands in `train`, with whatever
+    question."""
+    mine, theirs = text_keys(other, other_rows, ["text"]), text_keys(train, train_rows, ["text"])
+    return int(np.isin(mine, theirs).sum())
+
+
 def find_copies(corpus: Corpus, rows: Numbers | None = None, *, near: bool = True) -> Leakage:
     """The same within one part: the rows whose text stood in an earlier row."""
     return _Search(corpus, rows, near, within=True).over(corpus, rows)

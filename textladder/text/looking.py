@@ -200,19 +200,21 @@ def look(
     if len(rows) > NEAR_ROWS:
         rows = np.linspace(0, len(train) - 1, NEAR_ROWS).astype(np.int64)
         notes.append(f"Copies were looked for among {NEAR_ROWS:,} of the texts, evenly spaced.")
-    counts = train.label_counts()
+    counts, answers = train.label_counts(), train.store.columns.get("answer")
+    bare = [code for code, some in enumerate(train.label_sets) if not some]
+    unlabelled = 0 if answers is not None else int(np.isin(train.label_codes, bare).sum())
+    if answers is not None and (unanswered := int((answers.lengths == 0).sum())):
+        notes.append(f"{unanswered:,} of {len(train):,} questions have no answer.")
     return Look(
         name=train.name,
         rows=len(train),
         notes=notes,
         labels=dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
         multilabel=train.multilabel,
-        unlabelled=int(
-            np.isin(train.label_codes, [c for c, some in enumerate(train.label_sets) if not some]).sum()
-        ),
+        unlabelled=unlabelled,
         empty=empty,
         characters=_quantiles(characters),
-        copies=find_copies(train, rows),
+        copies=find_copies(train, rows, near=answers is None),  # questions share their passage
         shared={name: find_leakage(train, part) for name, part in given.items()},
         unseen_labels={
             name: unseen

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from textladder.errors import Problem, suggest
-from textladder.text.opening import lines
+from textladder.errors import Problem
+from textladder.text.items import chosen_key, records
 from textladder.text.reading import DataConfig
 from textladder.text.sentences import (
     ColumnSource,
@@ -21,34 +19,14 @@ from textladder.text.sentences import (
 )
 from textladder.text.tokens import cut
 
+LIKE = '{"text": ..., "spans": [[0, 2, "ORG"]]}'
 TEXTS, TOKENS = ("text", "sentence"), ("tokens", "words")
 SPANS, TAGS = ("spans", "entities", "labels", "slots", "label"), ("tags", "ner_tags", "labels", "upos")
 
 
-def records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line, object) of every line that is not blank."""
-    for line, text in lines(path):
-        if not text.strip():
-            continue
-        try:
-            record = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            said = str(error).split(": line")[0]
-            raise Problem(
-                f"{path}, line {line:,}", f"this line is not JSON ({said}).", "Put one object on each line."
-            ) from error
-        if not isinstance(record, dict):
-            raise Problem(
-                f"{path}, line {line:,}",
-                "this line is not a JSON object.",
-                'Write {"text": ..., "spans": [[0, 2, "ORG"]]} on each line.',
-            )
-        yield line, record
-
-
 def has_tokens(path: Path, config: DataConfig) -> bool:
     """Whether the first object gives tokens with tags, and not a text with spans."""
-    _, first = next(records(path), (1, {}))
+    _, first = next(records(path, LIKE), (1, {}))
     found = first.get(config.text) if config.text else next((first[n] for n in TOKENS if n in first), None)
     return isinstance(found, list) and not any(isinstance(first.get(name), str) for name in TEXTS)
 
@@ -61,24 +39,12 @@ class _Named(SentenceSource):
 
     def __init__(self, path: Path, config: DataConfig, format: str, need_label: bool) -> None:
         super().__init__(path, config, format, need_label)
-        line, first = next(records(path), (1, {}))
-        self.input = self._key(config.text, first, self.input_names, "--text", line)
+        line, first = next(records(path, LIKE), (1, {}))
+        self.input = chosen_key(config.text, first, self.input_names, "--text", self.place(line))
         self.label = None
         if need_label or config.label or any(name in first for name in self.label_names):
-            self.label = self._key(config.label, first, self.label_names, "--label", line)
+            self.label = chosen_key(config.label, first, self.label_names, "--label", self.place(line))
             self.notes.append(f"Text: {self.input!r}; labels: {self.label!r} (--text, --label for others).")
-
-    def _key(self, given: str | None, first: dict[str, Any], usual: Any, option: str, line: int) -> str:
-        if given is not None and given not in first:
-            raise Problem(option, f"line {line:,} has no key {given!r}.", suggest(given, first))
-        found = given or next((name for name in usual if name in first), None)
-        if found is None:
-            raise Problem(
-                self.place(line),
-                f"there is none of the keys {', '.join(usual)}.",
-                f"Name the right one with {option}. Here are: {', '.join(first) or 'none'}.",
-            )
-        return found
 
 
 class MarkedLines(_Named):
@@ -90,7 +56,7 @@ class MarkedLines(_Named):
     def sentences(self) -> Iterator[Sentence]:
         self.left_out = {}
         crossing = Crossing(self.config.misplaced)
-        for line, record in records(self.path):
+        for line, record in records(self.path, LIKE):
             place, text = self.place(line), record.get(self.input)
             if not isinstance(text, str):
                 raise Problem(place, f"{self.input!r} is not a string.", "Give every line a text.")
@@ -105,10 +71,11 @@ class MarkedLines(_Named):
                 raise Problem(place, f"{self.label!r} is not a list.", 'Write [] or [[0, 2, "ORG"]].')
             spans = [checked_span(span, place) for span in given]
             yield Sentence(text, tokens, placed(text, tokens, spans, crossing, place), line)
+        listed = self.list_misplaced(crossing.records)
         if crossing.count and self.config.misplaced == "error":
-            raise crossing.raised()
+            raise crossing.raised(listed)
         how = "moved to the nearest tokens" if self.config.misplaced == "snap" else "left out"
-        self.left_out[f"{{}} spans that do not lie on tokens were {how}."] = crossing.count
+        self.left_out[f"{{}} spans that do not lie on tokens were {how}{listed}."] = crossing.count
 
 
 class TaggedLines(_Named, ColumnSource):
@@ -118,7 +85,7 @@ class TaggedLines(_Named, ColumnSource):
 
     def tagged(self) -> Iterator[Tagged]:
         self.left_out = {}
-        for line, record in records(self.path):
+        for line, record in records(self.path, LIKE):
             words, tags = record.get(self.input), record.get(self.label) if self.label else None
             for name, found in ((self.input, words), (self.label, tags)):
                 missing = found is None and name == self.label and not self.need_label

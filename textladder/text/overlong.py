@@ -113,3 +113,20 @@ def _pieces(
     np.cumsum(lengths, out=offsets[1:])
     positions = np.arange(offsets[-1]) + np.repeat(ids.offsets[rows] + starts - offsets[:-1], lengths)
     return Ragged(np.asarray(ids.flat[positions]), offsets)
+
+
+def demand_windows(
+    lengths: NDArray[np.int64], config: TokenizerConfig, wheres: Sequence[str], why: str
+) -> None:
+    """Raises Problem for a text of more than `max_length` units, unless such are read in windows: for tasks
+    of which nothing can be cut. lengths, wheres: of each text; why: what would be lost."""
+    long = lengths > config.max_length
+    if not long.any() or config.overlong == "window":
+        return
+    row = int(np.argmax(long))
+    raise Problem(
+        wheres[row],
+        f"this text has {lengths[row]:,} units, more than the {config.max_length:,} of tokenizer.max_length; "
+        f"{why}.",
+        "Raise tokenizer.max_length, or have it read in parts with --set tokenizer.overlong=window",
+    )

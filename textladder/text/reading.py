@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from textladder.errors import Problem
 from textladder.ragged import Example
-from textladder.ranges import Seed
+from textladder.ranges import Seed, Share
 from textladder.text.columns import choose_columns
 from textladder.text.formats import Reader, format_of, open_reader
 from textladder.text.lacking import Lack
@@ -34,7 +34,7 @@ class DataConfig:
         None  # between several labels of a text; None: inferred; "": one label per text
     )
     format: str | None = (
-        None  # csv tsv jsonl parquet fasttext text (tag: conll conllu jsonl); None: by ending, first bytes
+        None  # csv tsv jsonl parquet fasttext text, conll conllu (tag), squad (span); None: found out
     )
     delimiter: str | None = None  # of a CSV; None: the one of , ; and tab that cuts the head into even rows
     quotes: bool | None = (
@@ -53,7 +53,9 @@ class DataConfig:
     # Language models, plain text: what one document is. file: the text runs on to the end of the file.
     documents: Literal["file", "blank-line", "line"] = "file"
     # Tagging: a span that lies on no whole tokens: a Problem; moved to the nearest; or left out and counted.
+    # Answers that do not stand in their passage where the file says: the same, but see `misplaced_share`.
     misplaced: Literal["error", "snap", "drop"] = "error"
+    misplaced_share: Share = 0.01  # of answers, up to which they are left out and no Problem (error)
     dev_share: float = 0.1  # of the texts, if no dev file is given
     test_share: float = 0.2  # of the texts, if no test file is given
     split_seed: Seed = 0  # of the split; runs with other training seeds share it
@@ -82,6 +84,7 @@ class Rows(NamedTuple):
     tokens: list[Sequence[tuple[int, int]]] | None = None  # of sentences (`sentences`), in characters
     spans: list[Sequence[tuple[int, int, str]]] | None = None
     seconds: list[str] | None = None  # the other text of each row, where rows have two
+    answers: list[Sequence[tuple[int, int]]] | None = None  # of questions (`questions`), in characters
 
 
 class Source:

@@ -6,7 +6,7 @@ columns give no text: it is rebuilt, tokens apart by single spaces unless the fi
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from textladder.errors import Problem, suggest
 from textladder.ragged import Example
+from textladder.text.items import ItemSource
 from textladder.text.normalizing import SURROGATE
 from textladder.text.opening import blocks, check_file, plain_suffix
 from textladder.text.reading import BATCH_ROWS, DataConfig, Rows
@@ -46,23 +47,8 @@ class Tagged(NamedTuple):
     line: int
 
 
-class SentenceSource(ABC):
-    """Sentences in batches; for `Corpus.read`, what `Source` is for rows.
-
-    notes: what was inferred, in sentences. Reading raises Problem, with file and line, for what is wrong.
-    """
-
-    label_separator, unit, in_order = "", "", False
-
-    def __init__(self, path: Path, config: DataConfig, format: str, need_label: bool) -> None:
-        self.path, self.config, self.format, self.need_label = path, config, format, need_label
-        self.files, self.names = [path], [path.name]
-        self.notes: list[str] = []
-        self.left_out: dict[str, int] = {}  # what a pass left out or mended: sentence -> count
-
-    @property
-    def resolved(self) -> DataConfig:
-        return self.config
+class SentenceSource(ItemSource):
+    """Sentences in batches; for `Corpus.read`, what `Source` is for rows."""
 
     @abstractmethod
     def sentences(self) -> Iterator[Sentence]: ...
@@ -86,17 +72,6 @@ class SentenceSource(ABC):
     def examples(self) -> Iterator[Example]:
         for one in self.sentences():
             yield Example((one.text,), tuple(one.spans), f"{self.path.name}:{one.line}", tokens=one.tokens)
-
-    def report(self) -> list[str]:
-        """What the last pass left out or mended, in sentences."""
-        return [what.format(f"{count:,}") for what, count in self.left_out.items() if count]
-
-    def place(self, line: int) -> str:
-        return f"{self.path}, line {line:,}"
-
-    def count(self, what: str) -> None:
-        """One more of what is left out or mended."""
-        self.left_out[what] = self.left_out.get(what, 0) + 1
 
 
 class ColumnSource(SentenceSource):
@@ -155,22 +130,25 @@ class Crossing:
     misplaced: what becomes of them (`DataConfig`)."""
 
     misplaced: str
-    count: int = 0
-    first: str = ""
-    said: list[str] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)  # of the first
 
-    def add(self, place: str, said: str) -> None:
-        self.count += 1
-        self.first = self.first or place
+    @property
+    def count(self) -> int:
+        return len(self.records)
+
+    def add(self, place: str, span: Span, nearest: Span | None, said: str) -> None:
+        self.records.append({"where": place, "span": span, "nearest": nearest, "what": said})
         if len(self.said) < LISTED:
             self.said.append(f"{place}: {said}")
 
-    def raised(self) -> Problem:
+    def raised(self, listed: str = "") -> Problem:
+        """listed: where all of them are, for the end of a sentence."""
         more = f" and {self.count - LISTED:,} more" if self.count > LISTED else ""
         spans = "span does" if self.count == 1 else "spans do"
         return Problem(
-            self.first,
-            f"{self.count:,} {spans} not lie on tokens of the text. {'; '.join(self.said)}{more}.",
+            self.records[0]["where"],
+            f"{self.count:,} {spans} not lie on tokens of the text. {'; '.join(self.said)}{more}{listed}.",
             "Correct them, or have each moved to the nearest tokens with --set data.misplaced=snap, or left "
             "out with --set data.misplaced=drop",
         )
@@ -194,7 +172,7 @@ def placed(
         if outside:
             what += f" of {len(text):,} characters"
         near = f"; nearest: {nearest} {text[slice(*nearest)]!r}" if nearest else "; it touches no token"
-        found.add(place, what + near)
+        found.add(place, (start, end, label), (*nearest, label) if nearest else None, what + near)
         if found.misplaced == "snap" and nearest:
             kept.append((*nearest, label))
     kept = sorted(set(kept))
