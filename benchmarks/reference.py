@@ -9,6 +9,7 @@ import ast
 import dataclasses
 import inspect
 import io
+import itertools
 import json
 import os
 import re
@@ -17,9 +18,12 @@ import sys
 import tempfile
 import textwrap
 import tokenize
+import typing
 from pathlib import Path
+from typing import Any, Literal
 
 from textladder import ranges, recipe
+from textladder.decoders import DECODERS, decoder_class
 from textladder.encoders import ENCODERS, encoder_class
 from textladder.ngrams import COUNTED
 from textladder.tasks import TASKS, task_class
@@ -34,11 +38,11 @@ HEAD = """# Every option of a recipe
 
 <!-- Written by `make docs` from the code. Do not edit. -->
 
-A recipe is a TOML file with five tables. `textladder rungs` says where those of the ladder are; copy one,
-change it, and give it as `--rung mine.toml`. Any single value can be changed without a file:
-`--set table.key=value`, with the value as TOML writes it (`true`, `0.5`, `[1, 2]`; words need no quotes).
-`recipe.toml` in a run folder has every value of that run written out. "Not set" (None in the notes) cannot
-be written in TOML: leave the line out.
+A recipe is a TOML file with five tables, a translator's with six. `textladder rungs` says where those of
+the ladder are; copy one, change it, and give it as `--rung mine.toml`. Any value can be changed without
+a file: `--set table.key=value`, with the value as TOML writes it (`true`, `0.5`, `[1, 2]`; words need no
+quotes). `recipe.toml` in a run folder has every value of that run written out. "Not set" (None in the notes)
+cannot be written in TOML: leave the line out.
 
 An option that does not exist, and a value of the wrong type, are refused by name.
 """
@@ -51,6 +55,7 @@ def fields_of(config: type) -> list[tuple[str, str, str, str]]:
         if not dataclasses.is_dataclass(kind):
             continue
         source = textwrap.dedent(inspect.getsource(kind))
+        hints = typing.get_type_hints(kind)
         comments = _comments(source)
         (tree,) = ast.parse(source).body
         assert isinstance(tree, ast.ClassDef)
@@ -58,9 +63,18 @@ def fields_of(config: type) -> list[tuple[str, str, str, str]]:
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 name = node.target.id
                 if name in {field.name for field in dataclasses.fields(kind)}:
-                    said = _kind(node.annotation), _default(kind, name), _comment(comments, node)
+                    named = " or ".join(_options(hints[name])) or _kind(node.annotation)
+                    said = named, _default(kind, name), _comment(comments, node)
                     found[name] = (name, *said)
     return list(found.values())
+
+
+def _options(hint: Any) -> list[str]:
+    """The values of a Literal, or of a union of such; none where there is another type among them."""
+    if typing.get_origin(hint) is Literal:
+        return list(map(str, typing.get_args(hint)))
+    parts = [_options(part) for part in typing.get_args(hint) if part is not type(None)]
+    return list(itertools.chain.from_iterable(parts)) if parts and all(parts) else []
 
 
 def _comments(source: str) -> dict[int, tuple[bool, str]]:
@@ -132,9 +146,10 @@ def recipes_page() -> str:
         parts += [f"## {title}", "", *table(config), ""]
     for name in TASKS:
         parts += [f'## [task] name = "{name}"', "", *table(task_class(name).Config), ""]
-    for name in ENCODERS:
-        kind = encoder_class(name)
-        parts += [f'## [encoder] name = "{name}"', ""]
+    both = [("encoder", name, encoder_class(name)) for name in ENCODERS]
+    both += [("decoder", name, decoder_class(name)) for name in DECODERS]
+    for table_name, name, kind in both:
+        parts += [f'## [{table_name}] name = "{name}"', ""]
         said = (inspect.getdoc(kind) or "").split("\n\n")[0].replace("\n", " ")
         parts += [said, ""] if said else []
         parts += [f"Source: {kind.source}", ""] if kind.source else []

@@ -16,6 +16,7 @@ import pytest
 from textladder.builtin import BUILTIN, load, write_csv
 from textladder.builtin.languages import LANGUAGES, PER_LANGUAGE
 from textladder.errors import Problem
+from textladder.text.parallel import open_translations
 from textladder.text.reading import open_source
 
 
@@ -26,6 +27,32 @@ def test_parts_share_no_text(name: str) -> None:
     assert all(len(k) == len(part) > 0 for k, part in zip(keys, parts, strict=True))
     assert len(set().union(*keys)) == sum(len(k) for k in keys)
     assert parts.train[0].where == f"{name}/train:1"
+
+
+def test_days_of_the_parts_are_apart_and_texts_say_one_day() -> None:
+    parts = load("dates")
+    days = [{example.texts[1] for example in part} for part in parts]
+    assert [len(part) for part in parts] == [20_000, 500, 1_000]
+    assert len(set().union(*days)) == sum(map(len, days)), "no day is in two parts"
+    assert parts.train[0].target == ()
+    for example in parts.test:  # what a reader of the language would do with the digits
+        year, _, day = example.texts[1].split("-")
+        assert year in example.texts[0]
+        assert str(int(day)) in example.texts[0].replace(year, "", 1)
+
+
+def test_tested_names_were_seen_but_not_between_these_languages() -> None:
+    train, _, test = load("names")
+    known = {example.texts[0].partition(": ")[2] for example in train}
+    share = sum(example.texts[0].partition(": ")[2] in known for example in test) / len(test)
+    assert share > 0.9
+
+
+def test_the_csv_of_pairs_is_read_as_pairs(tmp_path: Path) -> None:
+    number = write_csv("dates", tmp_path / "d.csv")
+    source = open_translations(tmp_path / "d.csv")
+    assert (source.text_column, source.second_column) == ("text", "second")
+    assert sum(1 for _ in source) == number
 
 
 def test_languages_are_twenty_and_balanced() -> None:

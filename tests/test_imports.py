@@ -65,6 +65,8 @@ LEVELS = {
     "pairing": 8,
     "tagging": 8,
     "answering": 8,
+    "translating": 8,
+    "translator": 8,
     "listing": 8,
     "looking": 8,
     "exits": 9,
@@ -75,6 +77,7 @@ LEVELS = {
     "vectors_cli": 9,
     "language_cli": 9,
     "generating_cli": 9,
+    "translating_cli": 9,
     "arpa_cli": 9,
     "cli": 9,
     "__main__": 9,
@@ -87,6 +90,7 @@ BESIDE = {
     "replacing": ("errors", "files"),
     "distributed": ("errors",),
     "metrics": ("", "errors"),
+    "decoders": ("search",),
     "recipe": ("training",),
     "batch": ("letters", "ragged"),
     "run": ("card", "measuring", "parts", "preparing", "trainer"),
@@ -99,14 +103,19 @@ BESIDE = {
     "pairing": ("estimating", "estimators"),
     "tagging": ("estimating",),
     "answering": ("estimating",),
+    "translator": ("estimating", "translating"),
     "inspection": ("comparing",),
     "looking": ("inspection",),
     "vectors_changing": ("output", "vectors_options"),
     "vectors_cli": ("output", "vectors_changing", "vectors_options"),
     "language_cli": ("cli_options", "output"),
     "generating_cli": ("cli_options", "output"),
+    "translating_cli": ("cli_options", "output"),
     "arpa_cli": ("cli_options", "output"),
-    "cli": ("arpa_cli", "cli_options", "exits", "generating_cli", "language_cli", "output", "vectors_cli"),
+    "cli": (
+        *("arpa_cli", "cli_options", "exits", "generating_cli", "language_cli", "output"),
+        *("translating_cli", "vectors_cli"),
+    ),
     "__main__": ("cli",),
 }
 FILES = sorted(ROOT.rglob("*.py"))
@@ -202,6 +211,7 @@ def test_names_of_the_package() -> None:
         "Problem",
         "TextClassifier",
         "TokenTagger",
+        "Translator",
         "WordVectors",
     }
     for name in textladder.__all__:

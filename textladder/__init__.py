@@ -13,6 +13,7 @@ __all__ = [
     "Problem",
     "TextClassifier",
     "TokenTagger",
+    "Translator",
     "WordVectors",
 ]
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from textladder.language import LanguageModel
     from textladder.pairing import PairClassifier, PairRegressor
     from textladder.tagging import TokenTagger
+    from textladder.translator import Translator
     from textladder.vectors.wordvectors import WordVectors
 
 _PLACES = {
@@ -33,6 +35,7 @@ _PLACES = {
     "Problem": "textladder.errors",
     "TextClassifier": "textladder.estimators",
     "TokenTagger": "textladder.tagging",
+    "Translator": "textladder.translator",
     "WordVectors": "textladder.vectors.wordvectors",
 }
 

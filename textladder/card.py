@@ -25,6 +25,11 @@ USES = {
         "TokenTagger",
         'model.predict(["Ada Lovelace lived in London ."])',
     ),
+    "translate": (
+        f'echo "a text" | textladder translate {FOLDER} -',
+        "Translator",
+        'model.predict(["a text"])',
+    ),
     "span": (
         f"""echo '{{"passage": "Ada was here.", "question": "Who was?"}}' | textladder predict {FOLDER} -""",
         "AnswerExtractor",

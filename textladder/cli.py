@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from textladder import __version__, arpa_cli, generating_cli, language_cli
+from textladder import __version__, arpa_cli, generating_cli, language_cli, translating_cli
 from textladder.cli_options import (
     DataSet,
     Device,
@@ -21,16 +21,17 @@ from textladder.cli_options import (
     Json,
     LabelColumn,
     ModelPath,
+    ParallelFiles,
     SecondColumn,
+    TargetFile,
     TextColumn,
     check_units,
     settings_of,
 )
 from textladder.errors import Problem
 from textladder.exits import guarded
-from textladder.output import print_json, print_scores
+from textladder.output import print_evaluation, print_json, print_scores
 from textladder.vectors_cli import app as vectors_app
-from textladder.wording import words_of
 
 TASK = "classify"  # where --task is not given: what a file with texts and labels is for
 
@@ -82,13 +83,19 @@ def reading(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def called(**given: Any) -> None:
+        if (target := given.pop("target")) is not None:
+            from textladder.text.two_files import joined
+
+            given["file"] = joined(given["file"], target)
         command(Reading(**{name: given.pop(name) for name in shared}), **given)
 
     shared, own = (dict(inspect.signature(f, eval_str=True).parameters) for f in (Reading, command))
     _, *rest = own.values()
     file, *others = (option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in shared.values())
-    called.__signature__ = inspect.Signature([file, *rest, *others])  # type: ignore[attr-defined]
-    called.__annotations__ = {option.name: option.annotation for option in (file, *rest, *others)}
+    target = inspect.Parameter("target", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=TargetFile)
+    options = [file, target, *rest, *others]
+    called.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    called.__annotations__ = {option.name: option.annotation for option in options}
     return called
 
 
@@ -127,7 +134,7 @@ def look(
     print_json(found.to_dict()) if as_json else found.render()
 
 
-@app.command()
+@app.command(cls=ParallelFiles)
 @reading
 def train(
     read: Reading,
@@ -154,7 +161,7 @@ def train(
     """
     from textladder import distributed, recipe, run
     from textladder.files import WORK, locked
-    from textladder.preparing import read_data, suited_to
+    from textladder.preparing import meant_for, read_data, suited_to
     from textladder.tasks import task_class
     from textladder.terminal import Terminal
     from textladder.training.devices import pick_device
@@ -162,9 +169,10 @@ def train(
     settings = read.settings
     if seed is not None:
         settings.append(f"training.seed={seed}")
-    task = task or recipe.task_of([rung] if rung else [], TASK)
-    chosen = recipe.rung(rung, task).set(settings, suited_to(read.file))
+    task = task or recipe.task_of([rung] if rung else [], meant_for(read.file, TASK))
+    chosen = recipe.rung(rung, task)
     kind = task_class(chosen.task_name)
+    chosen = chosen.set(settings, suited_to(read.file, kind.reads))
     pick_device(device)
     distributed.start()
     terminal = Terminal(units=kind.streams)
@@ -182,7 +190,7 @@ def train(
     distributed.stop()
 
 
-@app.command()
+@app.command(cls=ParallelFiles)
 @reading
 def compare(
     read: Reading,
@@ -214,12 +222,13 @@ def compare(
     from textladder import recipe
     from textladder.compare import compare_rungs, duration
     from textladder.comparing import table
+    from textladder.preparing import meant_for
     from textladder.tasks import task_class
     from textladder.training.devices import pick_device
 
     pick_device(device)
     names = _listed(rungs)
-    task = task or recipe.task_of(names or [], TASK)
+    task = task or recipe.task_of(names or [], meant_for(read.file, TASK))
     task_class(task)  # a Problem for an unknown task
     units = _listed(read.units) or []
     for one in units:
@@ -256,6 +265,7 @@ def evaluate(
     *,
     model: ModelPath,
     file: File,
+    target: TargetFile = None,
     text: TextColumn = None,
     second: SecondColumn = None,
     label: LabelColumn = None,
@@ -265,28 +275,20 @@ def evaluate(
 ) -> None:
     """Score a model on a file of labelled texts, with a 95 % interval.
 
-    A language model is scored on any text, as by textladder score.
+    A language model is scored on any text, as by textladder score; a translator on pairs, or two parallel
+    files.
     """
     from textladder.evaluating import evaluate_file
+    from textladder.text.two_files import joined
 
-    result = evaluate_file(model, file, device, settings_of(text, label, None, set_, second))
+    result = evaluate_file(model, joined(file, target), device, settings_of(text, label, None, set_, second))
     if as_json:
         print_json(result)
         return
     if "documents" in result:
         language_cli.print_score(result)
         return
-    low, high = result["interval"]
-    typer.echo(
-        f"{result['metric']} {result['score']:.4f} "
-        f"(95 % interval {low:.4f} to {high:.4f}, {result['count']:,} {words_of(result).tested})"
-    )
-    for name, value in result["scores"].items():
-        if name != result["metric"] and value is not None:
-            typer.echo(f"  {name} {value:.4f}")
-    for note in result["notes"]:
-        typer.echo(note)
-    typer.echo(result["signature"])
+    print_evaluation(result)
 
 
 @app.command()
@@ -323,6 +325,8 @@ def predict(
         out.write("\n]}\n" if number else '{"predictions": []}\n')
 
 
+app.command()(translating_cli.translate)
+app.command()(translating_cli.inspect)
 app.command()(generating_cli.generate)
 app.command()(language_cli.score)
 app.command()(arpa_cli.arpa)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from textladder.errors import Problem, suggest
 
@@ -15,6 +16,10 @@ File = Annotated[
     typer.Argument(
         help="CSV, TSV, JSONL, Parquet, fastText, CoNLL or text file (.gz, .zst too), or a built-in data set"
     ),
+]
+TargetFile = Annotated[
+    str | None,
+    typer.Argument(metavar="[TARGETS]", help="translate: the second of two parallel files of lines"),
 ]
 TextColumn = Annotated[
     str | None, typer.Option("--text", help="column of the text (inferred, and said, if not given)")
@@ -57,3 +62,35 @@ def check_units(units: str | None) -> None:
         known = get_args(get_type_hints(TokenizerConfig)["units"])
         if units not in known:
             raise Problem(f"--units {units}", "there are no such units.", suggest(units, known))
+
+
+class ParallelFiles(TyperCommand):
+    """A command whose files may be two, line by line: FILE TARGETS --dev SOURCES TARGETS --test SOURCES
+    TARGETS. An option of the parser takes one value, so the two of --dev become one (`text.two_files`)."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        flags = {name for option in self.params if getattr(option, "is_flag", False) for name in option.opts}
+        return super().parse_args(ctx, joined_files(args, flags | {"--help"}))
+
+
+def joined_files(args: list[str], flags: set[str]) -> list[str]:
+    """Command-line words with the two files of --dev and --test as one, if the file itself is two: what
+    follows such a file is else the file itself."""
+    from textladder.text.two_files import joined
+
+    words, found, plain, at = list(args), list[int](), 0, 0
+    while at < len(words):
+        word = words[at]
+        if not word.startswith("-") or word == "-":
+            plain, at = plain + 1, at + 1
+        elif word in flags or "=" in word:
+            at += 1
+        elif word in ("--dev", "--test") and at + 2 < len(words) and not words[at + 2].startswith("-"):
+            found.append(at)
+            at += 3
+        else:
+            at += 2
+    if plain == 2:
+        for at in reversed(found):
+            words[at + 1 : at + 3] = [joined(*words[at + 1 : at + 3])]
+    return words

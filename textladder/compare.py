@@ -127,13 +127,14 @@ def _recipes(request: Request) -> dict[str, Recipe]:
     """The recipe of each rung, with each of the units. Problem for one of another task, or a name twice."""
     found: dict[str, Recipe] = {}
     for name in dict.fromkeys(request.rungs):
-        chosen = recipe.rung(name, request.task).set(request.settings, suited_to(request.file))
+        suited = suited_to(request.file, task_class(request.task).reads)
+        chosen = recipe.rung(name, request.task).set(request.settings, suited)
         if chosen.task_name != request.task:
             what = f"this recipe is for the task {chosen.task_name}, not {request.task}."
             raise Problem(name, what, f"Leave it out, or compare with --task {chosen.task_name}.")
         for units in request.units or ():
             settings = [*request.settings, f"tokenizer.units={units}"]
-            cut = recipe.rung(name, request.task).set(settings, suited_to(request.file))
+            cut = recipe.rung(name, request.task).set(settings, suited)
             found[f"{chosen.rung}-{units}"] = replace(cut, rung=f"{chosen.rung}-{units}")
         if not request.units:
             found[name] = chosen

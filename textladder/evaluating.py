@@ -16,12 +16,13 @@ import numpy as np
 from textladder.errors import Problem
 from textladder.loading import load_model
 from textladder.model import Model
-from textladder.preparing import Part, builtin_corpora
+from textladder.preparing import Part, builtin_corpora, suited_to
 from textladder.run import score_summary
 from textladder.text.corpus import Corpus
-from textladder.text.formats import format_of
+from textladder.text.formats import ENDINGS, format_of
 from textladder.text.items import ItemSource
 from textladder.text.opening import LIMIT_BYTES, UTF8_MARK, check_file, plain_suffix
+from textladder.text.parallel import open_translations
 from textladder.text.questions import open_questions
 from textladder.text.reading import BATCH_ROWS, DataConfig, Source, open_source
 from textladder.text.sentences import open_sentences
@@ -78,16 +79,23 @@ def predictions(
             "this is a language model: it has no label to say of a text.",
             "Use textladder generate for new text, textladder score for what a text costs it.",
         )
-    of_line = {"pairs": _pair, "questions": _question}.get(model.task.reads, _text)
-    chunks: Iterator[list[Any]] = _stdin(of_line) if file == "-" else _file(model, file, settings)
-    read = map(model.task.read, chunks)
+    read = map(model.task.read, texts_of(model, file, settings))
     return (model.task.present(model.predict(texts), texts) for texts in read)
+
+
+def texts_of(model: Model, file: str, settings: list[str] | None) -> Iterator[list[Any]]:
+    """The texts of a file, or of stdin ("-"), some at a time."""
+    if file != "-":
+        return _file(model, file, settings)
+    return _stdin({"pairs": _pair, "questions": _question}.get(model.task.reads, _text))
 
 
 def line_of(said: dict[str, Any]) -> str:
     """A prediction as text: label, tab, confidence; several labels of a text are joined by |; a number by
     itself. Of a tagger lines of token, tab, tag, and an empty one after each text; of questions answer, tab,
     confidence."""
+    if "translation" in said:
+        return f"{_one_line(said['translation'])}\t{said['confidence']:.4f}"
     if "score" in said:
         return f"{said['score']:.4f}"
     if "tags" in said:
@@ -112,6 +120,10 @@ def _labelled(model: Model, file: str, settings: list[str] | None, work: Path) -
         return corpora["test"]
     if model.task.marks:
         return Corpus.read(_items(model, file, settings, need_label=True), work / "corpus")
+    if model.task.reads == "translations":
+        config = replace(model.recipe.data, format=None)
+        given = replace(model.recipe, data=config).set(settings or []).data
+        return Corpus.read(open_translations(file, given), work / "corpus")
     return Corpus.read(_source(model, file, settings, need_label=True), work / "corpus")
 
 
@@ -125,16 +137,22 @@ def _items(model: Model, file: str, settings: list[str] | None, need_label: bool
 
 
 def _builtin(model: Model, name: str) -> dict[str, Corpus]:
-    """The parts of a built-in data set, if this is one, all of which have one text a row."""
+    """The parts of a built-in data set, if this is one. Raises Problem for data of another task."""
     from textladder.builtin import BUILTIN
 
-    return builtin_corpora(name) if name in BUILTIN and model.task.texts_a_row == 1 else {}
+    if name not in BUILTIN or model.task.texts_a_row > 1:  # none has two texts and a target
+        return {}
+    suited_to(name, model.task.reads)
+    return builtin_corpora(name)
 
 
 def _source(model: Model, file: str, settings: list[str] | None, need_label: bool) -> Source:
     """A file read as the training file was; the columns of plain text and fastText files have no names."""
     check_file(Path(file))
     config: DataConfig = model.recipe.data
+    if model.task.reads == "translations":  # of each row the source; lines of text end in .en as well
+        known = ENDINGS.get(plain_suffix(Path(file)))
+        config = replace(config, second=None, format=known or "text", text=config.text if known else None)
     if format_of(Path(file), config.format) in ("text", "fasttext"):
         config = replace(config, text=None, label=None)
     if not need_label:

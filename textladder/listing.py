@@ -35,7 +35,14 @@ def list_rungs(task: str | None = None) -> list[dict[str, Any]]:
     none = {"labels": [], "units": SHOWN_UNITS, "spelling": {}}
     tags = {"labels": ["a", "b"], "kind": "tags", "scheme": "BIO", "cut": "word"}
     asked = {"labels": [], "answerable": True}
-    labels_of = {"rows": two, "documents": none, "sentences": tags, "pairs": two, "questions": asked}
+    labels_of = {
+        "rows": two,
+        "documents": none,
+        "sentences": tags,
+        "pairs": two,
+        "questions": asked,
+        "translations": none,
+    }
     listed = []
     for name in tasks:
         labels = labels_of[task_class(name).reads]  # a Problem for an unknown task
@@ -89,8 +96,10 @@ def describe_data(name: str, out: Path | None = None) -> dict[str, Any]:
     """Size, labels and first texts of a built-in data set; also written as CSV if `out` is given."""
     if name not in BUILTIN:
         raise Problem(f"data {name}", "there is no such built-in data set.", suggest(name, BUILTIN))
-    parts = BUILTIN[name].make()
+    parts, column = BUILTIN[name].make(), builtin.column_of(name)
     counts = Counter(label for rows in parts.values() for _, labels in rows for label in labels)
+    if column != "label":
+        counts = Counter()
     described = {
         "name": name,
         "about": BUILTIN[name].summary,
@@ -98,7 +107,7 @@ def describe_data(name: str, out: Path | None = None) -> dict[str, Any]:
         "texts": {part: len(parts[part]) for part in ("train", "dev", "test")},
         "labels": dict(sorted(counts.items())),
         "examples": [
-            {"text": text, "label": "|".join(labels)} for text, labels in parts["train"][:SHOWN_TEXTS]
+            {"text": text, column: "|".join(labels)} for text, labels in parts["train"][:SHOWN_TEXTS]
         ],
     }
     if out is not None:
@@ -111,16 +120,21 @@ def render_data(described: list[dict[str, Any]]) -> None:
     """Data sets on stdout. Where --out wrote to stdout itself, nothing is added to the CSV."""
     for entry in described:
         if "out" in entry:
-            typer.echo(f"Written to {entry['out']} (columns text, label, split).", err=True)
+            column = builtin.column_of(entry["name"])
+            typer.echo(f"Written to {entry['out']} (columns text, {column}, split).", err=True)
             continue
         _print_wrapped(f"{entry['name']}: {entry['about']}")
         _print_wrapped(f"  source: {entry['source']}", 4)
         _print_wrapped("  texts: " + ", ".join(f"{n:,} {part}" for part, n in entry["texts"].items()), 4)
-        labels = ", ".join(f"{label} {count:,}" for label, count in entry["labels"].items())
-        _print_wrapped(f"  labels ({len(entry['labels'])}): {labels}", 4)
+        if entry["labels"]:
+            labels = ", ".join(f"{label} {count:,}" for label, count in entry["labels"].items())
+            _print_wrapped(f"  labels ({len(entry['labels'])}): {labels}", 4)
         for example in entry["examples"]:
-            _print_wrapped(f"  {example['label']}: {example['text']}", 4)
-        typer.echo(f"  try: textladder compare {entry['name']} --out runs/{entry['name']}")
+            beside = f"{example['label']}: " if "label" in example else ""
+            becomes = f" -> {example['second']}" if "second" in example else ""
+            _print_wrapped(f"  {beside}{example['text']}{becomes}", 4)
+        task = "" if entry["labels"] else " --task translate"
+        typer.echo(f"  try: textladder compare {entry['name']}{task} --out runs/{entry['name']}")
 
 
 def _print_wrapped(line: str, indent: int = 0) -> None:

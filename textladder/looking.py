@@ -12,6 +12,7 @@ from textladder.errors import Problem
 from textladder.preparing import read_corpora
 from textladder.text.looking import Look, look
 from textladder.text.opening import plain_suffix
+from textladder.text.two_files import files_of
 
 if TYPE_CHECKING:  # needs torch, which reading files does not
     from textladder.tasks.task import Reads
@@ -31,6 +32,8 @@ def look_at(
 ) -> Look:
     """Read the files as a training would (with the settings of `--set`) and say what is in them. task: None
     for that which the file's name speaks of."""
+    if files_of(file) is not None:
+        raise Problem(file, "look has nothing to say of two parallel files.", "Give it one of them.")
     task = task or ("tag" if plain_suffix(Path(file)) in TAGGED else "classify")
     reads, rung = KINDS[task]
     data, tokenizer = recipe.reading(rung, task, settings)

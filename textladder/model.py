@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from textladder import __version__, streams
 from textladder.batch import Batch, Loss, Ragged, Tokens
+from textladder.decoders import decoder_class
 from textladder.encoders import encoder_class
 from textladder.errors import Problem
 from textladder.files import damaged, fresh_folder, read_json, verify_folder, write_header
@@ -64,6 +65,9 @@ class Model(nn.Module):
         units = kind.units(tokenizer.vocabulary, labels)
         self.encoder = encoder_class(recipe.encoder_name)(config, units)
         self.task = kind(recipe.task, self.encoder.dim, labels)
+        if recipe.decoder_name is not None:
+            decoder = decoder_class(recipe.decoder_name)(recipe.decoder, len(units), self.encoder.dim)
+            self.task.equip(decoder, tokenizer)
         self.task.tie(self.encoder.embedding)
         if self.task.needs_causal and not self.encoder.causal:
             raise Problem(

@@ -30,6 +30,21 @@ def print_scores(scores: dict[str, Any], out: Path) -> None:
     )
 
 
+def print_evaluation(result: dict[str, Any]) -> None:
+    """What `evaluating.evaluate_file` found."""
+    low, high = result["interval"]
+    typer.echo(
+        f"{result['metric']} {result['score']:.4f} "
+        f"(95 % interval {low:.4f} to {high:.4f}, {result['count']:,} {words_of(result).tested})"
+    )
+    for name, value in result["scores"].items():
+        if name != result["metric"] and value is not None:
+            typer.echo(f"  {name} {value:.4f}")
+    for note in result["notes"]:
+        typer.echo(note)
+    typer.echo(result["signature"])
+
+
 def _finite(value: Any) -> Any:
     """JSON has no NaN and no infinity: null stands for both."""
     if isinstance(value, dict):

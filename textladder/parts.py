@@ -40,10 +40,18 @@ class Part:
         return [self.corpus.place(int(line)) for line in self.corpus.store.columns["line"].flat[rows]]
 
     @cached_property
-    def golds(self) -> Golds | SpanGolds:
-        """The targets alone: scoring needs no texts, which may be larger than memory; or answers, which are
-        compared as texts, with these, from disk."""
-        return SpanGolds(self) if self.corpus.marked else Golds(self)
+    def golds(self) -> Golds | SpanGolds | TextGolds:
+        """The targets alone: scoring needs no texts, which may be larger than memory; or answers and
+        translations, which are compared as texts, with these, from disk."""
+        if self.corpus.marked:
+            return SpanGolds(self)
+        texts = "second" in self.corpus.store.columns and not any(self.corpus.label_sets)
+        return TextGolds(self) if texts else Golds(self)
+
+    def targets(self) -> Iterator[Ragged]:
+        """Chunks of the second texts, UTF-8."""
+        for _, taken in self.corpus.taken(self.rows, names=("second",)):
+            yield taken["second"]
 
     def inputs(self) -> Iterator[Any]:
         """Chunks of what a task is given to predict: UTF-8 texts, Pairs of them, or sentences with their
@@ -149,6 +157,28 @@ class SpanGolds(LookedUp[Example]):
 
     def __iter__(self) -> Iterator[Example]:
         return self._part.corpus.golds(self._part.rows)
+
+    @property
+    def kinds(self) -> Sequence[Example]:
+        """All of them: hardly two are alike."""
+        return self
+
+
+class TextGolds(LookedUp[Example]):
+    """Texts and what they should become, of a part of pairs without labels, read from disk when they are
+    asked for."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+
+    def __len__(self) -> int:
+        return len(self._part)
+
+    def at(self, index: slice | list[int]) -> list[Example]:
+        return list(self._part.corpus.examples(self._part.rows[index]))
+
+    def __iter__(self) -> Iterator[Example]:
+        return self._part.examples()
 
     @property
     def kinds(self) -> Sequence[Example]:

@@ -17,7 +17,7 @@ from textladder import builtin, distributed
 from textladder.builtin import BUILTIN
 from textladder.errors import Problem
 from textladder.files import write_text, writing
-from textladder.parts import Golds, Part, Places, SpanGolds
+from textladder.parts import Golds, Part, Places, SpanGolds, TextGolds
 from textladder.ragged import Ragged, narrow
 from textladder.releasing import give_back
 from textladder.tasks import task_class
@@ -27,13 +27,15 @@ from textladder.text.documents import DocumentSource, open_documents
 from textladder.text.items import ItemSource
 from textladder.text.leakage import find_leakage, known_passages
 from textladder.text.overlong import CutReport
+from textladder.text.parallel import ParallelSource, open_translations
 from textladder.text.questions import open_questions
 from textladder.text.reading import DataConfig, Source, open_source
 from textladder.text.scores import are_scores
 from textladder.text.sentences import open_sentences
 from textladder.text.splitting import split, split_documents
 from textladder.text.store import Store, StoreWriter
-from textladder.text.tokenizing import COUNTED, Tokenizer
+from textladder.text.tokenizing import COUNTED, UNKNOWN, Tokenizer
+from textladder.text.two_files import files_of
 
 if TYPE_CHECKING:  # both need torch, which reading files does not
     from textladder.recipe import Recipe
@@ -94,6 +96,7 @@ def read_corpora(
     """Each file that is given as a corpus, by the name of its part."""
     corpora: dict[str, Corpus] = {}
     if train in BUILTIN and not Path(train).exists():
+        _check_builtin(train, reads)
         if reads == "sentences":
             raise Problem(train, "this built-in data has no tagged tokens.", "Give a file of tagged tokens.")
         if reads in ("pairs", "questions"):
@@ -102,8 +105,10 @@ def read_corpora(
     for name, path in (("train", Path(train)), ("dev", dev), ("test", test)):
         if path is None or (name == "train" and corpora):
             continue
-        source: Source | DocumentSource | ItemSource
-        if reads == "documents":
+        source: Source | DocumentSource | ItemSource | ParallelSource
+        if reads == "translations":
+            source = open_translations(path, config)
+        elif reads == "documents":
             source = open_documents(path, config)
         elif reads == "sentences":
             source = open_sentences(path, config, need_label=need_label)
@@ -118,17 +123,36 @@ def read_corpora(
     return corpora
 
 
-def suited_to(file: str) -> dict[str, Any]:
-    """Settings that a built-in data set asks for (recipe values by "table.key"); none for a file."""
-    return dict(BUILTIN[file].settings) if file in BUILTIN and not Path(file).exists() else {}
+def suited_to(file: str, reads: Reads) -> dict[str, Any]:
+    """Settings that a built-in data set asks for (recipe values by "table.key"); none for a file. Raises
+    Problem for a task that does not read such data."""
+    if file not in BUILTIN or Path(file).exists():
+        return {}
+    _check_builtin(file, reads)
+    return dict(BUILTIN[file].settings)
+
+
+def meant_for(file: str, otherwise: str) -> str:
+    """The task that a file, or built-in data, speaks of by its name; `otherwise` if by none."""
+    pairs = file in BUILTIN and BUILTIN[file].reads == "translations" and not Path(file).exists()
+    return "translate" if pairs or files_of(file) is not None else otherwise
+
+
+def _check_builtin(name: str, reads: Reads) -> None:
+    translations = BUILTIN[name].reads == "translations"
+    if translations != (reads == "translations"):
+        task = "translate" if translations else "classify"
+        raise Problem(name, "this built-in data is for another task.", f"Use --task {task}.")
 
 
 def builtin_corpora(name: str) -> dict[str, Corpus]:
     """The fixed parts of a built-in data set."""
-    return {
-        part: Corpus.of([e.texts[0] for e in examples], [e.target for e in examples], f"{name}/{part}")
-        for part, examples in builtin.load(name)._asdict().items()
-    }
+    corpora = {}
+    for part, examples in builtin.load(name)._asdict().items():
+        seconds = [e.texts[1] for e in examples] if BUILTIN[name].reads == "translations" else None
+        firsts, targets = [e.texts[0] for e in examples], [e.target for e in examples]
+        corpora[part] = Corpus.of(firsts, targets, f"{name}/{part}", seconds)
+    return corpora
 
 
 def split_data(config: DataConfig, corpora: dict[str, Corpus], *, reads: Reads = "rows") -> Data:
@@ -140,7 +164,7 @@ def split_data(config: DataConfig, corpora: dict[str, Corpus], *, reads: Reads =
         made = split_documents(whole, *sizes, config.split_seed)
     else:
         numbers = reads == "pairs" and are_scores(whole.label_counts())
-        classes = not whole.marked and not numbers
+        classes = not whole.marked and reads != "translations" and not numbers
         rare = config.rare if classes else "keep"  # a label of spans that one sentence has is no class
         made = split(
             whole,
@@ -209,14 +233,34 @@ def prepare(recipe: Recipe, data: Data, work: Path, kept: Path | None = None) ->
     `work`. kept: the folder that holds the tokenizer of a run that goes on (default: `work`)."""
     if task_class(recipe.task_name).streams:
         return _prepare_streams(recipe, data, work, kept or work)
-    labels, task, notes = learned(recipe, data)
-    tokenizer = _tokenizer(recipe, data, kept or work)
+    tokenizer, notes = None, list[str]()
+    kind = task_class(recipe.task_name)
+    if kind.writes:
+        tokenizer = _tokenizer(recipe, data, kept or work)
+        labels = kind.spelled(learn_labels(recipe, data), tokenizer, data.train.targets())
+        task = kind(recipe.task, 1, labels)
+    else:
+        labels, task, notes = learned(recipe, data)
+    tokenizer = tokenizer or _tokenizer(recipe, data, kept or work)
     stores, cuts = {}, {}
     for name, part in data.parts().items():
         with writing(work):
             cuts[name] = _store_part(part, tokenizer, task, work / "ids" / name)
         stores[name] = Store(work / "ids" / name)
+        if kind.writes:
+            notes += _unwritable(name, stores[name])
     return Prepared(tokenizer, labels, stores, cuts, notes)
+
+
+def _unwritable(name: str, store: Store) -> list[str]:
+    """What is to be said of target units that the vocabulary does not have: no model writes them."""
+    units = store.columns["label"].flat
+    unknown = int((np.asarray(units) == UNKNOWN).sum())
+    store.release()
+    if not unknown:
+        return []
+    share = f"{unknown:,} of {len(units):,} target units ({unknown / len(units):.1%})"
+    return [f"{name}: {share} are not in the vocabulary, and cannot be written (--units bpe can write all)."]
 
 
 def _prepare_streams(recipe: Recipe, data: Data, work: Path, kept: Path) -> Prepared:
@@ -246,6 +290,8 @@ def learn_labels(recipe: Recipe, data: Data) -> Any:
     """The labels of the training texts. Raises Problem where there is nothing to learn, and where dev or test
     has labels that the training texts have not."""
     kind = task_class(recipe.task_name)
+    if kind.writes:
+        return kind.learn((), recipe.task)
     return kind.learn(data.train.golds.kinds, recipe.task) if kind.streams else learned(recipe, data)[0]
 
 
@@ -318,6 +364,12 @@ def _numbered(part: Part, tokenizer: Tokenizer, task: Task) -> Iterator[tuple[in
     if isinstance(golds, SpanGolds):
         for examples in part.inputs():
             yield len(examples), task.rows(examples, tokenizer)
+        return
+    if isinstance(golds, TextGolds):
+        for pairs in part.inputs():
+            places = Places(part, part.rows[base : base + len(pairs)])
+            yield len(pairs), task.rows(pairs, tokenizer, places)
+            base += len(pairs)
         return
     labels = task.targets([kind.target for kind in golds.kinds], [kind.where for kind in golds.kinds])
     for texts in part.inputs():

@@ -15,6 +15,7 @@ import tomlkit
 from tomlkit.exceptions import ParseError
 
 from textladder.checking import checked, named_class, plain
+from textladder.decoders import decoder_class
 from textladder.encoders import ENCODERS
 from textladder.errors import Problem, suggest
 from textladder.ngrams import COUNTED
@@ -27,12 +28,13 @@ if TYPE_CHECKING:  # needs torch, which reading files does not
 
 RECIPES = Path(__file__).parent / "recipes"
 SMALL_UNITS = ("character", "byte")
-TABLES = ("data", "tokenizer", "encoder", "task", "training")
+TABLES = ("data", "tokenizer", "encoder", "decoder", "task", "training")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """`encoder` and `task` are the frozen Config of what `encoder_name` and `task_name` stand for."""
+    """`encoder`, `decoder` and `task` are the frozen Config of what `encoder_name`, `decoder_name` and
+    `task_name` stand for. Only recipes of tasks that write have a decoder."""
 
     rung: str
     about: str
@@ -45,6 +47,8 @@ class Recipe:
     task: Any
     training: TrainingConfig
     small_units: dict[str, Any]  # "table.key": value, for units of characters or bytes
+    decoder_name: str | None = None
+    decoder: Any = None
 
     @classmethod
     def load(cls, path: Path) -> Recipe:
@@ -57,7 +61,9 @@ class Recipe:
         from textladder.training.options import TrainingConfig
 
         tables = _tables_of(document, where)
-        for name in ("encoder", "task"):
+        task_name = str(tables["task"].get("name"))
+        writes = task_name in TASKS and task_class(task_name).writes
+        for name in ("encoder", "task", *(["decoder"] if writes else [])):
             if "name" not in tables[name]:
                 raise Problem(
                     where, f"[{name}] has no name.", f'Add a line such as name = "{_DEFAULTS[name]}".'
@@ -71,6 +77,14 @@ class Recipe:
                 f"{encoder_name} counts units: it has no vectors for the task {task_name}.",
                 "Choose another rung, or the task language.",
             )
+        decoder_name, decoder = None, None
+        if tables["decoder"] and not task.writes:
+            what = f"the task {task_name} has no decoder."
+            raise Problem(f"{where}, decoder", what, "Leave the table out, or use the task translate.")
+        if task.writes:
+            decoder_name = str(tables["decoder"].pop("name"))
+            config = _named(decoder_class, decoder_name, where).Config
+            decoder = checked(config, tables["decoder"], where, "decoder")
         return cls(
             rung=str(document.get("rung", encoder_name)),
             about=str(document.get("about", "")),
@@ -83,6 +97,8 @@ class Recipe:
             task=checked(task.Config, tables["task"], where, "task"),
             training=checked(TrainingConfig, tables["training"], where, "training"),
             small_units=dict(document.get("small_units", {})),
+            decoder_name=decoder_name,
+            decoder=decoder,
         )
 
     @property
@@ -92,6 +108,9 @@ class Recipe:
 
     def tables(self, every: bool = False) -> dict[str, Any]:
         """Plain tables again; without `every`, only what differs from the defaults."""
+        decoder = {}
+        if self.decoder_name is not None:
+            decoder = {"decoder": {"name": self.decoder_name, **plain(self.decoder, every)}}
         return {
             "rung": self.rung,
             "about": self.about,
@@ -99,6 +118,7 @@ class Recipe:
             "data": plain(self.data, every),
             "tokenizer": plain(self.tokenizer, every),
             "encoder": {"name": self.encoder_name, **plain(self.encoder, every)},
+            **decoder,
             "task": {"name": self.task_name, **plain(self.task, every)},
             "training": plain(self.training, every),
             "small_units": self.small_units,
@@ -123,7 +143,7 @@ class Recipe:
         return replace(self, training=replace(self.training, **changes))
 
 
-_DEFAULTS = {"encoder": "lstm", "task": "classify"}
+_DEFAULTS = {"encoder": "lstm", "decoder": "rnn", "task": "classify"}
 
 
 def encoder_config(name: str) -> Any:
@@ -218,6 +238,8 @@ def _changed(document: dict[str, Any], values: dict[str, Any], where: str) -> di
     if "training.epochs" in given:  # epochs that are asked for are not multiplied
         values = {"training.min_steps": 0} | values
     tables = {name: dict(document.get(name, {})) for name in TABLES}
+    if not tables["decoder"]:  # unless it is set
+        del tables["decoder"]
     for path, value in values.items():
         table, _, key = path.partition(".")
         if table not in TABLES or not key:
@@ -228,7 +250,7 @@ def _changed(document: dict[str, Any], values: dict[str, Any], where: str) -> di
             raise Problem(
                 f"{where} {path}", f"the {table} is chosen by the rung.", "Use --rung, or a recipe file."
             )
-        tables[table][key] = value
+        tables.setdefault(table, {})[key] = value
     return document | tables
 
 

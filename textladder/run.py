@@ -28,6 +28,7 @@ from textladder.preparing import Data, Part, Prepared, prepare
 from textladder.recipe import Recipe
 from textladder.replacing import Kind, let_go
 from textladder.signals import Interrupted, noted
+from textladder.tasks.task import Task
 from textladder.trainer import Reporter, Silent, Trainer
 from textladder.training.logging import RunLog
 from textladder.training.resuming import STATE
@@ -93,7 +94,7 @@ def train(
             "dev_score": trainer.keeper.best,
             "training_seconds": trainer.progress.seconds,
         }
-    trainer.model.task.finish(trainer.outcomes("dev"), data.dev.golds)
+    _choose_on_dev(trainer)
     scores = _finish(Trained.of(trainer), out)
     distributed.barrier()
     if distributed.is_main():
@@ -123,8 +124,15 @@ def train_model(
             return counted.model, [_only_check(counted)]
         trainer = Trainer(recipe, data, prepared, None, device=device, reporter=reporter, vectors=vectors)
         trainer.train()
-    trainer.model.task.finish(trainer.outcomes("dev"), data.dev.golds)
+    _choose_on_dev(trainer)
     return trainer.model.eval(), trainer.history
+
+
+def _choose_on_dev(trainer: Trainer) -> None:
+    """`Task.finish`, where a task has something to choose."""
+    task = trainer.model.task
+    if type(task).finish is not Task.finish:
+        task.finish(trainer.outcomes("dev"), trainer.data.dev.golds)
 
 
 @contextmanager
@@ -342,7 +350,8 @@ def write_predictions(path: Path, model: Model | CountedModel, outcomes: Any, pa
             some = slice(start, start + CHUNK)
             for said in model.task.judged(outcomes[some], golds[some]):
                 example = next(examples)
-                texts = dict(zip(("text", "second"), example.texts, strict=False))
+                given = example.texts[: model.task.texts_a_row]  # of a translation, the source
+                texts = dict(zip(("text", "second"), given, strict=False))
                 line = {"where": example.where, **texts, **said}
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
 

@@ -127,7 +127,7 @@ class Trainer:
         task, encoder = self.model.task, self.model.encoder
         if not task.streams:
             ahead = [encoder.ahead] if task.texts_a_row == 1 else []  # which is of texts, a row each
-            return Feed(store, task.collate, self.options, encoder.pads, *ahead)
+            return Feed(store, task.collate, self.options, encoder.pads, *ahead, by=task.measured_by)
         width = self.model.recipe.tokenizer.max_length
         return StreamFeed(store, task.collate, self.options, width=width, carried=encoder.carries)
 
@@ -200,7 +200,7 @@ class Trainer:
         """Score dev with the weights that would be kept; keep them if they are the best."""
         self.optimizer.settle()  # a pause may come between the checks of the loop
         self.average.after_check(self.model)
-        with self.average.applied(self.model):
+        with self.average.applied(self.model), self.model.task.quickly():
             scores = self.score("dev", self.options.precision)
             best = self.keeper.offer(scores.headline, step.epoch)
             if best:

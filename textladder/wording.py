@@ -25,6 +25,7 @@ WORDS = {
     "language": Words("blocks", "characters", "one more unit", "characters/s"),
     "pair": Words("pairs", "pairs", "one pair", "pairs/s", "pairs", "pairs"),
     "span": Words("questions", "questions", "one question", "questions/s", "questions", "questions"),
+    "translate": Words(labelled="translations"),
     "tag": Words("sentences", "texts", "one sentence", "sentences/s", "spans", "tokens"),
 }
 

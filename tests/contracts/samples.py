@@ -12,38 +12,60 @@ import torch
 from torch import Tensor, nn
 
 from textladder.batch import Batch, Encoded, Example, Ragged, Tokens
+from textladder.decoders import decoder_class
 from textladder.tasks import task_class
 from textladder.tasks.answering import Found
 from textladder.tasks.tag import Said
 from textladder.tasks.task import Task
-from textladder.text.tokenizing import TokenizerConfig
+from textladder.tasks.translated import Written
+from textladder.text.tokenizing import END, SPECIAL, Tokenizer, TokenizerConfig
 
-VOCABULARY = ["<pad>", "<unk>", "good", "bad", "fine", "awful", "film", "plot", "ends", "well"]
+VOCABULARY = [*SPECIAL, "good", "bad", "fine", "awful", "film", "plot", "ends", "well"]
 DIM = 16
 
 
 @dataclass(frozen=True)
 class Sample:
     """A task with options, lines that can be learned by heart (of pairs, two texts each), and the outcomes a
-    perfect model would have."""
+    perfect model would have. decoder: name and options, of a task that writes. best: the headline of a
+    perfect model."""
 
     task: str
     texts: Sequence[str | tuple[str, ...]]
     targets: Sequence[Any]
     options: dict[str, Any] = field(default_factory=dict)
+    decoder: tuple[str, dict[str, Any]] | None = None
+    best: float = 1.0
 
     @property
     def examples(self) -> list[Example]:
         return [
-            Example((text,) if isinstance(text, str) else text, target, f"lines.csv:{number}")
+            Example(
+                (*((text,) if isinstance(text, str) else text), *([] if self.decoder is None else [target])),
+                target if self.decoder is None else (),
+                f"lines.csv:{number}",
+            )
             for number, (text, target) in enumerate(zip(self.texts, self.targets, strict=True), start=2)
         ]
+
+    @property
+    def bare(self) -> list[Example]:
+        """What is given to be predicted."""
+        given = 1 if self.decoder is not None else None  # of a translation, the source alone
+        return [Example(example.texts[:given], None, example.where) for example in self.examples]
 
     def build(self, dim: int = DIM, seed: int = 0) -> Task:
         kind = task_class(self.task)
         config = kind.Config(**self.options)
         torch.manual_seed(seed)
-        return kind(config, dim, kind.learn(self.examples, config))
+        labels = kind.learn(self.examples, config)
+        if self.decoder is None:
+            return kind(config, dim, labels)
+        tokenizer = Tokenizer.of_vocabulary(VOCABULARY[len(SPECIAL) :], Words.config)
+        task = kind(config, dim, kind.spelled(labels, tokenizer, [Ragged.of_strings(self.targets)]))
+        writer = decoder_class(self.decoder[0])
+        task.equip(writer(writer.Config(**self.decoder[1]), len(VOCABULARY), dim), tokenizer)
+        return task
 
 
 TWO = ("good film", "bad film", "fine plot", "awful plot ends", "ends well", "bad awful")
@@ -135,6 +157,30 @@ SAMPLES = {
         [((0, 4, "A"), (5, 9, "A")), (), ((0, 9, "A"),), ((0, 5, "A"), (6, 10, "A")), (), ((4, 9, "A"),)],
         {"output": "crf", "scheme": "IOB1", "metric": "sentence_accuracy"},
     ),
+    "translate": Sample(
+        "translate",
+        TWO,
+        ("film good", "film bad", "plot fine", "ends awful plot", "well ends", "awful bad"),
+        {"metric": "exact_match", "label_smoothing": 0.02, "beam": 2, "length_extra": 4},
+        ("rnn", {"embedding_dim": DIM, "hidden_dim": DIM, "attention_dim": 8, "dropout": 0.0}),
+    ),
+    "translate, Transformer": Sample(
+        "translate",
+        TWO,
+        ("good", "bad", "fine", "awful", "ends", "bad"),
+        {"metric": "chrf", "label_smoothing": 0.0, "beam": 1, "length_extra": 4},
+        (
+            "attention",
+            {
+                "embedding_dim": DIM,
+                "feedforward_dim": 32,
+                "num_layers": 1,
+                "dropout": 0.0,
+                "input_dropout": 0.0,
+            },
+        ),
+        best=100.0,
+    ),
     "span": Sample(
         "span",
         ASKED,
@@ -155,6 +201,10 @@ SAMPLES = {
 
 def perfect(sample: Sample, task: Task) -> Any:
     """Outcomes that say exactly what is gold."""
+    if sample.task == "translate":
+        labels = [task.columns([example], task.tokenizer)["label"].flat for example in sample.examples]  # type: ignore[arg-type]
+        assert all(row[-1] == END for row in labels)
+        return [Written(np.array(row, np.int64), np.zeros(1, np.float32)) for row in labels]
     if sample.task == "tag":
         tags = [task.columns([example], Words())["label"].flat for example in sample.examples]  # type: ignore[arg-type]
         return [Said(each, np.ones(len(each), np.float32)) for each in tags]
@@ -215,4 +265,4 @@ def numbers(outcomes: Any) -> np.ndarray:
 
 
 def batch_of(task: Task, examples: Sequence[Example]) -> Batch:
-    return task.collate(task.columns(examples, Words()))  # type: ignore[arg-type]
+    return task.collate(task.columns(examples, getattr(task, "tokenizer", Words())))  # type: ignore[arg-type]

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from textladder.batch import Tokens
-from textladder.encoders.causal_cnn import CausalCnn, GatedBlock
+from textladder.encoders.causal_cnn import CausalCnn
+from textladder.layers.gated import GatedBlock
 
 VOCABULARY = ["<pad>", "<unk>", *"abcdefghijklmnopqr"]
 

@@ -218,3 +218,49 @@ def test_cutoffs_leave_the_special_units_in_the_head() -> None:
         first, second = cutoffs_for(units)
         assert 3 < first < second < units - 1
         assert math.isclose(second / first, 4, rel_tol=0.1)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("few", [0, 1024])
+def test_a_smoothed_truth_is_that_of_torch_over_what_can_be_predicted(
+    monkeypatch: pytest.MonkeyPatch, few: int, tied: bool
+) -> None:
+    """torch spreads the truth over all columns; here <s>, which is never predicted, is none of them."""
+    monkeypatch.setattr(module, "FEW", few)
+    torch.manual_seed(0)
+    layer, table = UnitSoftmax(DIM, UNITS), nn.Parameter(torch.randn(UNITS, DIM))
+    nn.init.normal_(layer.bias)
+    if tied:
+        layer.tie(table)
+    vectors, target = torch.randn(40, DIM, requires_grad=True), torch.randint(3, UNITS, (40,))
+    target[::7] = IGNORED
+    can = [unit for unit in range(UNITS) if unit not in (0, 2)]  # all but <pad> and <s>
+    rows, bias = (part[[unit - 1 for unit in can]] for part in (layer.rows, layer.bias))
+    columns = torch.tensor([IGNORED if unit < 0 else can.index(unit) for unit in target.tolist()])
+    wanted = F.cross_entropy(
+        F.linear(vectors, rows, bias), columns, ignore_index=IGNORED, label_smoothing=0.3, reduction="sum"
+    )
+    got = layer.loss(vectors, target, smoothing=0.3)
+    torch.testing.assert_close(got, wanted)
+    leaves = (vectors, layer.bias, table if tied else cast(Tensor, layer.weight))
+    for ours, theirs in zip(gradients(got, *leaves), gradients(wanted, *leaves), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_the_best_units_are_those_of_all_log_probabilities(tied: bool) -> None:
+    torch.manual_seed(0)
+    layer, units = UnitSoftmax(DIM, 700), 700
+    nn.init.normal_(layer.bias)
+    if tied:
+        layer.tie(nn.Parameter(torch.randn(units, DIM // 2)))
+    vectors, banned = torch.randn(30, DIM), torch.tensor([0, 1, 2, 17, 650])
+    with torch.no_grad():
+        wanted = layer.log_probs(vectors).index_fill(1, banned, -math.inf)
+        for count in (1, 5, 40):
+            values, found = layer.best(vectors, count, banned)
+            torch.testing.assert_close(values, wanted.topk(count).values)
+            torch.testing.assert_close(wanted.gather(1, found), values)
+        values, found = UnitSoftmax(DIM, 6).best(vectors, 9, torch.tensor([0, 1]))
+    assert values.shape == (30, 5)
+    assert (values == -math.inf).sum(1).tolist() == [2] * 30, "<unk> is banned, and <s> is never predicted"

@@ -96,3 +96,22 @@ def test_hypotheses_end_where_they_are_told_to() -> None:
         assert 5 not in one.ids[:-1]
         assert one.finished == (one.ids[-1] == 5)
         assert one.finished or len(one.ids) == 6
+
+
+def test_each_prompt_has_its_own_longest_length_and_leaves_when_it_is_done() -> None:
+    inner, rows = stepper(bigrams(UNITS, seed=4)), []
+
+    def step(last: Tensor, state: State) -> tuple[Tensor, State]:
+        rows.append(len(last))
+        return inner(last, state)
+
+    config, first = SearchConfig(length=9, beam=2, n=2), torch.tensor([2, 4, 5])
+    found = beam(step, start(3), first, config, end=END, lengths=[2, 9, 20])
+    assert max(rows) <= 6
+    assert rows[2] <= 4, "the first prompt is done after two steps"
+    for place, longest in enumerate((2, 9, 9)):
+        alone = beam(
+            inner, start(1), first[place : place + 1], SearchConfig(length=longest, beam=2, n=2), end=END
+        )
+        assert [one.ids for one in found[place]] == [one.ids for one in alone[0]]
+        assert all(len(one.ids) <= longest for one in found[place])

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.search.toys import END, bigrams, nats_of, start, stepper
-from textladder.search import SearchConfig, sample
+from textladder.search import SearchConfig, drawn, sample
 
 UNITS = 7
 
@@ -131,3 +131,20 @@ def test_gradients_stay_off_only_inside() -> None:
     step = stepper(bigrams(UNITS))
     for _ in sample(step, start(1), torch.tensor([2]), SearchConfig(length=3, seed=0), end=END):
         assert not torch.is_inference_mode_enabled()
+
+
+def test_whole_sequences_are_what_is_drawn_unit_by_unit() -> None:
+    step, first = stepper(bigrams(6, seed=2)), torch.tensor([2, 4])
+    config = SearchConfig(length=9, n=3, seed=5)
+    given = {"end": END, "banned": torch.tensor([0, 1])}
+    found = drawn(step, start(2), first, config, **given, lengths=[4, 20])
+    units = [ids for ids, _ in sample(step, start(2), first, config, **given)]
+    for prompt, longest in enumerate((4, 9)):
+        assert len(found[prompt]) == 3
+        for number, one in enumerate(found[prompt]):
+            drawn_ids = [int(ids[prompt * 3 + number]) for ids in units][:longest]
+            ended = drawn_ids.index(END) + 1 if END in drawn_ids else longest
+            assert list(one.ids) == drawn_ids[:ended]
+            assert one.finished == (one.ids[-1] == END)
+            wanted = sum(nats_of(step, int(first[prompt]), one.ids))
+            assert one.log_probability == pytest.approx(wanted, abs=1e-5)

@@ -78,3 +78,17 @@ def test_little_is_padded_on_real_texts() -> None:
     lengths = Tokenizer.of_vocabulary([], TokenizerConfig()).encode(texts).lengths
     assert plan(lengths, 8192, 64, 1, 0).padding_share(lengths) < 0.03
     assert evaluation_plan(lengths, 16384).padding_share(lengths) < 0.04
+
+
+def test_rows_with_two_sides_are_alike_in_both() -> None:
+    draw = np.random.default_rng(0)
+    sources = draw.integers(5, 30, 20_000)
+    targets = np.maximum(sources + draw.integers(-4, 5, len(sources)), 1)
+    both = plan(sources, 2048, 64, seed=1, epoch=0, others=targets)
+    one = plan(sources, 2048, 64, seed=1, epoch=0)
+    assert sorted(both.order.tolist()) == list(range(len(sources)))
+    assert both.padding_share(sources) < 0.05
+    assert both.padding_share(targets) < one.padding_share(targets) / 2
+    for rows in both:
+        longest = max(int(sources[rows].max()), int(targets[rows].max()))
+        assert len(rows) == 1 or len(rows) * longest <= 2048

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from textladder.builtin import languages
+from textladder.builtin import dates, languages, names
 from textladder.errors import Problem, suggest
 
 if TYPE_CHECKING:  # `textladder data` shows the sets without waiting for torch
@@ -28,16 +28,22 @@ class Parts(NamedTuple):
 class Dataset:
     """summary: what it asks, in one sentence. source: where the texts come from, with the licence.
 
-    make: the rows of the parts by name ("train", "dev", "test"), each (text, labels).
+    make: the rows of the parts by name ("train", "dev", "test"), each (text, labels), or of translations
+    (text, (what it becomes,)).
     """
 
     summary: str
     source: str
     make: Callable[[], dict[str, list[tuple[str, tuple[str, ...]]]]]
     settings: Mapping[str, Any]  # values of a recipe that this data asks for, by "table.key"
+    reads: Literal["rows", "translations"] = "rows"  # see `tasks.task.Reads`
 
 
-BUILTIN = {"languages": Dataset(languages.SUMMARY, languages.SOURCE, languages.make, languages.SETTINGS)}
+BUILTIN = {
+    "languages": Dataset(languages.SUMMARY, languages.SOURCE, languages.make, languages.SETTINGS),
+    "dates": Dataset(dates.SUMMARY, dates.SOURCE, dates.make, dates.SETTINGS, "translations"),
+    "names": Dataset(names.SUMMARY, names.SOURCE, names.make, names.SETTINGS, "translations"),
+}
 
 
 def load(name: str) -> Parts:
@@ -47,20 +53,26 @@ def load(name: str) -> Parts:
 
     if name not in BUILTIN:
         raise Problem(name, f"there is no built-in data set {name!r}.", suggest(name, BUILTIN))
-    parts = BUILTIN[name].make()
+    parts, two = BUILTIN[name].make(), BUILTIN[name].reads == "translations"
     return Parts(
         *(
             [
-                Example((text,), labels, f"{name}/{part}:{i}")
-                for i, (text, labels) in enumerate(parts[part], 1)
+                Example((text, *said) if two else (text,), () if two else said, f"{name}/{part}:{i}")
+                for i, (text, said) in enumerate(parts[part], 1)
             ]
             for part in Parts._fields
         )
     )
 
 
+def column_of(name: str) -> str:
+    """What stands beside the text in a data set's CSV."""
+    return "second" if BUILTIN[name].reads == "translations" else "label"
+
+
 def write_csv(name: str, path: Path) -> int:
-    """Writes a data set as a CSV with the columns text, label, split (several labels joined by "|").
+    """Writes a data set as a CSV with the columns text, label (several joined by "|"; of translations
+    second, the other text) and split.
 
     Returns the number of rows. Raises a Problem for an unknown name, and if the file cannot be written.
     """
@@ -74,7 +86,7 @@ def write_csv(name: str, path: Path) -> int:
     try:
         with fresh.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(("text", "label", "split"))
+            writer.writerow(("text", column_of(name), "split"))
             for part in Parts._fields:
                 writer.writerows((text, "|".join(labels), part) for text, labels in parts[part])
         if regular:

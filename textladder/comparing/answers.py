@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder.errors import Problem
-from textladder.metrics import regression, squad, tagging
+from textladder.metrics import regression, squad, tagging, translation
 from textladder.metrics.reports import F1, statistic_multi, statistic_single
 from textladder.metrics.statistic import Floats, Statistic
 from textladder.tasks.judging import per_character
@@ -39,6 +39,7 @@ class Answer:
     judged: squad.Judgement | None = None
     there: Places = ()
     said: Places = ()
+    tokenize: str = ""  # of a translation: how BLEU cuts it
 
     @property
     def correct(self) -> bool:
@@ -191,6 +192,10 @@ def _correlation(answers: Iterator[NumberAnswer], metric: str) -> Statistic:
 
 
 def _statistic(answers: Iterator[Answer], metric: str, labels: Sequence[str]) -> Statistic:
+    if metric in translation.HEADLINES:
+        pairs = [(answer.predicted[0], answer.gold[0], answer.tokenize) for answer in answers]
+        said, wanted, tokenize = zip(*pairs, strict=True)
+        return translation.statistic(said, wanted, metric, tokenize[0])
     if metric in tagging.HEADLINES:
         return tagging.statistic(np.array([answer.counts for answer in answers], np.int64), metric)
     if metric in squad.HEADLINES:
@@ -266,8 +271,8 @@ def _answer(line: dict[str, Any]) -> Answer:
         return _found(line)
     if "counts" in line:
         return _tagged(line)
-    several = "labels" in line
-    gold = line["labels"] if several else [line["label"]]
+    translated = line.get("bleu_tokenize", "")
+    gold = line["labels"] if "labels" in line else [line["gold" if translated else "label"]]
     predicted = line["predicted"]
     confidence = line.get("confidence")
     return Answer(
@@ -277,4 +282,5 @@ def _answer(line: dict[str, Any]) -> Answer:
         tuple(predicted) if isinstance(predicted, list) else (predicted,),
         None if confidence is None else float(confidence),
         second=line.get("second"),
+        tokenize=translated,
     )

@@ -25,7 +25,7 @@ from textladder.layers.letters import LettersName, make_letters
 from textladder.layers.one_unit import ACTIVATIONS, one_unit, packed, runs_compiled
 from textladder.layers.parts import parted, parts_of, side_by_side
 from textladder.layers.pooling import PoolingName, flat_mean, make_pooling
-from textladder.layers.positions import LearnedPositions, SinusoidalPositions
+from textladder.layers.positions import PositionsName, make_positions, placed
 from textladder.layers.together import limit, together
 from textladder.ranges import Share, Size
 
@@ -49,7 +49,7 @@ class SelfAttention(Encoder):
         num_layers: int = 2
         num_heads: int = 4
         feedforward_dim: Size = 512
-        positions: Literal["sinusoidal", "learned", "none"] = "sinusoidal"
+        positions: PositionsName = "sinusoidal"
         max_length: Size = 512  # longest text in units, for learned positions and for `step`
         norm: NormPlace = "pre"
         causal: bool = False  # a unit sees none after it
@@ -88,11 +88,9 @@ class SelfAttention(Encoder):
                 "encoder.letters", "a causal Transformer reads no letters.", "Set encoder.letters=none."
             )
         self.letters = make_letters(config.letters, self.dim, vocabulary, config.embedding_dropout)
-        self.positions: LearnedPositions | SinusoidalPositions | None = None
+        self.positions = make_positions(config.positions, self.dim, config.max_length)
         if config.positions == "learned":
-            self.positions, self.max_length = LearnedPositions(self.dim, config.max_length), config.max_length
-        elif config.positions == "sinusoidal":
-            self.positions = SinusoidalPositions(self.dim)
+            self.max_length = config.max_length
         self.layers = nn.ModuleList(
             TransformerLayer(
                 self.dim,
@@ -151,7 +149,7 @@ class SelfAttention(Encoder):
             flat = self._stack(ordered, maps, x)  # [N, D]
         else:
             jobs = [partial(self._stack, part, maps) for part in parts]
-            inputs = x.split([len(part.flat) for part in parts])
+            inputs = [(some,) for some in x.split([len(part.flat) for part in parts])]
             weights = (*self.layers.parameters(), *self.norm.parameters())
             flat = torch.cat(side_by_side(jobs, inputs, weights))
 
@@ -266,11 +264,7 @@ class SelfAttention(Encoder):
     def _vectors(self, ids: Tensor, places: Tensor, width: int) -> Tensor:
         """Ids [...] at places [...], all below `width` -> [..., D], what the first layer reads."""
         assert self.embedding is not None
-        x: Tensor = self.embedding(ids)
-        if self.positions is not None:
-            x = torch.add(self.positions(places, width).to(x.dtype), x, alpha=self.scale)
-        elif self.scale != 1:
-            x = x * self.scale
+        x = placed(self.embedding(ids), self.scale, self.positions, places, width)
         dropped: Tensor = self.input_dropout(x)
         return dropped
 

@@ -165,7 +165,7 @@ class MultiHeadAttention(nn.Module):
         with torch.autocast("cpu", enabled=False) if on_cpu else nullcontext():
             mixed = F.scaled_dot_product_attention(query, key, value, mask, share, is_causal=self.causal)
         mixed = mixed.to(dtype)
-        kept = _attention_map(query, key, mask, self.causal) if keep_map else None
+        kept = attention_map(query, key, mask, self.causal) if keep_map else None
         mixed = layout.unpad(mixed.transpose(1, 2).flatten(2))  # [M, D]
         return self.output(mixed), kept
 
@@ -202,8 +202,9 @@ class MultiHeadAttention(nn.Module):
         )
 
 
-def _attention_map(query: Tensor, key: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
-    scores = (query @ key.transpose(-1, -2)).float() / query.shape[-1] ** 0.5  # [B, H, T, T]
+def attention_map(query: Tensor, key: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+    """query [B, H, T, d], key [B, H, S, d] -> softmax of scaled scores [B, H, T, S] where `mask` allows."""
+    scores = (query @ key.transpose(-1, -2)).float() / query.shape[-1] ** 0.5
     if causal:
         mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
     if mask is not None:
@@ -245,17 +246,23 @@ class TransformerLayer(nn.Module):
 
     def forward(self, x: Tensor, layout: Layout, keep_map: bool = False) -> tuple[Tensor, Tensor | None]:
         """[M, D] -> [M, D], and the attention map if it is to be kept."""
-        branch, kept = self.attention(self.attention_norm(x) if self.pre else x, layout, keep_map)
-        return self._after_attention(x, branch), kept
+        branch, kept = self.attention(self.before(x, self.attention_norm), layout, keep_map)
+        return self.fed_forward(self.added(x, branch, self.attention_norm)), kept
 
     def extend(self, x: Tensor, known: Tensor, at: int) -> Tensor:
         """[B, n, D] -> [B, n, D], see `MultiHeadAttention.extend`."""
-        branch = self.attention.extend(self.attention_norm(x) if self.pre else x, known, at)
-        return self._after_attention(x, branch)
+        branch = self.attention.extend(self.before(x, self.attention_norm), known, at)
+        return self.fed_forward(self.added(x, branch, self.attention_norm))
 
-    def _after_attention(self, x: Tensor, branch: Tensor) -> Tensor:
+    def before(self, x: Tensor, norm: nn.Module) -> Tensor:
+        """What a branch reads."""
+        return norm(x) if self.pre else x
+
+    def added(self, x: Tensor, branch: Tensor, norm: nn.Module) -> Tensor:
+        """What comes after a branch."""
         x = x + self.dropout(branch)
-        x = x if self.pre else self.attention_norm(x)
-        branch = self.narrow(self.activation(self.widen(self.feedforward_norm(x) if self.pre else x)))
-        x = x + self.dropout(branch)
-        return x if self.pre else self.feedforward_norm(x)
+        return x if self.pre else norm(x)
+
+    def fed_forward(self, x: Tensor) -> Tensor:
+        branch = self.narrow(self.activation(self.widen(self.before(x, self.feedforward_norm))))
+        return self.added(x, branch, self.feedforward_norm)

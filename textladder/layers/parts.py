@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import accumulate, chain, pairwise
 from typing import Any
 
 import torch
@@ -34,7 +34,13 @@ def parted(tokens: Tokens) -> list[Tokens]:
     count = parts_of(tokens)
     if count == 1:
         return [tokens]
-    bounds = [len(tokens) * part // count for part in range(count + 1)]
+    ends = [len(tokens) * part // count for part in range(count + 1)]
+    return split_texts(tokens, [end - start for start, end in pairwise(ends)])
+
+
+def split_texts(tokens: Tokens, sizes: Sequence[int]) -> list[Tokens]:
+    """So many texts each, in order."""
+    bounds = [0, *accumulate(sizes)]
     units = tokens.offsets[bounds].tolist()
     return [
         Tokens(tokens.flat[start:stop], tokens.offsets[first : last + 1] - start, tokens.width)
@@ -43,32 +49,38 @@ def parted(tokens: Tokens) -> list[Tokens]:
 
 
 def side_by_side(
-    functions: Sequence[Callable[[Tensor], Tensor]], inputs: Sequence[Tensor], weights: Iterable[Tensor]
+    functions: Sequence[Callable[..., Tensor]],
+    inputs: Sequence[tuple[Tensor, ...]],
+    weights: Iterable[Tensor],
 ) -> list[Tensor]:
-    """[function(x)] of each function and its input, at the same time. weights: all that the functions read
-    and that may need a gradient. Dropout inside draws from a generator per function, seeded from torch's."""
+    """[function(*given)] of each function and its inputs, as many for each, at the same time. weights: all
+    that the functions read and that may need a gradient. Dropout inside draws from a generator per function,
+    seeded from torch's."""
     seeds = torch.randint(1 << 62, (len(functions),)).tolist()
     jobs = [partial(_run, function, seed) for function, seed in zip(functions, seeds, strict=True)]
     if torch.is_grad_enabled():
         learned = [weight for weight in weights if weight.requires_grad]
-        return list(_SideBySide.apply(jobs, *inputs, *learned))
-    return together([as_here(partial(job, x)) for job, x in zip(jobs, inputs, strict=True)])
+        return list(_SideBySide.apply(jobs, len(inputs[0]), *chain.from_iterable(inputs), *learned))
+    return together([as_here(partial(job, *given)) for job, given in zip(jobs, inputs, strict=True)])
 
 
-def _run(function: Callable[[Tensor], Tensor], seed: int, x: Tensor) -> Tensor:
+def _run(function: Callable[..., Tensor], seed: int, *given: Tensor) -> Tensor:
     with drawing_from(torch.Generator().manual_seed(seed)):
-        return function(x)
+        return function(*given)
 
 
 class _SideBySide(torch.autograd.Function):
-    """Each job has a graph of its own, from a copy of its input and from the weights themselves."""
+    """Each job has a graph of its own, from copies of its inputs and from the weights themselves."""
 
     @staticmethod
-    def forward(ctx: Any, jobs: Any, *tensors: Tensor) -> tuple[Tensor, ...]:
-        inputs, ctx.weights = tensors[: len(jobs)], tensors[len(jobs) :]
-        ctx.leaves = [x.detach().requires_grad_(x.requires_grad) for x in inputs]
+    def forward(ctx: Any, jobs: Any, each: int, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """each: inputs of a job."""
+        count = len(jobs) * each
+        inputs, ctx.weights = tensors[:count], tensors[count:]
+        leaves = [x.detach().requires_grad_(x.requires_grad) for x in inputs]
+        ctx.leaves = [leaves[start : start + each] for start in range(0, count, each)]
         ctx.outputs = together(
-            [as_here(partial(job, leaf), grad=True) for job, leaf in zip(jobs, ctx.leaves, strict=True)]
+            [as_here(partial(job, *own), grad=True) for job, own in zip(jobs, ctx.leaves, strict=True)]
         )
         return tuple(output.detach() for output in ctx.outputs)
 
@@ -77,21 +89,21 @@ class _SideBySide(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         found = together(
             [
-                partial(_gradients, output, leaf, ctx.weights, gradient)
-                for output, leaf, gradient in zip(ctx.outputs, ctx.leaves, gradients, strict=True)
+                partial(_gradients, output, own, ctx.weights, gradient)
+                for output, own, gradient in zip(ctx.outputs, ctx.leaves, gradients, strict=True)
             ]
         )
         ctx.outputs = ctx.leaves = None
         sums = list(found[0][1])
         for _, others in found[1:]:  # in order: the same sums in every run
             torch._foreach_add_(sums, others)
-        return None, *(of_input for of_input, _ in found), *sums
+        return None, None, *(gradient for own, _ in found for gradient in own), *sums
 
 
 def _gradients(
-    output: Tensor, leaf: Tensor, weights: tuple[Tensor, ...], gradient: Tensor
-) -> tuple[Tensor | None, tuple[Tensor, ...]]:
-    if leaf.requires_grad:
-        of_input, *of_weights = torch.autograd.grad(output, [leaf, *weights], gradient)
-        return of_input, tuple(of_weights)
-    return None, torch.autograd.grad(output, weights, gradient)
+    output: Tensor, leaves: list[Tensor], weights: tuple[Tensor, ...], gradient: Tensor
+) -> tuple[list[Tensor | None], tuple[Tensor, ...]]:
+    wanted = [leaf for leaf in leaves if leaf.requires_grad]
+    found = torch.autograd.grad(output, [*wanted, *weights], gradient)
+    own = iter(found)
+    return [next(own) if leaf.requires_grad else None for leaf in leaves], found[len(wanted) :]

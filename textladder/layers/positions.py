@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+PositionsName = Literal["sinusoidal", "learned", "none"]
 
 
 def sinusoids(length: int, dim: int, device: torch.device | str | None = None) -> Tensor:
@@ -58,3 +61,20 @@ class LearnedPositions(nn.Module):
     def at(self, position: int) -> Tensor:
         """[D] of one position."""
         return self.table.weight[position]
+
+
+Positions = SinusoidalPositions | LearnedPositions
+
+
+def make_positions(name: PositionsName, dim: int, max_length: int) -> Positions | None:
+    """max_length: of learned ones."""
+    if name == "learned":
+        return LearnedPositions(dim, max_length)
+    return SinusoidalPositions(dim) if name == "sinusoidal" else None
+
+
+def placed(x: Tensor, scale: float, positions: Positions | None, places: Tensor, width: int) -> Tensor:
+    """Units' vectors [..., D] times `scale`, plus where they stand: places [...], all below `width`."""
+    if positions is not None:
+        return torch.add(positions(places, width).to(x.dtype), x, alpha=scale)
+    return x if scale == 1 else x * scale

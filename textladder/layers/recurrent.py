@@ -133,6 +133,13 @@ class RecurrentLayer(nn.Module):
         """[B, S, H] The state before the first unit, of one direction."""
         return self.initial[0, :, 0].expand(texts, -1, -1)
 
+    def unit(self, x: Tensor, state: Tensor) -> Tensor:
+        """One unit of one direction, with gradient: x [B, D], state [B, S, H] before it -> after it, float32
+        also under autocast."""
+        (weights,) = self._weights()
+        with torch.autocast(x.device.type, enabled=False):
+            return self._unit(x.float(), state.float(), weights)
+
     def _weights(self) -> list[list[Tensor]]:
         """Of each direction, as torch's functions want them; its state weights come second."""
         each = [list(net.parameters()) for net in self.nets]

@@ -1,9 +1,10 @@
-"""Attention within short texts on the processor: matrix products per text and head, and what is between them
-as compiled loops (numba) that read and write flat units.
+"""Attention within short texts, or of short texts to others, on the processor: matrix products per text and
+head, and what is between them as compiled loops (numba) that read and write flat units.
 
 torch's fused kernel works in float32 here, and padding, converting and permuting come on top of it; in
 bfloat16 the six matrix products of forward and backward take next to nothing (benchmarks/NOTES.md). Letters
-as in `textladder.batch`; d is the width of a head. Loops go in order, and products of a text stand alone, so
+as in `textladder.batch`; d is the width of a head, S units of the longest text that is looked at (within a
+text S is T). Loops go in order, and products of a text stand alone, so
 that results do not depend on the number of threads.
 """
 
@@ -90,16 +91,17 @@ def from_heads(heads: Any, offsets: I64, first: int, flat: Any) -> None:
 
 
 @kernel
-def to_shares(scores: Any, offsets: I64, scale: np.float32, causal: bool) -> None:
-    """scores [B, H, T, T] -> softmax of `scale` times them, in place; zero for units that may not be seen
-    (those beyond the text, if causal also those after it), and rows of zeros for what is no unit."""
-    count, width = scores.shape[1:3]
+def to_shares(scores: Any, offsets: I64, seen_offsets: I64, scale: np.float32, causal: bool) -> None:
+    """scores [B, H, T, S] -> softmax of `scale` times them, in place; zero for units that may not be seen
+    (those beyond the text that is looked at, if causal also those after it), and rows of zeros for what is no
+    unit. offsets, seen_offsets: of the texts that look, and of those that they look at."""
+    count, width = scores.shape[1], scores.shape[3]
     row = np.empty(width, np.float32)
     for b in range(len(offsets) - 1):
-        length = offsets[b + 1] - offsets[b]
+        length, reach = offsets[b + 1] - offsets[b], seen_offsets[b + 1] - seen_offsets[b]
         for h in range(count):
             for i in range(length):
-                seen = i + 1 if causal else length
+                seen = min(i + 1, reach) if causal else reach
                 source, now = scores[b, h, i], row[:seen]
                 for j in range(seen):
                     now[j] = number(source[j])
@@ -115,15 +117,17 @@ def to_shares(scores: Any, offsets: I64, scale: np.float32, causal: bool) -> Non
 
 
 @kernel
-def to_score_gradients(shares: Any, gradient: Any, offsets: I64, scale: np.float32, causal: bool) -> None:
-    """gradient [B, H, T, T] of the shares -> that of the scores, scale p_j (g_j - sum_k p_k g_k)."""
-    count, width = shares.shape[1:3]
+def to_score_gradients(
+    shares: Any, gradient: Any, offsets: I64, seen_offsets: I64, scale: np.float32, causal: bool
+) -> None:
+    """gradient [B, H, T, S] of the shares -> that of the scores, scale p_j (g_j - sum_k p_k g_k)."""
+    count, width = shares.shape[1], shares.shape[3]
     parts, wanted = np.empty(width, np.float32), np.empty(width, np.float32)
     for b in range(len(offsets) - 1):
-        length = offsets[b + 1] - offsets[b]
+        length, reach = offsets[b + 1] - offsets[b], seen_offsets[b + 1] - seen_offsets[b]
         for h in range(count):
             for i in range(length):
-                seen = i + 1 if causal else length
+                seen = min(i + 1, reach) if causal else reach
                 source, target, part, want = shares[b, h, i], gradient[b, h, i], parts[:seen], wanted[:seen]
                 for j in range(seen):
                     part[j] = number(source[j])
@@ -136,47 +140,99 @@ def to_score_gradients(shares: Any, gradient: Any, offsets: I64, scale: np.float
             gradient[b, h, length:] = 0
 
 
+class _Heads:
+    """Columns of flat units as heads [B * H, T, d] and back."""
+
+    def __init__(self, offsets: Tensor, width: int, heads: int) -> None:
+        self.offsets, self.bounds = offsets, offsets.numpy()
+        self.width, self.heads = counted_up(width, ROUND), heads
+
+    def of(self, flat: Tensor, dim: int, first: int = 0) -> Tensor:
+        """Columns first..first + dim of flat [M, ...]."""
+        made = flat.new_empty(len(self.bounds) - 1, self.heads, self.width, dim // self.heads)
+        to_heads(plain(flat), self.bounds, first, plain(made))
+        return made.flatten(0, 1)
+
+    def put(self, heads: Tensor, flat: Tensor, first: int = 0) -> None:
+        from_heads(plain(self.split(heads)), self.bounds, first, plain(flat))
+
+    def split(self, heads: Tensor) -> Tensor:
+        """[B * H, ...] -> [B, H, ...]"""
+        return heads.unflatten(0, (-1, self.heads))
+
+
+def _attend(ctx: Any, query: Tensor, key: Tensor, value: Tensor, here: _Heads, there: _Heads) -> Tensor:
+    """Heads -> what each mixes [B * H, T, d]. Keeps in `ctx` what `_attend_back` needs."""
+    shares = torch.bmm(query, key.transpose(1, 2))  # [B * H, T, S]
+    ctx.here, ctx.there, ctx.scale = here, there, np.float32(query.shape[2] ** -0.5)
+    to_shares(plain(here.split(shares)), here.bounds, there.bounds, ctx.scale, ctx.causal)
+    ctx.save_for_backward(query, key, value, shares)
+    return torch.bmm(shares, value)
+
+
+def _attend_back(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradient of what was mixed -> those of queries, keys and values."""
+    query, key, value, shares = ctx.saved_tensors
+    here, there = ctx.here, ctx.there
+    scores = torch.bmm(gradient, value.transpose(1, 2))
+    given = plain(here.split(shares)), plain(here.split(scores))
+    to_score_gradients(*given, here.bounds, there.bounds, ctx.scale, ctx.causal)
+    to_key = torch.bmm(scores.transpose(1, 2), query)
+    return torch.bmm(scores, key), to_key, torch.bmm(shares.transpose(1, 2), gradient)
+
+
 class ShortAttention(torch.autograd.Function):
     """softmax(Q K' / sqrt(d)) V per text and head: joint [M, 3D] -> [M, D]; on the processor, in the type of
     `joint` (float32 or bfloat16; softmax in float32)."""
 
     @staticmethod
     def forward(ctx: Any, joint: Tensor, offsets: Tensor, width: int, heads: int, causal: bool) -> Tensor:
-        bounds, dim = offsets.numpy(), joint.shape[1] // 3
-        flat, width = plain(joint), counted_up(width, ROUND)
-        query, key, value = joint.new_empty(3, len(offsets) - 1, heads, width, dim // heads)
-        for number_, part in enumerate((query, key, value)):
-            to_heads(flat, bounds, number_ * dim, plain(part))
-        query, key, value = query.flatten(0, 1), key.flatten(0, 1), value.flatten(0, 1)  # [B * H, T, d]
-        shares = torch.bmm(query, key.transpose(1, 2))  # [B * H, T, T]
-        ctx.scale, ctx.causal, ctx.heads = np.float32((dim // heads) ** -0.5), causal, heads
-        to_shares(plain(shares.unflatten(0, (-1, heads))), bounds, ctx.scale, causal)
+        dim, texts = joint.shape[1] // 3, _Heads(offsets, width, heads)
+        ctx.causal = causal
+        query, key, value = (texts.of(joint, dim, number_ * dim) for number_ in range(3))
         mixed = joint.new_empty(len(joint), dim)
-        from_heads(plain(torch.bmm(shares, value).unflatten(0, (-1, heads))), bounds, 0, plain(mixed))
-        ctx.save_for_backward(query, key, value, shares, offsets)
+        texts.put(_attend(ctx, query, key, value, texts, texts), mixed)
         return mixed
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        query, key, value, shares, offsets = ctx.saved_tensors
-        bounds, heads, gradient = offsets.numpy(), (-1, ctx.heads), gradients[0].contiguous()
-        mixed = torch.empty_like(query)
-        to_heads(plain(gradient), bounds, 0, plain(mixed.unflatten(0, heads)))
-        scores = torch.bmm(mixed, value.transpose(1, 2))
-        to_score_gradients(
-            plain(shares.unflatten(0, heads)),
-            plain(scores.unflatten(0, heads)),
-            bounds,
-            ctx.scale,
-            ctx.causal,
-        )
-        joint = gradient.new_empty(len(gradient), 3 * gradient.shape[1])
-        parts = (
-            torch.bmm(scores, key),
-            torch.bmm(scores.transpose(1, 2), query),
-            torch.bmm(shares.transpose(1, 2), mixed),
-        )
-        for place, part in enumerate(parts):
-            from_heads(plain(part.unflatten(0, heads)), bounds, place * gradient.shape[1], plain(joint))
+        gradient, dim = gradients[0].contiguous(), gradients[0].shape[1]
+        joint = gradient.new_empty(len(gradient), 3 * dim)
+        for place, part in enumerate(_attend_back(ctx, ctx.here.of(gradient, dim))):
+            ctx.here.put(part, joint, place * dim)
         return joint, None, None, None, None
+
+
+class ShortCrossAttention(torch.autograd.Function):
+    """The same of texts that look at others: query [M, D] and pairs [K, 2D], keys and values of the units of
+    the others -> [M, D], zeros for a text that looks at one without units."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        query: Tensor,
+        pairs: Tensor,
+        texts: tuple[Tensor, int],
+        others: tuple[Tensor, int],
+        heads: int,
+    ) -> Tensor:
+        """texts, others: offsets [B + 1], and the longest."""
+        dim = query.shape[1]
+        here, there = _Heads(*texts, heads), _Heads(*others, heads)
+        ctx.causal, ctx.rows = False, len(pairs)
+        key, value = there.of(pairs, dim), there.of(pairs, dim, dim)
+        mixed = query.new_empty(len(query), dim)
+        here.put(_attend(ctx, here.of(query, dim), key, value, here, there), mixed)
+        return mixed
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        gradient, dim = gradients[0].contiguous(), gradients[0].shape[1]
+        to_query, to_key, to_value = _attend_back(ctx, ctx.here.of(gradient, dim))
+        query, pairs = torch.empty_like(gradient), gradient.new_empty(ctx.rows, 2 * dim)
+        ctx.here.put(to_query, query)
+        ctx.there.put(to_key, pairs)
+        ctx.there.put(to_value, pairs, dim)
+        return query, pairs, None, None, None

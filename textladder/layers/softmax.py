@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from textladder.layers.best_units import best_columns
 from textladder.layers.cross_entropy import IGNORED, counted, cross_entropies, cross_entropy
 from textladder.layers.strip import counted_up
 
@@ -65,9 +66,42 @@ class UnitSoftmax(nn.Module):
         logits = F.linear(self._reduced(vectors), self.rows).float() + (self.bias + self.never)
         return _all_units(logits.log_softmax(-1), self.units)
 
-    def loss(self, vectors: Tensor, target: Tensor) -> Tensor:
-        """The sum of -log p(target) over those that are not IGNORED, in nats. vectors [N, D], target [N]."""
-        return cross_entropy(self._reduced(vectors), self.rows, self.bias + self.never, _entries(target))
+    def best(self, vectors: Tensor, count: int, banned: Tensor) -> tuple[Tensor, Tensor]:
+        """Of each row of vectors [N, D] the `count` most probable units that are not banned [any], from the
+        best down: their log-probabilities [N, C], -inf where there are no more, and the units [N, C]."""
+        logits = F.linear(self._reduced(vectors), self.rows).float()
+        columns = banned[(banned >= FIRST) & (banned < self.tokens)] - FIRST
+        count, shift = min(count, logits.shape[1]), self.bias + self.never
+        if logits.device.type != "cpu":
+            log_probs = (logits + shift).log_softmax(-1).index_fill(1, columns, -math.inf)
+            values, found = log_probs.topk(count)
+            return values, found + FIRST
+        values, found = logits.new_empty(len(logits), count), columns.new_empty(len(logits), count)
+        given = logits.contiguous(), shift.detach().float(), columns, values, found
+        best_columns(*(part.numpy() for part in given))
+        return values, found + FIRST
+
+    def loss(self, vectors: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
+        """The sum of -log p(target) over those that are not IGNORED, in nats. vectors [N, D], target [N].
+
+        smoothing: share of the truth that is spread evenly over all units that can be predicted (Szegedy et
+        al. 2016, https://arxiv.org/abs/1512.00567, section 7)."""
+        x, at = self._reduced(vectors), _entries(target)
+        total = cross_entropy(x, self.rows, self.bias + self.never, at)
+        return total + smoothing * self._above_mean(x, at) if smoothing else total
+
+    def _above_mean(self, x: Tensor, at: Tensor) -> Tensor:
+        """The sum of (logit of the target - mean logit): with it, -log p_y becomes the smoothed loss, since
+        (1 - s) (-log p_y) + s mean_k(-log p_k) = -log p_y + s (z_y - mean_k z_k). No number per unit of
+        vocabulary is made."""
+        kept = at != IGNORED
+        own = at * kept
+        can = (self.never == 0).float()
+        mean = (can @ self.rows.float()) / can.sum()
+        with torch.autocast(x.device.type, enabled=False):
+            above = (x.float() * (F.embedding(own, self.rows).float() - mean)).sum(-1)
+            shift = self.bias[own] - (can @ self.bias) / can.sum()
+        return ((above + shift) * kept).sum()
 
     def losses(self, vectors: Tensor, target: Tensor) -> Tensor:
         """[N] -log p(target) of each, 0 where IGNORED."""

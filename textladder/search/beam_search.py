@@ -4,35 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from textladder.search.config import SearchConfig
 from textladder.search.filters import penalised
+from textladder.search.hypothesis import Hypothesis, length_norm
 from textladder.search.sampling import barrier_of
 from textladder.search.state import State, Stepper, select
 
 Ended = Callable[[Sequence[int]], bool]
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """A sequence of units that a beam search found."""
-
-    ids: tuple[int, ...]  # with the end unit, if it ended with that
-    log_probability: float  # what the model gives for all of them, in nats
-    score: (
-        float  # what hypotheses are compared by: log-probability with penalties, divided by the length norm
-    )
-    finished: bool  # False: it was cut at the longest length
-
-
-def length_norm(length: int, alpha: float) -> float:
-    """What the log-probability of so many units is divided by. Wu et al. 2016,
-    https://arxiv.org/abs/1609.08144, equation 14."""
-    return ((5 + length) / 6) ** alpha
+# What a step said [R, ...] and a number -> so many of the most probable units of each row, from the best
+# down: their log-probabilities [R, C] and the units [R, C].
+Top = Callable[[Tensor, int], tuple[Tensor, Tensor]]
 
 
 @torch.inference_mode()
@@ -46,72 +31,105 @@ def beam(
     banned: Tensor | None = None,
     seen: Tensor | None = None,
     ended: Ended | None = None,
+    lengths: Sequence[int] | None = None,
+    top: Top | None = None,
 ) -> list[list[Hypothesis]]:
     """The best `config.n` hypotheses of each prompt, from the best down; fewer where no more were found.
 
     Each step keeps the `config.beam` most probable continuations of all hypotheses of a prompt; those that
     end are set aside and compared by their normalised score. A prompt is done when no hypothesis that goes on
     can come among its n best: a log-probability only falls and the norm only grows with length, so that
-    log-probability / norm of the longest length bounds what it may reach. Stopping there loses nothing.
+    log-probability / norm of the longest length bounds what it may reach. Stopping there loses nothing, and a
+    prompt that is done costs nothing any more: only hypotheses that go on are rows of a step.
 
     state, last, end, banned, seen: as in `sample`. ended: told the units of a hypothesis, says whether it
-    ends with them.
+    ends with them. lengths: the longest for each prompt, at most `config.length` (None: that for all).
+    top: what chooses among what `step` says, which then need not be log-probabilities; `banned`, `seen` and
+    `config.ignore_end` are not heeded.
     """
     prompts, width = len(last), config.beam
-    rows = torch.arange(prompts, device=last.device).repeat_interleave(width)
-    first = torch.arange(prompts, device=last.device)[:, None] * width  # the first row of each prompt
-    state, last = select(state, rows), last[rows]
-    before = None if config.repetition_penalty == 1 or seen is None else seen[rows]
+    longest = [config.length] * prompts if lengths is None else [min(n, config.length) for n in lengths]
+    pools = _Pools(config, longest, end, ended)
+    limits = torch.tensor(longest, device=last.device)
+    before = None if config.repetition_penalty == 1 else seen
     barrier: Tensor | None = None
-    # One hypothesis of no units each; the other rows are empty (-inf).
-    sums = torch.full((prompts, width), -math.inf, device=last.device)
-    sums[:, 0] = 0
-    nats = torch.zeros(len(rows), device=last.device)  # the sums without penalties
-    written = last.new_zeros(len(rows), config.length)
-    pools = _Pools(config, prompts, end, ended)
-    for length in range(1, config.length + 1):
-        log_probs, state = step(last, state)  # [B * K, V]
-        if barrier is None:
-            barrier = barrier_of(log_probs, end, banned, config)
-        scores = log_probs if before is None else penalised(log_probs, before, config.repetition_penalty)
-        units = scores.shape[1]
-        sums, place = (sums.view(-1, 1) + scores + barrier).view(prompts, -1).topk(width)  # [B, K]
-        parents, last = (first + place // units).flatten(), (place % units).flatten()
-        nats = nats[parents] + log_probs[parents, last]
-        written = written[parents]
-        written[:, length - 1] = last
-        sums = pools.set_aside(sums, nats, written[:, :length])
-        if bool((sums == -math.inf).all()):
+    # A row for each hypothesis that goes on, those of a prompt side by side; at first one without units.
+    prompt = torch.arange(prompts, device=last.device)
+    sums = torch.zeros(prompts, device=last.device)
+    nats = sums.clone()  # the sums without penalties
+    written = last.new_zeros(prompts, 0)
+    for _ in range(max(longest, default=0)):
+        said, state = step(last, state)
+        # No more of a hypothesis than of its whole prompt can be kept: [R, C].
+        if top is None:
+            if barrier is None:
+                barrier = barrier_of(said, end, banned, config)
+            scores = said if before is None else penalised(said, before, config.repetition_penalty)
+            more, units = (scores + barrier).topk(min(width, scores.shape[1]))
+            own = said.gather(1, units)
+        else:
+            more, units = top(said, width)
+            own = more
+        sums, parents, column = _best(sums[:, None] + more, prompt, width)
+        last = units[parents, column]
+        prompt, nats = prompt[parents], nats[parents] + own[parents, column]
+        written = torch.cat([written[parents], last[:, None]], 1)
+        going = pools.set_aside(prompt, sums, nats, written, limits)
+        if not len(going):
             break
+        parents, last = parents[going], last[going]
+        prompt, sums, nats, written = prompt[going], sums[going], nats[going], written[going]
         state = select(state, parents)
         if before is not None:
             before = before[parents].scatter_(1, last[:, None], True)
     return pools.best
 
 
+def _best(scores: Tensor, prompt: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The `width` highest of the scores [R, C] of each prompt, without -inf: (scores, rows, columns). prompt:
+    [R] of each row, rising."""
+    _, place, counts = torch.unique_consecutive(prompt, return_inverse=True, return_counts=True)
+    firsts = counts.cumsum(0) - counts  # the first row of each prompt
+    within = torch.arange(len(prompt), device=prompt.device) - firsts[place]
+    most, columns = int(counts.max()), scores.shape[1]
+    table = scores.new_full((len(counts), most, columns), -math.inf)
+    table[place, within] = scores
+    best, at = table.flatten(1).topk(min(width, most * columns))  # [prompts, K]
+    found = best > -math.inf
+    rows = firsts[:, None] + at // columns
+    return best[found], rows[found], (at % columns)[found]
+
+
 class _Pools:
-    """The n best hypotheses of each prompt that have ended."""
+    """The n best hypotheses of each prompt that have ended. longest: units of each prompt's, at most."""
 
-    def __init__(self, config: SearchConfig, prompts: int, end: int, ended: Ended | None) -> None:
-        self.config, self.end, self.ended = config, end, ended
-        self.best: list[list[Hypothesis]] = [[] for _ in range(prompts)]
+    def __init__(self, config: SearchConfig, longest: Sequence[int], end: int, ended: Ended | None) -> None:
+        self.config, self.longest, self.end, self.ended = config, longest, end, ended
+        self.best: list[list[Hypothesis]] = [[] for _ in longest]
 
-    def set_aside(self, sums: Tensor, nats: Tensor, written: Tensor) -> Tensor:
-        """Take what ends: sums [B, K], nats [B * K], written [B * K, length]. Gives the sums of those that go
-        on, -inf for what was taken, for empty rows, and for prompts that are done."""
-        width, length = sums.shape[1], written.shape[1]
-        sums = sums.clone()
-        for prompt, place in (sums > -math.inf).nonzero().tolist():
-            row = prompt * width + place
-            ids = written[row].tolist()
-            finished = ids[-1] == self.end or (self.ended is not None and self.ended(ids))
-            if finished or length == self.config.length:
-                self._add(prompt, ids, float(nats[row]), float(sums[prompt, place]), finished)
-                sums[prompt, place] = -math.inf
-        for prompt, best in enumerate(sums.amax(-1).tolist()):
-            if self._done(prompt, best):
-                sums[prompt] = -math.inf
-        return sums
+    def set_aside(
+        self, prompt: Tensor, sums: Tensor, nats: Tensor, written: Tensor, limits: Tensor
+    ) -> Tensor:
+        """Take what ends of the rows of a step (written [R, length]); the numbers of those that go on, of
+        prompts that are not done."""
+        finished = written[:, -1] == self.end
+        if self.ended is not None:
+            said = [self.ended(ids) for ids in written.tolist()]
+            finished |= torch.tensor(said, dtype=torch.bool, device=finished.device)
+        over = finished | (limits[prompt] <= written.shape[1])
+        taken = over.nonzero()[:, 0]
+        parts = (part[taken].tolist() for part in (prompt, written, nats, sums, finished))
+        for number, ids, own, total, whole in zip(*parts, strict=True):
+            self._add(number, ids, own, total, whole)
+        going = (~over).nonzero()[:, 0]
+        best: dict[int, float] = {}
+        for number, total in zip(prompt[going].tolist(), sums[going].tolist(), strict=True):
+            best[number] = max(total, best.get(number, -math.inf))
+        done = {number for number, total in best.items() if self._done(number, total)}
+        if not done:
+            return going
+        kept = [number not in done for number in prompt[going].tolist()]
+        return going[torch.tensor(kept, dtype=torch.bool, device=going.device)]
 
     def _add(self, prompt: int, ids: list[int], nats: float, total: float, finished: bool) -> None:
         score = total / length_norm(len(ids), self.config.length_penalty)
@@ -123,5 +141,5 @@ class _Pools:
     def _done(self, prompt: int, total: float) -> bool:
         """Whether no hypothesis that goes on, of log-probability `total` at best, can come among the best."""
         pool = self.best[prompt]
-        bound = total / length_norm(self.config.length, self.config.length_penalty)
+        bound = total / length_norm(self.longest[prompt], self.config.length_penalty)
         return len(pool) == self.config.n and bound <= pool[-1].score

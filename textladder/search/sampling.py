@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from textladder.search.config import SearchConfig
 from textladder.search.filters import narrowed, penalised
+from textladder.search.hypothesis import Hypothesis
 from textladder.search.state import State, Stepper, select
 
 NOTHING = 0  # the id of <pad>: what a row says that has ended
@@ -73,6 +75,43 @@ def sample(
             return
         state, last, live = select(state, kept), last[kept], live[kept]
         before = None if before is None else before[kept]
+
+
+def drawn(
+    step: Stepper,
+    state: State,
+    last: Tensor,
+    config: SearchConfig,
+    *,
+    end: int,
+    lengths: Sequence[int],
+    banned: Tensor | None = None,
+    seen: Tensor | None = None,
+) -> list[list[Hypothesis]]:
+    """`sample` to the end: `config.n` sequences of each prompt, in the order in which they were drawn; their
+    score is their log-probability. lengths: the longest for each prompt, at most `config.length`. banned:
+    holds NOTHING, which else could not be told from a unit."""
+    longest = torch.tensor(lengths).clamp(max=config.length).repeat_interleave(config.n)
+    written: list[list[int]] = [[] for _ in longest]
+    nats = torch.zeros(len(longest))
+
+    def ended(ids: Tensor) -> Tensor:
+        return number >= longest
+
+    config = replace(config, length=int(longest.max()))
+    number = 1  # of the unit that comes next
+    units = sample(step, state, last, config, end=end, banned=banned, seen=seen, ended=ended)
+    for ids, said in units:
+        number += 1
+        nats += said.cpu()
+        for row, unit in zip(written, ids.tolist(), strict=True):
+            if unit != NOTHING:
+                row.append(unit)
+    made = [
+        Hypothesis(tuple(row), total, total, row[-1] == end)
+        for row, total in zip(written, nats.tolist(), strict=True)
+    ]
+    return [made[start : start + config.n] for start in range(0, len(made), config.n)]
 
 
 def barrier_of(log_probs: Tensor, end: int, banned: Tensor | None, config: SearchConfig) -> Tensor:

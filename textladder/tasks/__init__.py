@@ -13,6 +13,7 @@ TASKS: dict[str, str] = {
     "pair": "textladder.tasks.pair:Pair",
     "span": "textladder.tasks.span:Span",
     "tag": "textladder.tasks.tag:Tag",
+    "translate": "textladder.tasks.translate:Translate",
 }
 
 

@@ -38,6 +38,7 @@ class Judging:
     headline = "bits_per_character"
     higher_is_better = False
     streams: ClassVar[bool] = True
+    texts_a_row: ClassVar[int] = 1
 
     @property
     def tokens(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -14,13 +15,15 @@ from textladder.batch import Batch, Encoded, Example, Loss, Ragged, Tokens
 from textladder.text.overlong import CutReport, shorten
 
 if TYPE_CHECKING:
+    from textladder.decoders.decoder import Decoder
     from textladder.metrics.scores import Scores
     from textladder.metrics.statistic import Statistic
     from textladder.text.tokenizing import Tokenizer
 
 Encode = Callable[[Tokens], Encoded]
-# Texts with labels, text that runs on, tagged tokens, two texts with a label, passages with questions.
-Reads = Literal["rows", "documents", "sentences", "pairs", "questions"]
+# Texts with labels, text that runs on, tagged tokens, two texts with a label, passages with questions, texts
+# with what they become.
+Reads = Literal["rows", "documents", "sentences", "pairs", "questions", "translations"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Task(nn.Module):
     marks: ClassVar[bool] = False  # targets are places in the texts (`Corpus.marked`)
     texts_a_row: ClassVar[int] = 1  # that the encoder reads for each row of a batch
     labels_texts: ClassVar[bool] = False  # True: the column "label" holds label ids of whole texts
+    writes: ClassVar[bool] = False  # True: with a decoder, which it is given by `equip`
+    measured_by: ClassVar[tuple[str, ...]] = ("text",)  # columns whose lengths say which rows are alike
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -71,6 +76,20 @@ class Task(nn.Module):
     def units(vocabulary: Sequence[str], labels: Any) -> Sequence[str]:
         """The units that an encoder has vectors for: the tokenizer's, and after them the task's own."""
         return vocabulary
+
+    @staticmethod
+    def spelled(labels: Any, tokenizer: Tokenizer, targets: Iterable[Ragged]) -> Any:
+        """Of a task that writes: its labels with what is learned of how units are written, from the training
+        texts that are to be written (UTF-8), in chunks."""
+        raise NotImplementedError
+
+    def equip(self, decoder: Decoder, tokenizer: Tokenizer) -> None:
+        """Called once, before `tie`, of a task that writes."""
+        raise NotImplementedError
+
+    def quickly(self) -> AbstractContextManager[None]:
+        """Inside, `predict` may take a cheaper way: for the many checks on dev while a model is trained."""
+        return nullcontext()
 
     @staticmethod
     def tokens_of(

@@ -55,12 +55,14 @@ def plan(
     epoch: int,
     *,
     padded: bool = True,
+    others: Numbers | None = None,
 ) -> BatchPlan:
     """The batches of one epoch of training, each of at most `max_texts` texts and `budget_units` units.
 
     padded: units are counted as the padded batch has them (texts times the longest), texts of like length
     go together, and the batches come in random order. Otherwise texts come in any order and their
-    own units count.
+    own units count. others: lengths of what goes with each text, where a row has two sides: of texts of one
+    length those are together whose others are alike, and the longer side is what the budget is for.
     A text longer than the budget is a batch of its own.
     """
     random = np.random.default_rng([seed, epoch])
@@ -72,8 +74,12 @@ def plan(
     pool = POOL_BATCHES * typical
     for start in range(0, len(order), pool):
         members = order[start : start + pool]
-        order[start : start + pool] = members[np.argsort(lengths[members], kind="stable")]
-    bounds = _by_width(lengths[order], budget_units, max_texts, pool=pool, spread=TRAINING_SPREAD)
+        keys = (lengths[members],) if others is None else (others[members], lengths[members])
+        order[start : start + pool] = members[np.lexsort(keys)]
+    longer = None if others is None else np.maximum(lengths, others)[order]
+    bounds = _by_width(
+        lengths[order], budget_units, max_texts, pool=pool, spread=TRAINING_SPREAD, longer=longer
+    )
     shuffled = random.permutation(len(bounds) - 1)
     return BatchPlan(order, bounds[:-1][shuffled], bounds[1:][shuffled])
 
@@ -91,15 +97,24 @@ def evaluation_plan(lengths: Numbers, budget_units: int, max_texts: int = 1024) 
 
 
 def _by_width(
-    lengths: Numbers, budget: int, max_texts: int, *, pool: int, spread: float
+    lengths: Numbers,
+    budget: int,
+    max_texts: int,
+    *,
+    pool: int,
+    spread: float,
+    longer: Numbers | None = None,
 ) -> NDArray[np.int64]:
-    """Bounds of batches of at most `budget` padded positions; lengths rise within each pool."""
+    """Bounds of batches of at most `budget` padded positions; lengths rise within each pool. longer: of each
+    row the length that the budget counts, if it is another."""
     texts = np.arange(1, max_texts + 1)
     widths = np.maximum(lengths, 1)
     bounds = [0]
     while (start := bounds[-1]) < len(lengths):
-        window = widths[start : min(start + max_texts, (start // pool + 1) * pool)]
-        fitting = np.searchsorted(window * texts[: len(window)], budget, side="right")
+        here = slice(start, min(start + max_texts, (start // pool + 1) * pool))
+        window = widths[here]
+        width = window if longer is None else np.maximum.accumulate(longer[here])
+        fitting = np.searchsorted(width * texts[: len(window)], budget, side="right")
         alike = np.searchsorted(window, spread * window[0] + FREE_UNITS, side="right")
         bounds.append(start + max(int(min(fitting, alike)), 1))
     return np.array(bounds, np.int64)

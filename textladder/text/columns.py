@@ -77,13 +77,14 @@ def choose_columns(
     need_label: bool,
     second: str | None = None,
     pairs: bool = False,
+    labelled: bool = True,
 ) -> Columns:
     """The text and label columns of a file.
 
     columns: all names. sample: the first values of every column. text, second, label, separator: what the
     user gave. need_label: False when texts are to be predicted; then a label is taken only where its name is
-    plain. pairs: there are two texts. Raises a Problem for a name that is not there, and where the file does
-    not make it plain.
+    plain. pairs: there are two texts. labelled: False where no label is wanted. Raises a Problem for a name
+    that is not there, and where the file does not make it plain.
     """
     if second is not None and not pairs:
         what = "one text is read of each row."
@@ -115,7 +116,7 @@ def choose_columns(
         if len(columns) > 1 or text != "text":
             notes.append(f"Text: column {text!r}, {by} (--text to choose another).")
     others = [name for name in columns if name not in (text, second)]
-    if label is None and others:
+    if label is None and others and labelled:
         label, by = _by_name(where, others, LABEL_NAMES, "label", strict=need_label), "by its name"
         if label is None and need_label:
             label, by = _label_by_content(where, others, columns, sample), "by its content"

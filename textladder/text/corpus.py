@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from textladder.text.documents import DocumentSource
     from textladder.text.items import ItemSource
     from textladder.text.labelled import Labelled
+    from textladder.text.parallel import ParallelSource
 
 Target = tuple[str, ...]
 FORMAT_VERSION = 3
@@ -118,7 +119,7 @@ class Corpus:
         return cls(Store.of(columns), codes.all(), list(codes.known), name=name)
 
     @classmethod
-    def read(cls, source: Source | DocumentSource | ItemSource, folder: Path) -> Corpus:
+    def read(cls, source: Source | DocumentSource | ItemSource | ParallelSource, folder: Path) -> Corpus:
         """Spools a file into `folder`, or takes what is there if file and config are the same.
 
         The folder appears only when it is whole. Raises a Problem for a wrong row, or if the disk fails.
@@ -320,7 +321,7 @@ def _bytes(parts: list[bytes]) -> Ragged:
     return Ragged(np.frombuffer(b"".join(parts), np.uint8), offsets)
 
 
-def _fingerprint(source: Source | DocumentSource | ItemSource) -> dict[str, Any]:
+def _fingerprint(source: Source | DocumentSource | ItemSource | ParallelSource) -> dict[str, Any]:
     """What tells that a spooled corpus is still that of its files."""
     try:
         stats = [file.stat() for file in source.files]

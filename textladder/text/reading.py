@@ -107,6 +107,7 @@ class Source:
         *,
         need_label: bool,
         pairs: bool = False,
+        labelled: bool = True,
     ) -> None:
         self.path, self.config, self.format, self._reader = path, config, format, reader
         self.files, self.names = [path], [path.name]
@@ -133,6 +134,7 @@ class Source:
             separator=config.label_separator,
             need_label=need_label,
             pairs=pairs,
+            labelled=labelled,
         )
         self.text_column, self.second_column = chosen.text, chosen.second
         self.label_column, self.label_separator = chosen.label, chosen.separator
@@ -315,13 +317,18 @@ class Source:
 
 
 def open_source(
-    path: Path | str, config: DataConfig | None = None, *, need_label: bool = True, pairs: bool = False
+    path: Path | str,
+    config: DataConfig | None = None,
+    *,
+    need_label: bool = True,
+    pairs: bool = False,
+    labelled: bool = True,
 ) -> Source:
     """Opens a file and finds its columns, from its first rows.
 
     need_label: False for texts to be predicted or looked at: labels are then used where they are plain, and a
-    row without one is kept. pairs: each row has two texts. Raises a Problem for whatever is wrong with the
-    file, as far as it was read.
+    row without one is kept. pairs: each row has two texts. labelled: False where no label is looked for.
+    Raises a Problem for whatever is wrong with the file, as far as it was read.
     """
     path, config = Path(path), config or DataConfig()
     check_file(path)
@@ -334,4 +341,4 @@ def open_source(
             "Give a CSV, TSV, JSONL or Parquet file with text and label, or lines of __label__NAME TEXT; for "
             "a language model of this text: --task language.",
         )
-    return Source(path, config, reader, format, need_label=need_label, pairs=pairs)
+    return Source(path, config, reader, format, need_label=need_label, pairs=pairs, labelled=labelled)

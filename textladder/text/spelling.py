@@ -144,10 +144,16 @@ class Spelling:
 
     @classmethod
     def learn(
-        cls, chunks: Iterable[Ragged], tokenizer: Tokenizer, starts: NDArray[np.bool_] | None = None
+        cls,
+        chunks: Iterable[Ragged],
+        tokenizer: Tokenizer,
+        starts: NDArray[np.bool_] | None = None,
+        *,
+        inner: bool = False,
     ) -> Spelling:
         """From texts (UTF-8), a sample of them if they are many. starts: [texts] whether a document begins
-        with each (None: with every text)."""
+        with each (None: with every text). inner: only what stands between two units counts, as when texts are
+        written and never coded: of texts of a word or two most gaps are those at their ends."""
         said: dict[str, Any] = {"signature": signature(tokenizer)}
         if tokenizer.config.units in EXACT:
             return cls(tokenizer, said)
@@ -156,9 +162,11 @@ class Spelling:
             # Whether a document ends with the last text of a group is not known: nothing is said of its end.
             found = units.open(texts, np.append(first, False), Held())
             begun = int(not first[0])  # else the unit before the first gap is not known
-            gaps.left += found.left[begun:]
-            gaps.right += found.right[begun:]
-            gaps.gap += found.gap[begun:]
+            for left, right, gap in list(zip(found.left, found.right, found.gap, strict=True))[begun:]:
+                if not inner or (left != BEGIN and right != END):
+                    gaps.left.append(left)
+                    gaps.right.append(right)
+                    gaps.gap.append(gap)
             unknown += found.unknown
         if units.kind in {"word", "whitespace"}:  # the rare words of a vocabulary are like those beyond it
             unknown += tokenizer.vocabulary[len(tokenizer) // 2 :]

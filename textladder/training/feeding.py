@@ -28,7 +28,8 @@ Block = tuple[int, int]  # epoch, number of the block in it
 
 class Feed:
     """Batches of a store. `collate` is the task's; `padded` says whether the encoder pads (which decides what
-    a batch costs); `ahead` is the encoder's; every process takes its own rows of the same batch."""
+    a batch costs); `ahead` is the encoder's; `by`: columns by whose lengths rows are put together; every
+    process takes its own rows of the same batch."""
 
     def __init__(
         self,
@@ -37,10 +38,13 @@ class Feed:
         options: TrainingConfig,
         padded: bool,
         ahead: Callable[[Ragged, Sequence[int]], Sequence[Any] | None] = lambda texts, bounds: None,
+        *,
+        by: Sequence[str] = ("text",),
     ) -> None:
         self.store, self.collate, self.ahead = store, collate, ahead
         self.options, self.padded = options, padded
-        self.lengths = narrow(store.columns["text"].lengths)
+        self.lengths, *others = (narrow(store.columns[name].lengths) for name in by)
+        self.others = others[0] if others else None
         store.release()
         self._held = _small_columns(store)
         self._plans: dict[int, BatchPlan] = {}
@@ -52,7 +56,8 @@ class Feed:
         made = self._plans.get(epoch)
         if made is None:
             o = self.options
-            made = plan(self.lengths, o.batch_units, o.batch_texts, o.seed, epoch, padded=self.padded)
+            sizes = o.batch_units, o.batch_texts, o.seed, epoch
+            made = plan(self.lengths, *sizes, padded=self.padded, others=self.others)
             # That of the epoch before is still in use while batches of the next are made ahead.
             self._plans = {known: p for known, p in self._plans.items() if known >= epoch - 1} | {epoch: made}
         return made

@@ -1,0 +1,273 @@
+"""`textladder` with translators, as a user calls it: two files, lines in and out, wrong input."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.program import Ended, command, environment, refused, textladder
+from textladder.cli_options import joined_files
+
+SMALL = [
+    "encoder.embedding_dim=24", "encoder.hidden_dim=24", "decoder.embedding_dim=24", "decoder.hidden_dim=24",
+    "decoder.attention_dim=16", "encoder.embedding_dropout=0", "encoder.dropout=0", "decoder.dropout=0",
+    "training.batch_texts=16", "training.epochs=30", "training.warmup=0", "training.min_steps=0",
+    "task.label_smoothing=0",
+    "tokenizer.units=whitespace", "tokenizer.min_count=1", "training.learning_rate=0.005",
+]  # fmt: skip
+WORDS = {"one": "eins", "two": "zwei", "three": "drei", "dog": "Hund", "cat": "Katze", "runs": "rennt"}
+
+
+def texts(number: int, seed: int) -> tuple[list[str], list[str]]:
+    draw = random.Random(seed)
+    rows = [draw.choices(list(WORDS), k=draw.randint(1, 5)) for _ in range(number)]
+    return [" ".join(row) for row in rows], [" ".join(WORDS[word] for word in row) for row in rows]
+
+
+def write(folder: Path, name: str, number: int, seed: int) -> tuple[Path, Path]:
+    made = folder / f"{name}.en", folder / f"{name}.de"
+    for path, lines in zip(made, texts(number, seed), strict=True):
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return made
+
+
+def set_(values: list[str]) -> list[str]:
+    return [word for value in values for word in ("--set", value)]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("parallel")
+    for name, number, seed in (("train", 300, 1), ("val", 40, 2), ("test", 40, 3)):
+        write(folder, name, number, seed)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(files: Path) -> tuple[Path, Ended]:
+    out = files / "run"
+    ended = textladder(
+        "train", files / "train.en", files / "train.de", "--task", "translate", "--rung", "rnn-attention",
+        "--dev", files / "val.en", files / "val.de", "--test", files / "test.en", files / "test.de",
+        "--out", out, *set_(SMALL),
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    return out, ended
+
+
+def test_two_files_each_for_training_dev_and_test(trained: tuple[Path, Ended], files: Path) -> None:
+    out, ended = trained
+    assert "rnn-attention: test bleu" in ended.out
+    assert "train.en and train.de are read line by line" in ended.err
+    assert "pairs: 300 train, 40 dev, 40 test" in ended.err
+    scores = json.loads((out / "scores.json").read_text())
+    assert scores["test"]["score"] > 80
+    assert "BLEU|" in scores["test"]["signature"].upper()
+    assert set(scores["test"]["scores"]) == {"bleu", "chrf", "ter", "exact_match", "length_ratio"}
+    line = json.loads((out / "predictions.jsonl").read_text().splitlines()[0])
+    assert line["gold"] == texts(40, 3)[1][0]
+    assert "textladder translate" in (out / "model" / "README.md").read_text()
+
+
+def test_lines_in_lines_out(trained: tuple[Path, Ended], files: Path) -> None:
+    sources, _ = texts(40, 3)
+    ended = textladder("translate", trained[0], stdin="\n".join(sources))
+    of_file = textladder("translate", trained[0], files / "test.en")
+    assert ended.code == of_file.code == 0
+    lines = ended.out.splitlines()
+    assert lines == of_file.out.splitlines()
+    assert len(lines) == 40
+    said = [json.loads(line) for line in (trained[0] / "predictions.jsonl").read_text().splitlines()]
+    assert lines == [one["predicted"] for one in said]
+
+
+def test_n_best_scores_and_alignment(trained: tuple[Path, Ended]) -> None:
+    ended = textladder(
+        "translate", trained[0], "--beam", 4, "--n-best", 2, "--score", "--alignment", stdin="one dog\ncat\n"
+    )
+    rows = [line.split("\t") for line in ended.out.splitlines()]
+    assert [row[0] for row in rows] == ["0", "0", "1", "1"]
+    assert all(len(row) == 5 for row in rows)
+    assert float(rows[0][2]) >= float(rows[1][2])
+    assert all(float(row[3]) <= float(row[2]) <= 0 for row in rows)
+    assert len(rows[0][4].split()) == len(rows[0][1].split())
+    ended = textladder("translate", trained[0], "--json", "--alignment", stdin="cat\n")
+    said = json.loads(ended.out)
+    assert said["number"] == 0
+    assert said["alignment"][0][1] == 0
+
+
+def test_a_page_of_what_was_looked_at(trained: tuple[Path, Ended], tmp_path: Path) -> None:
+    page = tmp_path / "maps" / "map.html"
+    ended = textladder("inspect", trained[0], "--text", "one <dog> cat", "--out", page)
+    assert ended.code == 0, ended.err
+    written = ended.out.splitlines()[0]
+    text = page.read_text(encoding="utf-8")
+    assert "one &lt;dog&gt; cat" in text
+    assert "<dog>" not in text
+    assert text.count("<tr><th") == len(written.split()) + 1, "a row for each unit and for </s>"
+    assert "http" not in text.replace("http-equiv", ""), "nothing is asked of the network"
+    shares = [float(share) for share in re.findall(r'title="([0-9.]+)"', text)]
+    assert sum(shares) == pytest.approx(len(written.split()) + 1, abs=0.02)
+    given = textladder("inspect", trained[0], "--text", "cat", "--target", "Hund", "--out", page)
+    assert given.out.splitlines()[0] == "Hund"
+
+
+def test_evaluate_reports_all_scores_with_signatures(trained: tuple[Path, Ended], files: Path) -> None:
+    ended = textladder("evaluate", trained[0], files / "test.en", files / "test.de", "--json")
+    found = json.loads(ended.out)
+    stored = json.loads((trained[0] / "scores.json").read_text())["test"]
+    assert found["score"] == pytest.approx(stored["score"])
+    assert found["interval"] == pytest.approx(stored["interval"])
+    for name in ("bleu|", "chrf|", "ter|", "exact_match|", "bootstrap"):
+        assert name in found["signature"]
+    plain = textladder("evaluate", trained[0], files / "test.en", files / "test.de").out
+    assert "chrf " in plain
+    assert "ter " in plain
+
+
+def test_a_table_of_pairs_serves_as_well(files: Path, tmp_path: Path) -> None:
+    rows = zip(*texts(60, 5), strict=True)
+    (tmp_path / "pairs.tsv").write_text(
+        "source\ttarget\n" + "".join(f"{one}\t{other}\n" for one, other in rows), encoding="utf-8"
+    )
+    given = [*SMALL, "training.epochs=1"]
+    ended = textladder(
+        "train", tmp_path / "pairs.tsv", "--task", "translate", "--rung", "gru", "--out", tmp_path / "run",
+        *set_([value for value in given if "attention" not in value]),
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    assert "columns 'source' and 'target', by their names" in ended.err
+    assert textladder("translate", tmp_path / "run", stdin="one\n").code == 0
+    refused(textladder("translate", tmp_path / "run", "--alignment", stdin="a\n"), "no attention to show")
+
+
+def test_what_is_translated_before_an_interrupt_is_there(trained: tuple[Path, Ended], tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        command("translate", trained[0]), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, env=environment(), text=True,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("one dog\n")
+    process.stdin.flush()
+    first = process.stdout.readline()  # answered without waiting for more
+    assert first.strip()
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.1)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    assert "1 texts are translated; the rest: tail -n +2" in err
+    assert "Traceback" not in err
+
+
+def test_rungs_are_compared(files: Path, tmp_path: Path) -> None:
+    out = tmp_path / "compared"
+    given = [
+        "training.epochs=1",
+        "training.min_steps=0",
+        "tokenizer.units=whitespace",
+        "tokenizer.min_count=1",
+    ]
+    ended = textladder(
+        "compare", files / "val.en", files / "val.de", "--dev", files / "test.en", files / "test.de",
+        "--task", "translate", "--rungs", "gru,conv", "--out", out, "--json", *set_(given),
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    found = json.loads(ended.out)
+    assert {row["rung"] for row in found["rows"]} == {"gru", "conv"}
+    assert found["metric"] == "bleu"
+    assert "conv" in (out / "index.html").read_text(encoding="utf-8")
+
+
+# Wrong input
+
+
+def train(files: Path, out: Path, *more: object, source: str = "train.en", target: str = "train.de") -> Ended:
+    return textladder(
+        "train", files / source, files / target, "--task", "translate", "--rung", "gru", "--out", out, *more
+    )
+
+
+def test_files_of_unequal_length(files: Path, tmp_path: Path) -> None:
+    (files / "short.de").write_text("eins\nzwei\n", encoding="utf-8")
+    ended = train(files, tmp_path / "run", target="short.de")
+    refused(ended, "train.en, line 3", "short.de has no such line: it ends after 2")
+
+
+def test_empty_lines(files: Path, tmp_path: Path) -> None:
+    lines = (files / "train.de").read_text(encoding="utf-8").splitlines()
+    lines[6] = ""
+    (files / "gap.de").write_text("\n".join(lines), encoding="utf-8")
+    refused(train(files, tmp_path / "run", target="gap.de"), "train.en, line 7", "data.empty=drop")
+
+
+def test_a_model_of_another_task(files: Path, tmp_path: Path, reviews: Path) -> None:
+    classified = tmp_path / "classified"
+    assert textladder("train", reviews, "--out", classified, "--set", "training.epochs=1").code == 0
+    refused(textladder("translate", classified, stdin="a\n"), "trained for the task classify", "predict")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--beam", 0], "--beam: 0 will not do"),
+        (["--n-best", 9], "--n-best, --beam"),
+        (["--beam", 1, "--length-penalty", 1], "--length-penalty"),
+        (["--length-penalty", -1], "--length-penalty: -1"),
+    ],
+)
+def test_options_that_cannot_be(trained: tuple[Path, Ended], words: list[object], said: str) -> None:
+    refused(textladder("translate", trained[0], *words, stdin="one\n"), said)
+
+
+def test_targets_that_cannot_be_spelled_are_counted(files: Path, tmp_path: Path) -> None:
+    source, target = write(tmp_path, "odd", 40, 4)
+    target.write_text(target.read_text(encoding="utf-8").replace("Hund", "Hündin"), encoding="utf-8")
+    wanted = sum(text.split().count("dog") for text in texts(40, 4)[0])
+    given = [value for value in SMALL if "attention" not in value]
+    ended = train(files, tmp_path / "run", "--dev", source, target, *set_([*given, "training.epochs=1"]))
+    assert ended.code == 0, ended.err
+    assert f"dev: {wanted} of" in ended.err
+    assert "cannot be written (--units bpe can write all)" in ended.err
+
+
+def test_built_in_data_of_another_task(tmp_path: Path) -> None:
+    ended = textladder("train", "dates", "--out", tmp_path / "run", "--task", "classify")
+    refused(ended, "dates", "--task translate")
+    ended = textladder("train", "languages", "--out", tmp_path / "run", "--task", "translate")
+    refused(ended, "languages", "--task classify")
+
+
+def test_a_decoder_where_there_is_none(reviews: Path, tmp_path: Path) -> None:
+    ended = textladder("train", reviews, "--out", tmp_path / "run", "--set", "decoder.dropout=0.1")
+    refused(ended, "the task classify has no decoder")
+
+
+def test_one_table_needs_one_width(files: Path, tmp_path: Path) -> None:
+    ended = train(files, tmp_path / "run", "--set", "decoder.embedding_dim=64")
+    refused(ended, "task.tied", "the encoder's have 256, the decoder's 64", "task.tied=target")
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("train.en train.de --dev v.en v.de", ["train.en", "train.de", "--dev", "v.en + v.de"]),
+        ("--dev v.en v.de --json t.en t.de", ["--dev", "v.en + v.de", "--json", "t.en", "t.de"]),
+        ("t.en t.de --dev v.tsv", ["t.en", "t.de", "--dev", "v.tsv"]),
+        ("--dev d.csv train.csv", ["--dev", "d.csv", "train.csv"]),
+        ("--dev v.tsv t.en t.de", ["--dev", "v.tsv", "t.en", "t.de"]),
+        ("t u --dev a b --test c d -x 3", ["t", "u", "--dev", "a + b", "--test", "c + d", "-x", "3"]),
+        ("t.csv --dev=d.csv --out x", ["t.csv", "--dev=d.csv", "--out", "x"]),
+    ],
+)  # fmt: skip
+def test_which_words_are_one_option(given: str, wanted: list[str]) -> None:
+    assert joined_files(given.split(), {"--json"}) == wanted

@@ -1,0 +1,199 @@
+"""Translators from end to end: toys that they must learn, searches held to exhaustive ones and to forced
+decoding, alignments, and the estimator."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from textladder import Translator, translating
+from textladder.errors import Problem
+from textladder.search import SearchConfig
+from textladder.search.beam_search import length_norm
+from textladder.text.tokenizing import END, SPECIAL
+
+# A rung is made small enough for a test, and taught one thing.
+TINY: dict[str, dict[str, Any]] = {
+    "gru": {
+        "encoder.embedding_dim": 32, "encoder.hidden_dim": 32, "decoder.embedding_dim": 32,
+        "decoder.hidden_dim": 64,
+    },
+    "rnn-attention": {
+        "encoder.embedding_dim": 32, "encoder.hidden_dim": 32, "decoder.embedding_dim": 32,
+        "decoder.hidden_dim": 32, "decoder.attention_dim": 32,
+    },
+    "conv": {
+        "encoder.embedding_dim": 32, "decoder.embedding_dim": 32, "decoder.hidden_dim": 32,
+        "training.warmup": 0.1,
+    },
+    "transformer": {
+        "encoder.embedding_dim": 32, "encoder.num_layers": 1, "encoder.feedforward_dim": 64,
+        "decoder.embedding_dim": 32, "decoder.num_layers": 1, "decoder.feedforward_dim": 64,
+        "training.learning_rate": 0.004, "training.average": "none", "training.warmup": 50,
+    },
+}  # fmt: skip
+NO_DROPOUT = {
+    "transformer": ("encoder.input_dropout", "encoder.dropout", "decoder.input_dropout", "decoder.dropout"),
+    "conv": ("encoder.embedding_dropout", "encoder.dropout", "decoder.input_dropout", "decoder.dropout"),
+    "rnn": ("encoder.embedding_dropout", "encoder.dropout", "decoder.dropout"),
+}
+LETTERS = "abcd"
+
+
+def words(number: int, longest: int, seed: int = 0) -> list[str]:
+    draw = random.Random(seed)
+    return ["".join(draw.choices(LETTERS, k=draw.randint(1, longest))) for _ in range(number)]
+
+
+def small(rung: str, **more: Any) -> Translator:
+    dropouts = NO_DROPOUT[rung if rung in NO_DROPOUT else "rnn"]
+    values = TINY[rung] | dict.fromkeys(dropouts, 0.0) | {
+        "task.metric": "exact_match", "task.label_smoothing": 0.0, "training.batch_texts": 32,
+        "training.precision": "float32", "training.min_steps": 0, "training.patience": 0,
+    }  # fmt: skip
+    given = {key.replace("__", "."): value for key, value in more.items()}
+    return Translator(rung, units="character", settings=values | given, dev_share=0.05, device="cpu")
+
+
+TOYS = {
+    "copy": lambda text: text,
+    "reverse": lambda text: text[::-1],
+    "sort": lambda text: "".join(sorted(text)),
+}
+
+
+@pytest.mark.parametrize(
+    ("rung", "toy"),
+    [("rnn-attention", "reverse"), ("conv", "reverse"), ("gru", "copy"), ("transformer", "sort")],
+)
+def test_toys_are_learned(rung: str, toy: str) -> None:
+    """Every text of up to three letters, all of which it was taught: 1.0, and not nearly."""
+    texts = ["".join(chosen) for size in (1, 2, 3) for chosen in itertools.product("abcd", repeat=size)]
+    wanted = [TOYS[toy](text) for text in texts]
+    made = small(rung, training__learning_rate=0.004, training__schedule="cosine", training__epochs=160)
+    made.set_params(dev_share=0.0).fit(texts, wanted)
+    assert made.score(texts, wanted) == 1.0
+
+
+@pytest.fixture(scope="module", params=["rnn-attention", "transformer"])
+def half(request: Any) -> Translator:
+    """One that has learned a little: its searches have something to choose from."""
+    texts = words(300, 4)
+    return small(request.param, training__epochs=3).fit(texts, [text[::-1] for text in texts])
+
+
+def nats_of(made: Translator, source: str, target: str) -> np.ndarray:
+    return made.log_probabilities([source], [target])[0]
+
+
+def test_scores_of_a_search_are_those_of_forced_decoding(half: Translator) -> None:
+    for source in ("abc", "dcb", "a"):
+        for one in half.translate(source, beam=4, n_best=4):
+            if not one.finished:
+                continue
+            nats = nats_of(half, source, one.text)
+            assert len(nats) == one.units
+            assert one.log_probability == pytest.approx(float(nats.sum()), abs=1e-4)
+            assert one.score == pytest.approx(one.log_probability / length_norm(one.units, 0.6), abs=1e-4)
+
+
+def test_a_full_beam_finds_the_best_of_all_translations(half: Translator) -> None:
+    """Of all texts of up to two of three letters."""
+    model, task = half.model_, translating.task_of(half.model_)
+    allowed = [model.tokenizer.vocabulary.index(letter) for letter in "abc"]
+    banned = [unit for unit in range(len(SPECIAL), len(model.tokenizer)) if unit not in allowed]
+    options = SearchConfig(length=3, beam=4 * 9, n=8, length_penalty=0.6)
+    with model.predicting():
+        from textladder.batch import Tokens
+
+        (found,) = task.search(model.encoder, Tokens.of(model.rows(["bca"]).columns["text"]), options, banned)
+    texts = ["".join(chosen) for size in range(3) for chosen in itertools.product("abc", repeat=size)]
+    scored = {}
+    for text in texts:
+        nats = nats_of(half, "bca", text)
+        scored[text] = float(nats.sum()) / length_norm(len(nats), 0.6)
+    best = sorted(scored, key=lambda text: -scored[text])
+    ended = [task.spell(one.ids) for one in found if one.ids[-1] == END]
+    assert ended == [text for text in best if text in ended]
+    assert ended[0] == best[0] or not found[0].finished
+
+
+def test_one_by_one_is_as_all_together(half: Translator) -> None:
+    texts = [*words(40, 6, seed=9), "", "a"]
+    together = translating.translate(half.model_, texts)
+    alone = [translating.translate(half.model_, [text])[0] for text in texts]
+    assert [one[0].text for one in together] == [one[0].text for one in alone]
+    for one, other in zip(together, alone, strict=True):
+        assert one[0].log_probability == pytest.approx(other[0].log_probability, abs=1e-4)
+    assert half.predict(texts) == [one[0].text for one in together]
+
+
+def test_a_beam_of_one_is_greedy_and_no_better_than_a_wider_one(half: Translator) -> None:
+    texts = words(20, 4, seed=3)
+    for text in texts:
+        (greedy,) = half.translate(text, beam=1)
+        best = half.translate(text, beam=8, n_best=3)
+        assert [one.score for one in best] == sorted((one.score for one in best), reverse=True)
+        if greedy.finished:
+            score = greedy.log_probability / length_norm(greedy.units, 0.6)
+            assert best[0].score >= score - 1e-4 or greedy.text not in {one.text for one in best}
+
+
+def test_alignments_name_words_of_both_texts(half: Translator) -> None:
+    (one,) = half.translate("ab cd", alignment=True)
+    assert one.alignment is not None
+    sources, targets = len(["ab", "cd"]), len(one.text.split())
+    assert [target for _, target in one.alignment] == list(range(targets))
+    assert all(0 <= source < sources for source, _ in one.alignment)
+
+
+def test_words_are_what_stands_between_white_space() -> None:
+    spans = [(0, 2), (2, 3), (3, 5), (5, 6), (6, 6), (7, 9)]
+    assert translating._words("ab  cd e ", spans).tolist() == [0, 0, 1, 1, 1, 2]
+
+
+def test_what_was_learned_can_be_saved_and_loaded(half: Translator, tmp_path: Path) -> None:
+    half.save(tmp_path / "model")
+    texts = words(10, 5, seed=2)
+    assert Translator.load(tmp_path / "model").predict(texts) == half.predict(texts)
+
+
+def test_wrong_calls(half: Translator) -> None:
+    with pytest.raises(ValueError, match="one text"):
+        half.predict("abc")
+    with pytest.raises(Problem, match="beam"):
+        half.translate("abc", beam=0)
+    with pytest.raises(Problem, match="no 3 texts"):
+        half.translate("abc", beam=2, n_best=3)
+    with pytest.raises(Problem, match="3 texts, but 1 second texts"):
+        Translator().fit(["a", "b", "c"], ["a"])
+
+
+def test_without_attention_there_is_no_alignment() -> None:
+    texts = words(60, 3)
+    made = small("gru", training__epochs=1).fit(texts, texts)
+    with pytest.raises(Problem, match="no attention"):
+        made.translate("abc", alignment=True)
+
+
+def test_targets_that_are_cut_have_no_end_and_are_counted() -> None:
+    texts = ["abcdabca", "ab"]
+    made = small("rnn-attention", training__epochs=1).fit(words(60, 3), words(60, 3))
+    task, tokenizer = translating.task_of(made.model_), made.model_.tokenizer
+    from dataclasses import replace
+
+    from textladder.ragged import Pairs
+
+    tokenizer.config = replace(tokenizer.config, max_length=4)
+    rows = task.rows(Pairs.of_strings(texts, texts), tokenizer)
+    assert rows.columns["label"].lengths.tolist() == [4, 3]
+    assert rows.columns["label"][0][-1] != END
+    assert rows.columns["label"][1][-1] == END
+    assert (rows.cut.texts_cut, rows.cut.units_cut) == (2, 9)
+    assert math.isclose(rows.cut.total, 4)

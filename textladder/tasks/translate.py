@@ -1,0 +1,297 @@
+"""Text to other text: an encoder reads the source, a decoder writes the target unit by unit. What is said of
+translations afterwards: `translated`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from textladder.batch import Batch, Encoded, Example, Loss, Ragged, Tokens
+from textladder.errors import Problem
+from textladder.layers.attention import Layout
+from textladder.layers.embedding import UnitEmbedding
+from textladder.layers.softmax import UnitSoftmax
+from textladder.layers.together import as_here, limit, together
+from textladder.ragged import Pairs
+from textladder.search import Hypothesis, SearchConfig, State, beam, drawn
+from textladder.tasks.task import Encode, Rows, Task
+from textladder.tasks.translated import Translated, Written
+from textladder.text.overlong import shorten
+from textladder.text.pieces import Speller
+from textladder.text.spelling import Spelling
+from textladder.text.tokenizing import BEGIN, END, UNKNOWN
+
+if TYPE_CHECKING:
+    from textladder.decoders.decoder import Decoder
+    from textladder.text.tokenizing import Tokenizer
+
+PAD = 0
+SEARCHED = 64  # sources that are searched for side by side
+
+
+class Translate(Translated, Task):
+    """The decoder, the output layer over units, the loss and the search.
+
+    labels: {"units": size of the tokenizer's vocabulary, "labels": [], "spelling": see `text.spelling`}. One
+    tokenizer cuts both sides.
+    """
+
+    @dataclass(frozen=True)
+    class Config:
+        # Tables that are one: of source, target and output (Press and Wolf 2017); of target and output; none
+        tied: Literal["all", "target", "none"] = "all"
+        label_smoothing: float = 0.1  # share of the truth that is spread over all units
+        metric: Literal["bleu", "chrf", "exact_match"] = "bleu"  # what weights and rungs are chosen by
+        bleu_tokenize: Literal["13a", "intl", "char", "zh", "none"] = "13a"  # how sacrebleu cuts texts
+        beam: int = 5  # hypotheses of the search; 1: greedy, as dev always is while a model is trained
+        length_penalty: float = 0.6  # of the search: alpha of Wu et al. 2016, equation 14
+        length_factor: float = 2.0  # the longest translation has so many units for each unit of the source
+        length_extra: int = 20  # and so many more
+
+    reads = "translations"
+    writes = True
+    measured_by = ("text", "label")
+
+    def __init__(self, config: Config, dim: int, labels: dict[str, Any]) -> None:
+        super().__init__(config, dim, labels)
+        if not 0 <= config.label_smoothing < 1:
+            raise Problem(
+                "task.label_smoothing", f"{config.label_smoothing} is out of range.", "Give 0 to below 1."
+            )
+        if config.length_factor < 0 or config.length_extra < 1:
+            raise Problem(
+                "task.length_factor, task.length_extra",
+                "they leave no unit to write.",
+                "Give 0 and 1, or more.",
+            )
+        self.headline = config.metric
+        self.options = searching(config)
+        self._greedy = False
+
+    @staticmethod
+    def learn(
+        examples: Iterable[Example], config: Config, times: Iterable[int] | None = None
+    ) -> dict[str, Any]:
+        """Nothing yet: what is learned comes with the tokenizer (`spelled`)."""
+        return {"labels": []}
+
+    @staticmethod
+    def spelled(labels: dict[str, Any], tokenizer: Tokenizer, targets: Iterable[Ragged]) -> dict[str, Any]:
+        """targets: the training texts that are to be written, in chunks."""
+        spelling = Spelling.learn(targets, tokenizer, inner=True)
+        return labels | {"units": len(tokenizer), "spelling": spelling.to_dict()}
+
+    def equip(self, decoder: Decoder, tokenizer: Tokenizer) -> None:
+        """Called once, before `tie`: what writes, and what knows how its units are written."""
+        positions, longest = decoder.max_length, tokenizer.config.max_length
+        if positions is not None and longest > positions:
+            raise Problem(
+                "tokenizer.max_length",
+                f"{longest} units are more than the decoder's {positions} positions.",
+                f"Set tokenizer.max_length={positions}, or decoder.max_length={longest}.",
+            )
+        self.decoder, self.tokenizer = decoder, tokenizer
+        self.output = UnitSoftmax(decoder.dim, int(self.labels["units"]))
+        self._speller: Speller | None = None
+
+    def tie(self, embedding: nn.Embedding | None) -> None:
+        if self.config.tied == "none":
+            return
+        if self.config.tied == "all":
+            width = None if embedding is None else embedding.weight.shape[1]
+            own = self.decoder.embedding.weight.shape[1]
+            if width != own or not isinstance(embedding, UnitEmbedding):
+                raise Problem(
+                    "task.tied",
+                    "one table for both sides needs vectors of one width: the encoder's have "
+                    f"{width or 'no table'}, the decoder's {own}.",
+                    "Set encoder.embedding_dim and decoder.embedding_dim alike, or task.tied=target.",
+                )
+            self.decoder.share(embedding)
+        table = self.decoder.embedding
+        table.shared = True
+        self.output.tie(cast(nn.Parameter, table.weight))
+
+    # Texts to batches.
+
+    def rows(self, texts: Any, tokenizer: Tokenizer, where: str | Sequence[str] = "text") -> Rows:
+        """texts: sources, or Pairs of sources and targets. Columns "text", and of pairs "label": the target's
+        units and </s>, which is missing where the target was cut."""
+        config = tokenizer.config
+        if config.overlong == "window":
+            what = "what is written for two windows of a text is not one text."
+            raise Problem("tokenizer.overlong", what, "Set it to head, or to error.")
+        short = shorten(tokenizer.encode(texts.first if isinstance(texts, Pairs) else texts), config, where)
+        if not isinstance(texts, Pairs):
+            return Rows({"text": short.ids}, short.owner, short.cut)
+        if config.overlong != "error":  # a target begins where it begins
+            config = replace(config, overlong="head")
+        targets = shorten(_with_end(tokenizer.encode(texts.second), config.ends), config, where)
+        return Rows({"text": short.ids, "label": targets.ids}, short.owner, short.cut + targets.cut)
+
+    def columns(self, examples: Sequence[Example], tokenizer: Tokenizer) -> dict[str, Ragged]:
+        first = [example.texts[0] for example in examples]
+        if not examples or len(examples[0].texts) < 2:
+            return self.rows(first, tokenizer).columns
+        return self.rows(
+            Pairs.of_strings(first, [example.texts[1] for example in examples]), tokenizer
+        ).columns
+
+    def check(self, golds: Sequence[Example], name: str) -> list[str]:
+        return []
+
+    def collate(self, columns: dict[str, Ragged]) -> Batch:
+        """target: (the prefixes, which begin with <s>; the units that follow each [N]), None without a column
+        "label"; count: units to be predicted."""
+        source = Tokens.of(columns["text"])
+        if "label" not in columns:
+            return Batch((source,), None, len(source))
+        target = Tokens.of(columns["label"])
+        starts = target.offsets[:-1][target.lengths > 0]
+        before = target.flat.roll(1).index_fill(0, starts, BEGIN)
+        return Batch((source,), (replace(target, flat=before), target.flat), len(target.flat))
+
+    # Training and predicting.
+
+    def loss(self, encode: Encode, batch: Batch) -> Loss:
+        """Summed over the units of the targets, in nats."""
+        prefix, units = batch.target
+        vectors = self._forced(encode(batch.inputs[0]), prefix)
+        return Loss(self.output.loss(vectors, units, self.config.label_smoothing), batch.count)
+
+    def _forced(self, memory: Encoded, prefix: Tokens, maps: list[Tensor] | None = None) -> Tensor:
+        """[N, D] a vector for each unit of the targets."""
+        return Layout(prefix, exact=True).unpad(self.decoder(prefix, memory, maps))
+
+    def forced(
+        self, encode: Encode, batch: Batch, aligned: bool = False
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """What the model gives for given targets: [N] nats of each unit, offsets [B + 1] of the targets in
+        it; and if `aligned`, the maps of `Decoder.forward`."""
+        prefix, units = batch.target
+        maps: list[Tensor] | None = [] if aligned and self.decoder.attends else None
+        vectors = self._forced(encode(batch.inputs[0]), prefix, maps)
+        return -self.output.losses(vectors, units), prefix.offsets, maps or []
+
+    def predict(self, encode: Encode, batch: Batch) -> list[Written]:
+        found = self.search(encode, batch.inputs[0], self._now)
+        return [_written(best[0]) for best in found]
+
+    def search(
+        self, encode: Encode, source: Tokens, options: SearchConfig, banned: Sequence[int] = ()
+    ) -> list[list[Hypothesis]]:
+        """The best `options.n` translations of each source. banned: units that are not written, beside <pad>,
+        <unk> and <s>."""
+        never = torch.tensor([PAD, UNKNOWN, BEGIN, *banned], device=source.flat.device)
+        jobs = [
+            as_here(partial(self._searched, encode, some, options, never))
+            for some in _split(source, SEARCHED)
+        ]
+        at_once = limit()
+        groups = [jobs[start : start + at_once] for start in range(0, len(jobs), at_once)]
+        return [best for group in groups for some in together(group) for best in some]
+
+    def _searched(
+        self, encode: Encode, source: Tokens, options: SearchConfig, never: Tensor
+    ) -> list[list[Hypothesis]]:
+        memory = encode(source)
+        device, longest = source.flat.device, self.longest(source.lengths).tolist()
+        # In float32: of products with so few rows, converting the weights would take longer than multiplying.
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):
+            memory = Encoded(memory.pooled.float(), memory.mask, memory.states.float())
+            last = torch.full((len(source),), BEGIN, device=device)
+            state = self.decoder.start(memory)
+            if options.draws or options.repetition_penalty != 1 or options.ignore_end:
+                seen = torch.zeros(len(source), self.output.units, dtype=torch.bool, device=device)
+                given: dict[str, Any] = {"end": END, "banned": never, "seen": seen, "lengths": longest}
+                search = drawn if options.draws else beam
+                return search(self._log_probs, state, last, options, **given)
+            top = partial(self.output.best, banned=never)
+            return beam(self.decoder.step, state, last, options, end=END, lengths=longest, top=top)
+
+    def _log_probs(self, last: Tensor, state: State) -> tuple[Tensor, State]:
+        """A step whose log-probabilities [R, V] are all made."""
+        vectors, state = self.decoder.step(last, state)
+        return self.output.log_probs(vectors), state
+
+    def longest(self, lengths: Tensor) -> Tensor:
+        """Units of the longest translation of sources of these lengths [B]."""
+        most = self.tokenizer.config.max_length
+        if self.decoder.max_length is not None:
+            most = min(most, self.decoder.max_length)
+        config = self.config
+        return (lengths * config.length_factor).long().add(config.length_extra).clamp(max=most)
+
+    @property
+    def _now(self) -> SearchConfig:
+        return searching(replace(self.config, beam=1)) if self._greedy else self.options
+
+    @contextmanager
+    def quickly(self) -> Iterator[None]:
+        self._greedy = True
+        try:
+            yield
+        finally:
+            self._greedy = False
+
+    def spell(self, units: Sequence[int]) -> str:
+        """The text of units."""
+        pieces = self.speller.after()
+        spoken = [unit for unit in units if unit != END]
+        return "".join([*map(pieces.add, spoken), pieces.end()])
+
+    @property
+    def speller(self) -> Speller:
+        if self._speller is None:
+            self._speller = Speller(self.tokenizer, Spelling(self.tokenizer, self.labels["spelling"]).join)
+        return self._speller
+
+    def merged(self, outcomes: list[Written], owner: NDArray[np.int64], count: int) -> list[Written]:
+        return outcomes  # a row for each text
+
+    def joined(self, parts: Sequence[list[Written]]) -> list[Written]:
+        return [outcome for part in parts for outcome in part]
+
+
+def searching(config: Translate.Config, **more: Any) -> SearchConfig:
+    """The options of a search for translations; `more` of them, where they are given."""
+    given: dict[str, Any] = {"length": 1 << 20, "beam": config.beam} | more
+    if given["beam"] > 1:
+        return SearchConfig(**({"length_penalty": config.length_penalty} | given))
+    return SearchConfig(**({"temperature": 0.0} | given))
+
+
+def _written(best: Hypothesis) -> Written:
+    return Written(np.array(best.ids, np.int64), np.array([best.log_probability], np.float32))
+
+
+def _split(tokens: Tokens, size: int) -> Iterator[Tokens]:
+    """Some texts at a time, each padded view as wide as it must be."""
+    ragged = Ragged(tokens.flat.cpu().numpy(), tokens.offsets.cpu().numpy())
+    for start in range(0, len(tokens), size):
+        yield Tokens.of(ragged.slice(start, min(start + size, len(tokens)))).to(tokens.flat.device)
+
+
+def _with_end(ids: Ragged, ends: bool) -> Ragged:
+    """Rows with </s> behind them; ends: they have <s> and </s> already (`TokenizerConfig.ends`)."""
+    lengths = ids.lengths - ends
+    offsets = np.append(0, np.cumsum(lengths + (not ends))).astype(np.int64)
+    flat = np.full(offsets[-1], END, ids.flat.dtype)
+    inside = np.ones(len(flat), np.bool_)
+    inside[offsets[1:] - 1] = False
+    kept = np.asarray(ids.flat[ids.offsets[0] : ids.offsets[-1]])
+    if ends:
+        special = np.zeros(len(kept), np.bool_)
+        base = np.asarray(ids.offsets) - ids.offsets[0]
+        special[base[:-1]] = special[base[1:] - 1] = True
+        kept = kept[~special]
+    flat[inside] = kept
+    return Ragged(flat, offsets)

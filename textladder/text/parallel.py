@@ -1,0 +1,87 @@
+"""Parallel text: two files, line i of one is what line i of the other should become."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from textladder.errors import Problem
+from textladder.text.formats import open_reader
+from textladder.text.lacking import Lack
+from textladder.text.opening import Row, check_file
+from textladder.text.reading import BATCH_ROWS, DataConfig, Rows, Source, open_source
+from textladder.text.two_files import files_of
+
+SHOWN = 60  # characters of a line in a message
+
+
+class ParallelSource:
+    """Two files of lines, read as `reading.Source` reads one; places are lines of the first."""
+
+    in_order, unit, label_separator, need_label, format = False, "", "", False, "parallel"
+
+    def __init__(self, first: Path, second: Path, config: DataConfig) -> None:
+        self.path, self.files, self.names, self.config = first, [first, second], [first.name], config
+        self._readers = []
+        for path in self.files:
+            check_file(path)
+            self._readers.append(open_reader(path, "text", None, None, None))
+        self.notes = [f"{first.name} and {second.name} are read line by line: source and target."]
+        self._empty = Lack("empty", config.empty, "with an empty text", "have an empty text")
+
+    @property
+    def resolved(self) -> DataConfig:
+        return self.config
+
+    def batches(self, size: int = BATCH_ROWS) -> Iterator[Rows]:
+        """The rows, `size` at a time. Raises Problem for files of unequal length, and for empty lines if they
+        are not to be left out or kept."""
+        self._empty = empty = Lack("empty", self.config.empty, "with an empty text", "have an empty text")
+        rows, line = Rows([], [], [], seconds=[]), 0
+        lines = (reader.rows(["text"]) for reader in self._readers)
+        for line, (one, other) in enumerate(zip_longest(*lines), 1):
+            if one is None or other is None:
+                raise self._unequal(line, one, other)
+            source, target = str(one[1][0]), str(other[1][0])
+            if not (source.strip() and target.strip()) and empty.leaves_out(
+                line, "the target" if source.strip() else "the source"
+            ):
+                continue
+            assert rows.seconds is not None
+            rows.texts.append(source)
+            rows.seconds.append(target)
+            rows.targets.append(())
+            rows.lines.append(line)
+            if len(rows.lines) >= size:
+                if not empty.wrong:
+                    yield rows
+                rows = Rows([], [], [], seconds=[])
+        if empty.wrong:
+            raise empty.problem(lambda at: f"{self.path}, line {at:,}", "line ", line)
+        if rows.lines:
+            yield rows
+
+    def report(self) -> list[str]:
+        return [self._empty.line()] if self._empty.count else []
+
+    def _unequal(self, line: int, one: Row | None, other: Row | None) -> Problem:
+        """line: the first that only one of the files has."""
+        longer, shorter = self.files if other is None else reversed(self.files)
+        found: Any = one or other
+        text = str(found[1][0])
+        shown = text if len(text) <= SHOWN else text[:SHOWN] + "..."
+        return Problem(
+            f"{longer}, line {line:,}",
+            f"{shorter.name} has no such line: it ends after {line - 1:,}. First without a match: {shown!r}",
+            "Line i of one file must belong to line i of the other: find where one was lost or cut in two.",
+        )
+
+
+def open_translations(path: Path | str, config: DataConfig | None = None) -> Source | ParallelSource:
+    """A file with two texts on each row, or the two files of a name (`two_files.joined`)."""
+    config, both = config or DataConfig(), files_of(path)
+    if both is not None:
+        return ParallelSource(*both, config)
+    return open_source(path, config, need_label=False, pairs=True, labelled=False)

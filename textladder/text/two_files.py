@@ -1,0 +1,19 @@
+"""Two parallel files as one name, "train.en + train.de", as one file is: so they go through recipes, requests
+and messages. What reads them: `parallel`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+BETWEEN = " + "
+
+
+def joined(file: str, target: str | None) -> str:
+    """The one name of two files; of one file its own."""
+    return file if target is None else f"{file}{BETWEEN}{target}"
+
+
+def files_of(name: str | Path) -> tuple[Path, Path] | None:
+    """The two files of a name; None where it is that of one file."""
+    first, between, second = str(name).partition(BETWEEN)
+    return (Path(first), Path(second)) if between and not Path(name).exists() else None

@@ -1,0 +1,235 @@
+"""Text in, other text out: what translators write, how sure they are, and which word came from which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textladder.batch import Tokens
+from textladder.errors import Problem
+from textladder.loading import load_model
+from textladder.model import Model
+from textladder.ragged import Pairs, Ragged
+from textladder.search import Hypothesis, SearchConfig
+from textladder.tasks.translate import Translate, searching
+from textladder.text.batching import evaluation_plan
+from textladder.text.overlong import CutReport
+from textladder.text.store import Store
+from textladder.text.tokenizing import END, SPECIAL
+
+AHEAD = 512  # texts that are read before the first of them is answered, if so many have come
+UNITS = 4096  # of the sources that are encoded together
+Alignment = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Translation:
+    """One translation of a text."""
+
+    text: str
+    log_probability: float  # what the model gives for its units and </s>, in nats
+    score: float  # what the search compared it by: the log-probability divided by its length norm
+    units: int  # that were written, </s> among them
+    finished: bool  # False: it was cut at the longest length
+    alignment: Alignment | None = None  # (word of the source, word of the translation), if it was asked for
+
+
+def translator(folder: Path | str, device: str = "cpu") -> Model:
+    """The model in a folder; Problem for one that translates nothing."""
+    model = load_model(folder, device)
+    if not isinstance(model, Model) or not isinstance(model.task, Translate):
+        task = model.recipe.task_name
+        verb = "generate" if task == "language" else "predict"
+        raise Problem(
+            str(folder),
+            f"this model was trained for the task {task}: it translates nothing.",
+            f"Use textladder {verb}, or train one with --task translate.",
+        )
+    return model
+
+
+def task_of(model: Model) -> Translate:
+    assert isinstance(model.task, Translate), "a translator"
+    return model.task
+
+
+def options_of(model: Model, **given: Any) -> SearchConfig:
+    """The options of a search: those that are given, else those that the model was trained with. Raises
+    Problem as `SearchConfig` does."""
+    return searching(task_of(model).config, **given)
+
+
+def translate(
+    model: Model,
+    texts: Sequence[str],
+    options: SearchConfig | None = None,
+    *,
+    alignment: bool = False,
+    cuts: list[CutReport] | None = None,
+) -> list[list[Translation]]:
+    """The `options.n` best translations of each text, the best first; fewer where no more were found. cuts:
+    gets what was done to over-long texts.
+
+    Raises Problem for a text that is too long, if the recipe says so, and where there is no attention whose
+    alignment could be given.
+    """
+    task = task_of(model)
+    options = options or task.options
+    if alignment and not task.decoder.attends:
+        raise Problem("alignment", "this model has no attention.", "Leave it out, or train another rung.")
+    rows = model.rows(texts)
+    ids = rows.columns["text"]
+    if cuts is not None:
+        cuts.append(rows.cut)
+    found: list[list[Translation]] = [[] for _ in texts]
+    with model.predicting():
+        for places in evaluation_plan(ids.lengths, UNITS, UNITS):
+            some = ids.take(places)
+            for place, best in zip(places.tolist(), _found(model, some, options), strict=True):
+                found[place] = [_translation(task, one) for one in best]
+    if alignment:
+        flat = [(place, one) for place, several in enumerate(found) for one in several]
+        pairs = [(texts[place], one.text) for place, one in flat]
+        made = iter(align(model, pairs))
+        found = [[_aligned(one, next(made)) for one in several] for several in found]
+    return found
+
+
+def translations(
+    model: Model,
+    chunks: Iterable[Sequence[str]],
+    options: SearchConfig | None = None,
+    *,
+    alignment: bool = False,
+    cuts: list[CutReport] | None = None,
+) -> Iterator[list[list[Translation]]]:
+    """`translate` of texts that come some at a time, in their order; no more than AHEAD are held."""
+    for chunk in chunks:
+        rest = iter(chunk)
+        while some := list(islice(rest, AHEAD)):
+            yield translate(model, some, options, alignment=alignment, cuts=cuts)
+
+
+def log_probabilities(model: Model, pairs: Sequence[tuple[str, str]]) -> list[NDArray[np.float32]]:
+    """What the model gives for given translations: of each pair (text, translation) the nats of each unit and
+    of </s> [T]."""
+    nats, _ = _forced(model, pairs, aligned=False)
+    return nats
+
+
+def align(model: Model, pairs: Sequence[tuple[str, str]]) -> list[Alignment]:
+    """For each word of each translation the word of the source that its units look at most, words being what
+    stands between white space.
+
+    The shares are the mean over heads of the last layer but one (Garg et al. 2019,
+    https://aclanthology.org/D19-1453, section 4.2), or of the only one.
+    """
+    task, tokenizer = task_of(model), model.tokenizer
+    _, shares = _forced(model, pairs, aligned=True)
+    found = []
+    for (source, target), share in zip(pairs, shares, strict=True):
+        units = tokenizer.encode_one(target).tolist()
+        units = units[1:-1] if tokenizer.config.ends else units
+        columns = _words(source, tokenizer.offsets(source))[: share.shape[1]]
+        rows = _words(target, _spans(task, units))[: len(share)]
+        words = np.zeros((rows.max(initial=-1) + 1, columns.max(initial=-1) + 1))
+        if words.size:
+            kept = rows >= 0
+            by_word = np.zeros((len(rows), words.shape[1]))
+            for place, word in enumerate(columns.tolist()):
+                if word >= 0:
+                    by_word[:, word] += share[: len(rows), place]
+            np.add.at(words, rows[kept], by_word[kept])
+        found.append(tuple((int(row.argmax()), number) for number, row in enumerate(words) if words.size))
+    return found
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a decoder looked at while it wrote a text. sources, targets: the units as they stand in the texts
+    (the last of the target is </s>); maps: of each layer with attention to the source [H, T, S]."""
+
+    sources: list[str]
+    targets: list[str]
+    maps: list[NDArray[np.float32]]
+
+
+def looked_at(model: Model, source: str, target: str) -> Looked:
+    """Of a given translation, which need not be what the model would write."""
+    task, tokenizer = task_of(model), model.tokenizer
+    maps: list[Any] = []
+    _forced(model, [(source, target)], aligned=True, keep=maps)
+    units = tokenizer.encode_one(target).tolist()
+    units = units[1:-1] if tokenizer.config.ends else units
+    written = [target[slice(*span)] for span in _spans(task, units)]
+    found = [layer[0].cpu().numpy() for layer in maps]
+    rows, columns = found[0].shape[1:]
+    read = [source[slice(*span)] for span in tokenizer.offsets(source)]
+    return Looked(read[:columns], [*written, SPECIAL[END]][:rows], found)
+
+
+def _found(model: Model, sources: Ragged, options: SearchConfig) -> list[list[Hypothesis]]:
+    return task_of(model).search(model.encoder, Tokens.of(sources).to(model.device), options)
+
+
+def _translation(task: Translate, one: Hypothesis) -> Translation:
+    text = task.spell(one.ids)
+    return Translation(text, one.log_probability, one.score, len(one.ids), one.finished)
+
+
+def _aligned(one: Translation, alignment: Alignment) -> Translation:
+    return Translation(one.text, one.log_probability, one.score, one.units, one.finished, alignment)
+
+
+def _forced(
+    model: Model, pairs: Sequence[tuple[str, str]], *, aligned: bool, keep: list[Any] | None = None
+) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+    """Of each pair the nats of the target's units [T], and the shares [T, S] if `aligned`."""
+    task = task_of(model)
+    rows = model.rows(Pairs.of_strings(*zip(*pairs, strict=True)) if pairs else Pairs.of_strings((), ()))
+    store, lengths = Store.of(rows.columns), rows.columns["text"].lengths
+    nats: list[NDArray[np.float32]] = [np.zeros(0, np.float32)] * len(pairs)
+    shares = list(nats)
+    with model.predicting():
+        for places in evaluation_plan(lengths, UNITS, UNITS):
+            batch = task.collate(store.take(places)).to(model.device)
+            each, offsets, maps = task.forced(model.encoder, batch, aligned)
+            if keep is not None:
+                keep += maps
+            mean = maps[max(len(maps) - 2, 0)].mean(1).cpu().numpy() if maps else None  # [B, T, S]
+            bounds = offsets.tolist()
+            for number, place in enumerate(places.tolist()):
+                first, end = bounds[number : number + 2]
+                nats[place] = each[first:end].cpu().numpy()
+                if mean is not None:
+                    shares[place] = mean[number, : end - first, : lengths[place]]
+    return nats, shares
+
+
+def _spans(task: Translate, units: Sequence[int]) -> list[tuple[int, int]]:
+    """Where each unit stands in the text that they spell."""
+    pieces, at, spans = task.speller.after(), 0, []
+    for unit in units:
+        before = at
+        at += len(pieces.add(unit)) if unit != END else 0
+        spans.append((before, at))
+    return spans
+
+
+def _words(text: str, spans: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
+    """The number of the word that each span begins in (white space before it left out); -1 for spans of white
+    space at the beginning."""
+    spaces = np.array([letter.isspace() for letter in text] + [True], np.bool_)
+    starts = ~spaces & np.append(True, spaces[:-1])
+    numbers = starts.cumsum() - 1
+    found = []
+    for start, end in spans:
+        letters = np.flatnonzero(~spaces[start:end])
+        found.append(int(numbers[min(start + int(letters[0]) if len(letters) else start, len(text))]))
+    return np.array(found, np.int64)

@@ -1,0 +1,118 @@
+"""A translator in three lines of Python, with scikit-learn's conventions. Thin over `run` and
+`translating`."""
+
+# ruff: noqa: N803  X is what scikit-learn calls it
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from textladder import run, translating
+from textladder.batch import Example
+from textladder.estimating import RungEstimator
+from textladder.model import Model
+from textladder.terminal import Terminal
+from textladder.text.corpus import Corpus
+from textladder.translating import Translation
+
+if TYPE_CHECKING:
+    from textladder.vectors.wordvectors import WordVectors
+
+
+class Translator(RungEstimator):
+    """A rung of the ladder that makes other text of a text: translation, dates, names, headlines.
+
+    rung: a name from `textladder rungs --task translate`, or the path of a recipe file. units: what texts of
+    both sides are cut into (None: the rung's own). settings: {"decoder.hidden_dim": 256, ...}, as `--set`.
+    dev_share: share of the training texts held out to stop early. seed: of everything random. device: "auto",
+    "cpu", ... vectors: WordVectors, or a file or folder of them, for the encoder's embedding. verbose: True
+    prints progress on stderr.
+
+    After fit: `model_` (textladder.model.Model), `history_` (dev scores).
+    """
+
+    task_name = "translate"
+
+    def __init__(
+        self,
+        rung: str = "transformer",
+        *,
+        units: str | None = None,
+        settings: dict[str, Any] | None = None,
+        dev_share: float = 0.1,
+        seed: int = 1,
+        device: str = "auto",
+        vectors: str | Path | WordVectors | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.rung, self.units, self.settings, self.dev_share = rung, units, settings, dev_share
+        self.seed, self.device, self.vectors, self.verbose = seed, device, vectors, verbose
+
+    def fit(self, X: Sequence[str], y: Sequence[str]) -> Translator:
+        """Train on texts X and what each of them becomes, y. Raises Problem for what is not text and for
+        unequal lengths, ValueError where X is one text."""
+        chosen = self._recipe()
+        self._check_dev_share()
+        with tempfile.TemporaryDirectory(prefix="textladder-") as work:
+            model, self.history_ = run.train_model(
+                chosen,
+                self._parts(
+                    Corpus.of(_several(X), None, "X", _several(y)), chosen.data.split_seed, classes=False
+                ),
+                Path(work),
+                device=self.device,
+                reporter=Terminal() if self.verbose else None,
+                vectors=self._given_vectors(),
+            )
+        assert isinstance(model, Model), "no translator is counted"
+        self.model_ = model
+        return self
+
+    def predict(self, X: Sequence[str]) -> list[str]:
+        """The best translation of each text."""
+        check_is_fitted(self)
+        texts = _several(X)
+        return [best[0].text for best in translating.translate(self.model_, texts)]
+
+    def translate(
+        self, text: str, *, n_best: int = 1, alignment: bool = False, **options: Any
+    ) -> list[Translation]:
+        """The `n_best` translations of one text. options: of the search, such as beam and length_penalty
+        (`search.SearchConfig`). Raises Problem for options that contradict each other."""
+        check_is_fitted(self)
+        chosen = translating.options_of(self.model_, n=n_best, **options)
+        return translating.translate(self.model_, [text], chosen, alignment=alignment)[0]
+
+    def log_probabilities(self, X: Sequence[str], y: Sequence[str]) -> list[NDArray[np.float32]]:
+        """What the model gives for given translations y: the nats of each unit, and of the end, of each."""
+        check_is_fitted(self)
+        return translating.log_probabilities(self.model_, list(zip(_several(X), _several(y), strict=True)))
+
+    def score(self, X: Sequence[str], y: Sequence[str]) -> float:
+        """The headline on these texts: BLEU, or what `task.metric` says."""
+        check_is_fitted(self)
+        pairs = zip(_several(X), _several(y), strict=True)
+        examples = [Example(pair, (), f"X, text {number}") for number, pair in enumerate(pairs, 1)]
+        task = translating.task_of(self.model_)
+        return task.score(self.model_.predict([e.texts[0] for e in examples]), examples).headline
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str = "auto") -> Translator:
+        """A translator, ready to predict, from a model folder, a run folder or a compare folder (its pick).
+        Problem also for a model of another task."""
+        return cls._open(folder, device, "translator", "TextClassifier")
+
+
+def _several(X: Sequence[str]) -> list[str]:
+    if isinstance(X, (str, bytes)):
+        raise ValueError("this is one text; give a list of texts, such as [text].")
+    texts: list[str] = X.tolist() if hasattr(X, "tolist") else list(X)
+    if not texts:
+        raise ValueError("there is no text: at least one is needed.")
+    return texts
