@@ -16,6 +16,7 @@ import pytest
 
 from tests.program import command, environment, rows, textladder, write_csv
 from textladder import recipe
+from textladder.builtin import BUILTIN
 from textladder.files import WORK
 from textladder.tasks import TASKS
 
@@ -206,8 +207,9 @@ def test_rungs() -> None:
 
 
 def test_data(tmp_path: Path) -> None:
-    (languages,) = json.loads(textladder("data", "--json").out)["data"]
-    assert languages["name"] == "languages"
+    listed = {entry["name"]: entry for entry in json.loads(textladder("data", "--json").out)["data"]}
+    assert set(listed) == set(BUILTIN)
+    languages = listed["languages"]
     assert len(languages["labels"]) == 20
     out = tmp_path / "languages.csv"
     ended = textladder("data", "languages", "--out", out)

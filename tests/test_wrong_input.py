@@ -205,7 +205,7 @@ def test_a_recipe_file_with_an_unknown_encoder(reviews: Path, tmp_path: Path) ->
             "training.epochs",
         ),
         ("[encoder]\n[task]\nname = 'classify'\n", "[encoder] has no name"),
-        ("[encodr]\nname = 'bow'\n", "Did you mean encoder?"),
+        ("[encodr]\nname = 'bow'\n", "Did you mean encoder or decoder?"),
     ],
 )
 def test_a_wrong_recipe_file(toml: str, said: str, reviews: Path, tmp_path: Path) -> None:

@@ -273,7 +273,7 @@ def evaluate(
     set_: DataSet = None,
     as_json: Json = False,
 ) -> None:
-    """Score a model on a file of labelled texts, with a 95 % interval.
+    """Score a model on labelled texts, with a 95 % interval.
 
     A language model is scored on any text, as by textladder score; a translator on pairs, or two parallel
     files.

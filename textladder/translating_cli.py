@@ -11,6 +11,7 @@ import typer
 
 from textladder.cli_options import DataSet, Device, Json, ModelPath, TextColumn, settings_of
 from textladder.errors import Problem
+from textladder.signals import noted
 
 if TYPE_CHECKING:
     from textladder.translating import Translation
@@ -40,7 +41,7 @@ def translate(
     set_: DataSet = None,
     as_json: Json = False,
 ) -> None:
-    """Translate each text, one line per text, in the order of the input.
+    """Translate texts: one line per text, in their order.
 
     With more than one for a text a line begins with the number of the text, from 0. What else is asked for
     follows after tabs.
@@ -69,12 +70,15 @@ def translate(
         for chunk in translations(loaded, chunks, options, alignment=alignment, cuts=cuts):
             cut = sum(cuts, cut)
             cuts.clear()
-            for several in chunk:
-                for one in several:
-                    _say(one, number, several=options.n > 1, score=score, as_json=as_json)
-                unfinished += not several[0].finished
-                number += 1
-            sys.stdout.flush()  # a program at the other end of a pipe may be waiting for this answer
+            with noted() as arrived:  # what is written is counted, and no line is cut
+                for several in chunk:
+                    for one in several:
+                        _say(one, number, several=options.n > 1, score=score, as_json=as_json)
+                    unfinished += not several[0].finished
+                    number += 1
+                sys.stdout.flush()  # a program at the other end of a pipe may be waiting for this answer
+            if arrived[0]:
+                raise KeyboardInterrupt
     except KeyboardInterrupt:
         sys.stdout.flush()
         said = f"{number:,} texts are translated"
@@ -96,7 +100,9 @@ def inspect(
     ] = None,
     device: Device = "auto",
 ) -> None:
-    """Draw what a translator looked at, unit by unit, in every layer and head: a page that opens offline."""
+    """Draw what a translator looked at: a page.
+
+    Every layer and head, unit by unit; it opens offline."""
     from textladder.files import write_text
     from textladder.inspection.alignment import render
     from textladder.training.devices import pick_device

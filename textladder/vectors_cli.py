@@ -26,7 +26,7 @@ from textladder.vectors_options import (
 )
 
 app = typer.Typer(
-    help="Word vectors: train, ask, judge, draw, convert and compare them.",
+    help="Word vectors: train, ask, judge, draw, convert, compare.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -23,6 +23,7 @@ SMALL = {
     "embedding_dim": 8, "hidden_dim": MEMORY, "attention_dim": 6, "num_heads": 2, "num_layers": 2,
     "feedforward_dim": 16, "max_length": 24,
 }  # fmt: skip
+ASKING = {"conv": {"embedding_dim": MEMORY}}  # a dot product asks with vectors as wide as those of the source
 PREFIXES = [[2, 5, 6, 7, 9], [2], [2, 8, 9], [2, 4, 4, 4]]
 SOURCES = (5, 3, 0, 7)
 
@@ -31,7 +32,8 @@ def choices(name: str) -> list[Any]:
     """The small configuration, and with it every value of each Literal and bool."""
     kind = decoder_class(name).Config
     names = {field.name for field in fields(kind)}
-    base = kind(**{key: value for key, value in SMALL.items() if key in names})
+    small = SMALL | ASKING.get(name, {})
+    base = kind(**{key: value for key, value in small.items() if key in names})
     found = [base]
     for key, hint in get_type_hints(kind).items():
         values = (False, True) if hint is bool else options(hint)
@@ -172,7 +174,7 @@ def test_maps_are_shares_of_the_source(name: str, config: Any) -> None:
 
 @each_case
 def test_a_shared_table_is_read_and_belongs_to_the_other(name: str, config: Any) -> None:
-    decoder, table = build(name, config), UnitEmbedding(UNITS, 8)
+    decoder, table = build(name, config), UnitEmbedding(UNITS, config.embedding_dim)
     before = forced(decoder, Tokens.of_rows(PREFIXES), memory())
     decoder.share(table)
     assert not any(parameter is table.weight for parameter in decoder.parameters())

@@ -109,7 +109,7 @@ def test_more_padding_changes_nothing_and_no_gradient_is_nan(name: str) -> None:
 def test_vectors_of_two_widths_have_no_dot_product(name: Any) -> None:
     with pytest.raises(Problem, match="no dot product") as caught:
         make_source_attention(name, 6, 8, hidden_dim=4, heads=2)
-    assert "decoder.hidden_dim=8" in caught.value.next_step
+    assert "decoder.attention=general" in caught.value.next_step
 
 
 def test_heads_must_share_the_width() -> None:

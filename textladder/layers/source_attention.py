@@ -91,7 +91,7 @@ class Dot(SourceAttention):
                 "decoder.attention",
                 f"the decoder's state has {query_dim} values, the encoder's vectors {memory_dim}: "
                 "they have no dot product.",
-                f"Set decoder.hidden_dim={memory_dim}, or decoder.attention=general.",
+                "Give both the same width, or set decoder.attention=general.",
             )
         self.scale = memory_dim**-0.5 if scaled else 1.0
 
