@@ -40,7 +40,7 @@ lint: $(DEV)
 	$(BIN)/mypy
 
 test: lint
-	@echo "Tests: about 6 minutes on two cores"
+	@echo "Tests: about 9 minutes on two cores"
 	@time OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
 
 check-quality: $(DEV)
