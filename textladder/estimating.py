@@ -6,8 +6,9 @@ Each has an `__init__` of its own, as scikit-learn reads parameters and their de
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -26,6 +27,9 @@ from textladder.training.devices import pick_device
 
 if TYPE_CHECKING:
     from textladder.vectors.wordvectors import WordVectors
+
+
+T = TypeVar("T")
 
 
 class RungEstimator(BaseEstimator):
@@ -104,3 +108,13 @@ class RungEstimator(BaseEstimator):
         made = split(corpus, self.dev_share, 0.0, seed, rare="keep", classes=classes, stratified=stratified)
         train, dev = Part(corpus, made.train), Part(corpus, made.dev)
         return Data(train, dev if len(dev) else train, None, made.notes)
+
+
+def several(texts: Sequence[T], name: str = "X") -> list[T]:
+    """The texts that the user gave as `name`, as a list; ValueError for one text and for none."""
+    if isinstance(texts, (str, bytes)):
+        raise ValueError(f"{name} is one text; give a list of texts, such as [text].")
+    listed: list[T] = texts.tolist() if hasattr(texts, "tolist") else list(texts)
+    if not listed:
+        raise ValueError(f"{name} holds no text: at least one is needed.")
+    return listed

@@ -143,20 +143,25 @@ class Places(LookedUp[str]):
         return self.part.places(self.rows[index])
 
 
-class SpanGolds(LookedUp[Example]):
-    """The places that are the targets of a part (`Corpus.golds`), read from disk when they are asked for."""
+class ReadGolds(LookedUp[Example]):
+    """Targets of a part that are read from disk when they are asked for."""
 
     def __init__(self, part: Part) -> None:
         self._part = part
+
+    @staticmethod
+    @abstractmethod
+    def read(part: Part, rows: Numbers) -> Iterator[Example]:
+        """The targets of rows of the corpus of `part`."""
 
     def __len__(self) -> int:
         return len(self._part)
 
     def at(self, index: slice | list[int]) -> list[Example]:
-        return list(self._part.corpus.golds(self._part.rows[index]))
+        return list(self.read(self._part, self._part.rows[index]))
 
     def __iter__(self) -> Iterator[Example]:
-        return self._part.corpus.golds(self._part.rows)
+        return self.read(self._part, self._part.rows)
 
     @property
     def kinds(self) -> Sequence[Example]:
@@ -164,23 +169,17 @@ class SpanGolds(LookedUp[Example]):
         return self
 
 
-class TextGolds(LookedUp[Example]):
-    """Texts and what they should become, of a part of pairs without labels, read from disk when they are
-    asked for."""
+class SpanGolds(ReadGolds):
+    """The places that are the targets of a part (`Corpus.golds`)."""
 
-    def __init__(self, part: Part) -> None:
-        self._part = part
+    @staticmethod
+    def read(part: Part, rows: Numbers) -> Iterator[Example]:
+        return part.corpus.golds(rows)
 
-    def __len__(self) -> int:
-        return len(self._part)
 
-    def at(self, index: slice | list[int]) -> list[Example]:
-        return list(self._part.corpus.examples(self._part.rows[index]))
+class TextGolds(ReadGolds):
+    """Texts and what they should become, of a part of pairs without labels."""
 
-    def __iter__(self) -> Iterator[Example]:
-        return self._part.examples()
-
-    @property
-    def kinds(self) -> Sequence[Example]:
-        """All of them: hardly two are alike."""
-        return self
+    @staticmethod
+    def read(part: Part, rows: Numbers) -> Iterator[Example]:
+        return part.corpus.examples(rows)

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from textladder.batch import Example
 from textladder.errors import Problem
-from textladder.estimating import RungEstimator
+from textladder.estimating import RungEstimator, several
 from textladder.tasks.tag import Said, Tag
 from textladder.text.corpus import Corpus
 from textladder.text.sentences import GivenSentences
@@ -73,7 +73,7 @@ class TokenTagger(RungEstimator):
         chosen = self._recipe()
         cut = "word" if chosen.task.cut == "auto" else chosen.task.cut
         with tempfile.TemporaryDirectory(prefix="textladder-") as work:
-            corpus = Corpus.read(GivenSentences(_several(X), y, cut), Path(work) / "corpus")
+            corpus = Corpus.read(GivenSentences(several(X), y, cut), Path(work) / "corpus")
             self._train(corpus, chosen, classes=False)
         self.classes_ = np.array(self.model_.labels["labels"])
         return self
@@ -115,7 +115,7 @@ class TokenTagger(RungEstimator):
     def score(self, X: Sequence[Text], y: Sequence[Sequence[Any]]) -> float:
         """The headline on these texts: F1 of spans, or accuracy of tags."""
         check_is_fitted(self)
-        source = GivenSentences(_several(X), y, self.model_.labels["cut"])
+        source = GivenSentences(several(X), y, self.model_.labels["cut"])
         examples = list(source.examples())
         return self._task.score(self.model_.predict(examples), examples).headline
 
@@ -134,15 +134,6 @@ class TokenTagger(RungEstimator):
         return self.model_.task
 
     def _said(self, X: Sequence[Text]) -> tuple[list[Example], list[Said]]:
-        source = GivenSentences(_several(X), None, self._task.labels["cut"])
+        source = GivenSentences(several(X), None, self._task.labels["cut"])
         examples = list(source.examples())
         return examples, self.model_.predict(examples)
-
-
-def _several(X: Sequence[Text]) -> list[Text]:
-    if isinstance(X, (str, bytes)):
-        raise ValueError("X is one text; give a list of texts, such as [text].")
-    texts = X.tolist() if hasattr(X, "tolist") else list(X)
-    if not texts:
-        raise ValueError("X holds no text: at least one is needed.")
-    return texts

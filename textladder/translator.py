@@ -4,7 +4,6 @@
 # ruff: noqa: N803  X is what scikit-learn calls it
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from textladder import run, translating
+from textladder import translating
 from textladder.batch import Example
-from textladder.estimating import RungEstimator
-from textladder.model import Model
-from textladder.terminal import Terminal
+from textladder.estimating import RungEstimator, several
 from textladder.text.corpus import Corpus
 from textladder.translating import Translation
 
@@ -57,27 +54,14 @@ class Translator(RungEstimator):
     def fit(self, X: Sequence[str], y: Sequence[str]) -> Translator:
         """Train on texts X and what each of them becomes, y. Raises Problem for what is not text and for
         unequal lengths, ValueError where X is one text."""
-        chosen = self._recipe()
-        self._check_dev_share()
-        with tempfile.TemporaryDirectory(prefix="textladder-") as work:
-            model, self.history_ = run.train_model(
-                chosen,
-                self._parts(
-                    Corpus.of(_several(X), None, "X", _several(y)), chosen.data.split_seed, classes=False
-                ),
-                Path(work),
-                device=self.device,
-                reporter=Terminal() if self.verbose else None,
-                vectors=self._given_vectors(),
-            )
-        assert isinstance(model, Model), "no translator is counted"
-        self.model_ = model
+        corpus = Corpus.of(several(X), None, "X", several(y, "y"))
+        self._train(corpus, self._recipe(), classes=False)
         return self
 
     def predict(self, X: Sequence[str]) -> list[str]:
         """The best translation of each text."""
         check_is_fitted(self)
-        texts = _several(X)
+        texts = several(X)
         return [best[0].text for best in translating.translate(self.model_, texts)]
 
     def translate(
@@ -92,12 +76,12 @@ class Translator(RungEstimator):
     def log_probabilities(self, X: Sequence[str], y: Sequence[str]) -> list[NDArray[np.float32]]:
         """What the model gives for given translations y: the nats of each unit, and of the end, of each."""
         check_is_fitted(self)
-        return translating.log_probabilities(self.model_, list(zip(_several(X), _several(y), strict=True)))
+        return translating.log_probabilities(self.model_, list(zip(several(X), several(y, "y"), strict=True)))
 
     def score(self, X: Sequence[str], y: Sequence[str]) -> float:
         """The headline on these texts: BLEU, or what `task.metric` says."""
         check_is_fitted(self)
-        pairs = zip(_several(X), _several(y), strict=True)
+        pairs = zip(several(X), several(y, "y"), strict=True)
         examples = [Example(pair, (), f"X, text {number}") for number, pair in enumerate(pairs, 1)]
         task = translating.task_of(self.model_)
         return task.score(self.model_.predict([e.texts[0] for e in examples]), examples).headline
@@ -107,12 +91,3 @@ class Translator(RungEstimator):
         """A translator, ready to predict, from a model folder, a run folder or a compare folder (its pick).
         Problem also for a model of another task."""
         return cls._open(folder, device, "translator", "TextClassifier")
-
-
-def _several(X: Sequence[str]) -> list[str]:
-    if isinstance(X, (str, bytes)):
-        raise ValueError("this is one text; give a list of texts, such as [text].")
-    texts: list[str] = X.tolist() if hasattr(X, "tolist") else list(X)
-    if not texts:
-        raise ValueError("there is no text: at least one is needed.")
-    return texts

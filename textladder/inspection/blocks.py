@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from textladder.comparing.answers import BlockAnswer
-from textladder.inspection.findings import Top
+from textladder.inspection.findings import Top, count_wins
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,7 @@ def find_blocks(
         size = answers[0].characters
         found.texts += 1
         found.characters += size
-        for i, mine in enumerate(answers):
-            for j, other in enumerate(answers):
-                found.wins[i][j] += mine.bits < other.bits
+        count_wins(found.wins, [answer.bits for answer in answers])
         if 2 * size * found.texts < found.characters:
             continue
         finding = BlockFinding(answers[0].where, answers[0].text, dict(row))

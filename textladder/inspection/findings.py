@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,13 @@ class Findings:
     between: list[Finding] = field(default_factory=list)
     pair: tuple[str, str] | None = None
     pair_counts: tuple[int, int, int] = (0, 0, 0)
+
+
+def count_wins(wins: list[list[int]], costs: Sequence[float]) -> None:
+    """Adds to wins [R, R] which of R rungs cost less than which others on one text."""
+    for row, mine in zip(wins, costs, strict=True):
+        for other, theirs in enumerate(costs):
+            row[other] += mine < theirs
 
 
 class Top:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from textladder.comparing.answers import NumberAnswer
-from textladder.inspection.findings import Top
+from textladder.inspection.findings import Top, count_wins
 from textladder.inspection.pieces import esc, figure, texts
 
 if TYPE_CHECKING:
@@ -60,9 +60,7 @@ def find_numbers(
     for position, row in enumerate(rows):
         answers = [row[name] for name in found.rungs]
         found.texts += 1
-        for i, mine in enumerate(answers):
-            for j, other in enumerate(answers):
-                found.wins[i][j] += mine.error < other.error
+        count_wins(found.wins, [answer.error for answer in answers])
         finding = NumberFinding(dict(row))
         hardest.offer(sum(answer.error for answer in answers), position, finding)
         between.offer(finding.spread, position, finding)
