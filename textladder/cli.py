@@ -110,14 +110,17 @@ def _program(
         typer.echo(context.get_help())
 
 
-@app.command()
+@app.command(cls=ParallelFiles)
 @reading
 def look(
     read: Reading,
     *,
     task: Annotated[
         str | None,
-        typer.Option("--task", help="classify, pair, span or tag (tag for .conll and .conllu if not given)"),
+        typer.Option(
+            "--task",
+            help="classify, pair, span, tag or translate (by the file's name and number if not given)",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -125,10 +128,10 @@ def look(
 
     Labels, lengths, unknown words, duplicates, texts that dev or test share with it, odd characters.
     """
-    from textladder.looking import look_at
+    from textladder.looking import KINDS, look_at
 
-    if task not in (None, "classify", "pair", "span", "tag"):
-        known = "Known: classify, pair, span, tag."
+    if task is not None and task not in KINDS:
+        known = f"Known: {', '.join(KINDS)}."
         raise Problem("--task", f"look has nothing to say for the task {task!r}.", known)
     found = look_at(read.file, read.dev, read.test, read.settings, task)
     print_json(found.to_dict()) if as_json else found.render()

@@ -121,7 +121,7 @@ def _labelled(model: Model, file: str, settings: list[str] | None, work: Path) -
     if model.task.marks:
         return Corpus.read(_items(model, file, settings, need_label=True), work / "corpus")
     if model.task.reads == "translations":
-        config = replace(model.recipe.data, format=None)
+        config = replace(model.recipe.data, format=None, max_ratio=0.0)
         given = replace(model.recipe, data=config).set(settings or []).data
         return Corpus.read(open_translations(file, given), work / "corpus")
     return Corpus.read(_source(model, file, settings, need_label=True), work / "corpus")
@@ -149,7 +149,7 @@ def _builtin(model: Model, name: str) -> dict[str, Corpus]:
 def _source(model: Model, file: str, settings: list[str] | None, need_label: bool) -> Source:
     """A file read as the training file was; the columns of plain text and fastText files have no names."""
     check_file(Path(file))
-    config: DataConfig = model.recipe.data
+    config: DataConfig = replace(model.recipe.data, max_ratio=0.0)  # of the training file
     if model.task.reads == "translations":  # of each row the source; lines of text end in .en as well
         known = ENDINGS.get(plain_suffix(Path(file)))
         config = replace(config, second=None, format=known or "text", text=config.text if known else None)
