@@ -66,8 +66,10 @@ def task_of(model: Model) -> Translate:
 
 def options_of(model: Model, **given: Any) -> SearchConfig:
     """The options of a search: those that are given, else those that the model was trained with. Raises
-    Problem as `SearchConfig` does."""
-    return searching(task_of(model).config, **given)
+    Problem as `SearchConfig` and `Translate.check_search` do."""
+    options = searching(task_of(model).config, **given)
+    task_of(model).check_search(options)
+    return options
 
 
 def translate(

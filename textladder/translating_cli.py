@@ -172,29 +172,51 @@ def inspect(
     *,
     model: ModelPath,
     text: Annotated[str, typer.Option("--text", help="a text to be translated")],
-    out: Annotated[Path, typer.Option("--out", help="page to write (.html)")],
+    out: Annotated[Path, typer.Option("--out", help="page to write (.html), or picture of one map (.png)")],
     target: Annotated[
         str | None, typer.Option("--target", help="its translation, if not the model's own")
     ] = None,
     device: Device = "auto",
 ) -> None:
-    """Draw what a translator looked at: a page.
+    """Draw what a translator looked at, and what it searched: a page.
 
-    Every layer and head, unit by unit; it opens offline."""
+    Every layer and head, unit by unit, and the tree of the beam; it opens offline. A PNG has the map that
+    alignments are read from.
+    """
     from textladder.files import write_text
-    from textladder.inspection.alignment import render
+    from textladder.inspection.alignment import looked, named, render
+    from textladder.inspection.beam_tree import render_tree
+    from textladder.inspection.heatmap import write_png
     from textladder.training.devices import pick_device
-    from textladder.translating import looked_at, task_of, translate, translator
+    from textladder.translating import looked_at, searched, task_of, translator
 
+    if out.suffix not in (".html", ".png"):
+        raise Problem("--out", f"{out.name} is neither a page nor a picture.", "End it in .html or .png")
     loaded = translator(model, str(pick_device(device)))
-    if not task_of(loaded).decoder.attends:
-        raise Problem(str(model), "this model has no attention to show.", "Train another rung.")
-    written = translate(loaded, [text])[0][0].text if target is None else target
-    found = looked_at(loaded, text, written)
-    told = f"{loaded.recipe.rung}: {text} → {written}"
-    page = render(found.sources, found.targets, found.maps, title="What was looked at", told=told)
-    write_text(out, page)
-    typer.echo(f"{written}\nThe page: {out}")
+    attends, sections = task_of(loaded).decoder.attends, []
+    if not attends and (target is not None or out.suffix == ".png"):
+        raise Problem(
+            str(model),
+            "this model has no attention to show.",
+            "Give a page (.html) and no --target, to see what was searched; or train another rung.",
+        )
+    if target is None:
+        (best, *_), tree, path = searched(loaded, text)
+        target, spelled = best.text, task_of(loaded).shown([node.unit for node in tree.nodes])
+        sections = [render_tree(tree, spelled, path, task_of(loaded).options.length_penalty)]
+    told, page = f"{loaded.recipe.rung}: {text} → {target}", "picture" if out.suffix == ".png" else "page"
+    if attends:
+        found = looked_at(loaded, text, target)
+        if page == "picture":
+            _, shares = next(named(found.maps))
+            columns = shares[:, : len(found.sources)]
+            for note in write_png(out, found.sources, found.targets, columns, told):
+                typer.echo(note, err=True)
+        sections.insert(0, looked(found.sources, found.targets, found.maps))
+    if page == "page":
+        title = "What was looked at" if attends else "What was searched"
+        write_text(out, render(sections, title=title, told=told))
+    typer.echo(f"{target}\nThe {page}: {out}")
 
 
 def _say(one: Translation, number: int, *, several: bool, score: bool, as_json: bool) -> None:
