@@ -49,7 +49,7 @@ def evaluate_file(
     returns. Raises Problem for a wrong file and for labels that the model was not trained with.
     """
     model = load_model(folder, str(pick_device(device)))
-    if said is not None and model.task.reads != "translations":
+    if said is not None and not (isinstance(model, Model) and model.task.reads == "translations"):
         raise Problem("--said", "only translations can be given.", "Leave it out, or name a translator.")
     if model.task.streams:
         from textladder.scoring import opened
