@@ -50,7 +50,8 @@ class Translate(Translated, Task):
         # Tables that are one: of source, target and output (Press and Wolf 2017); of target and output; none
         tied: Literal["all", "target", "none"] = "all"
         label_smoothing: float = 0.1  # share of the truth that is spread over all units
-        metric: Literal["bleu", "chrf", "exact_match"] = "bleu"  # what weights and rungs are chosen by
+        # What weights and rungs are chosen by
+        metric: Literal["bleu", "chrf", "exact_match", "rouge_1", "rouge_2", "rouge_l"] = "bleu"
         bleu_tokenize: Literal["13a", "intl", "char", "zh", "none"] = "13a"  # how sacrebleu cuts texts
         beam: int = 5  # hypotheses of the search; 1: greedy, as dev always is while a model is trained
         length_penalty: float = 0.6  # of the search: alpha of Wu et al. 2016, equation 14
