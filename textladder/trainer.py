@@ -117,7 +117,8 @@ class Trainer:
         self.options = stretched(self.feed, self.options)
         self.progress = Progress()
         self.keeper = Keeper(self.model.task.higher_is_better)
-        self.average = Average(self.model, self.options.average, self.options.ema_decay)
+        kind, decay = self.options.average, self.options.ema_decay
+        self.average = Average(self.model, kind, decay, self.options.average_checks)
         self.best: dict[str, Tensor] = {}
         self.history: list[dict[str, Any]] = []
         self.stopped = "epochs"

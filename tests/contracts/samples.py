@@ -181,6 +181,23 @@ SAMPLES = {
         ),
         best=100.0,
     ),
+    "translate, pointer": Sample(
+        "translate",
+        TWO,
+        ("film good", "film bad", "plot fine", "ends awful plot", "well ends", "awful bad"),
+        {
+            "metric": "exact_match",
+            "label_smoothing": 0.02,
+            "copying": True,
+            "coverage": 0.1,
+            "beam": 2,
+            "length_extra": 4,
+        },
+        (
+            "conv",
+            {"embedding_dim": DIM, "hidden_dim": DIM, "num_layers": 1, "dropout": 0.0, "input_dropout": 0.0},
+        ),
+    ),
     "span": Sample(
         "span",
         ASKED,

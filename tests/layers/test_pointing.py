@@ -36,7 +36,8 @@ def given() -> tuple[Tensor, Tensor, Encoded, Tokens]:
     """Vectors of a decoder, of the units before, and a source."""
     draw, source, prefix = torch.Generator().manual_seed(1), Tokens.of_rows(SOURCES), Tokens.of_rows(PREFIXES)
     states, words = (
-        torch.randn(len(PREFIXES), prefix.width, width, generator=draw, dtype=torch.float64) for width in (D, E)
+        torch.randn(len(PREFIXES), prefix.width, width, generator=draw, dtype=torch.float64)
+        for width in (D, E)
     )
     memory = torch.randn(len(SOURCES), source.width, M, generator=draw, dtype=torch.float64)
     memory = memory * source.mask[..., None]
@@ -76,10 +77,14 @@ def looped(
             covered = [a + c for a, c in zip(shares, covered, strict=True)]
         vector = s + array(pointer.back.weight) @ context
         can = [unit for unit in range(1, UNITS) if unit != 2]
-        logits = {unit: float(array(output.rows)[unit - 1] @ vector + array(output.bias)[unit - 1]) for unit in can}
+        logits = {
+            unit: float(array(output.rows)[unit - 1] @ vector + array(output.bias)[unit - 1]) for unit in can
+        }
         said = dict(zip(can, softmax(list(logits.values())), strict=True))
-        if pointer.gate is not None:
-            z = float(array(pointer.gate.weight)[0] @ np.concatenate([context, s, y]) + array(pointer.gate.bias)[0])
+        if pointer.gate is not None and source:  # without units there is nothing to copy
+            z = float(
+                array(pointer.gate.weight)[0] @ np.concatenate([context, s, y]) + array(pointer.gate.bias)[0]
+            )
             g = 1 / (1 + math.exp(-z))
             said = {unit: g * p for unit, p in said.items()}
             for unit, share in zip(source, shares, strict=True):
@@ -94,7 +99,9 @@ def test_probabilities_and_coverage_equal_the_written_out_loop(copies: bool, cov
     prefix = Tokens.of_rows(PREFIXES)
     pointed, _ = pointer(states, words, pointer.read(memory, source))
     said = pointed.flat(Layout(prefix, exact=True))
-    log_probs, losses = pointer.log_probs(output, said), pointer.losses(output, said, Tokens.of_rows(WANTED).flat)
+    with torch.no_grad():
+        log_probs = pointer.log_probs(output, said)
+        losses = pointer.losses(output, said, Tokens.of_rows(WANTED).flat)
     at = 0
     for row, wanted in enumerate(WANTED):
         found, lost = looped(pointer, output, row, states, words, memory.states)
@@ -103,13 +110,13 @@ def test_probabilities_and_coverage_equal_the_written_out_loop(copies: bool, cov
                 # Shares are float32, whatever the vectors are.
                 assert math.exp(log_probs[at, other]) == pytest.approx(p, rel=1e-4, abs=1e-9)
             assert float(losses[at]) == pytest.approx(-math.log(found[t][unit]), rel=1e-4)
-            assert float(said.lost[at]) == pytest.approx(lost[t] if covers else 0.0, abs=1e-5)
+            assert float(said.lost[at].detach()) == pytest.approx(lost[t] if covers else 0.0, abs=1e-5)
             at += 1
-    if source.lengths[2] == 0 and copies:  # nothing to copy from: what is left is g p
-        assert float(log_probs[-1].exp().sum()) < 1
-    torch.testing.assert_close(log_probs[:-1].exp().sum(1), torch.ones(at - 1, dtype=torch.float64), rtol=1e-5, atol=0)
+    sums = log_probs.exp().sum(1)
+    torch.testing.assert_close(sums, torch.ones_like(sums), rtol=1e-5, atol=0)
 
 
+@torch.no_grad()
 def test_a_case_by_hand() -> None:
     """A source "a b a", looked at with 0.5, 0.3 and 0.2; the output layer gives each of four units 1/4; half is
     copied. p(a) = 1/2 * 1/4 + 1/2 * 0.7."""
@@ -124,6 +131,7 @@ def test_a_case_by_hand() -> None:
     assert float(pointer.loss(output, said, torch.tensor([3]))) == pytest.approx(-math.log(0.125))
 
 
+@torch.no_grad()
 def test_coverage_by_hand() -> None:
     """Scores that depend on nothing look at both units with 1/2: c is (0, 0), (1/2, 1/2), (1, 1), and the loss
     0, 1 and 1."""
@@ -148,7 +156,9 @@ def test_unit_by_unit_is_as_all_at_once_and_padding_changes_nothing(covers: bool
         one, now = pointer(state, word, read, now)
         steps.append(one.of_step())
     for name in ("vectors", "gate", "lost"):
-        torch.testing.assert_close(torch.stack([getattr(one, name) for one in steps], 1), getattr(pointed, name))
+        torch.testing.assert_close(
+            torch.stack([getattr(one, name) for one in steps], 1), getattr(pointed, name)
+        )
     shares = torch.stack([one.shares for one in steps], 1)
     torch.testing.assert_close(shares[..., : source.width], pointed.shares)
     assert not shares[..., source.width :].any()
@@ -160,7 +170,7 @@ def mixed_by_autograd(
 ) -> Tensor:
     """Through a table of all log-probabilities."""
     log_probs, kept = layer.log_probs(vectors), target != IGNORED
-    own = log_probs.gather(1, target.clamp_min(0)[:, None])[:, 0]
+    own = log_probs.gather(1, target.clamp_min(1)[:, None])[:, 0]
     mixed = torch.log(gate.sigmoid() * own.exp() + (1 - gate.sigmoid()) * taken)
     can = [unit for unit in range(1, layer.units) if unit != 2]
     mean = log_probs[:, can].mean(1)

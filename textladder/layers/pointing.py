@@ -89,6 +89,7 @@ class Pointer(nn.Module):
         gate = torch.full_like(lost, torch.inf)
         if self.gate is not None:
             gate = self.gate(torch.cat([contexts, states, words.to(states.dtype)], -1))[..., 0].float()
+            gate = gate.masked_fill(~mask.any(1, keepdim=True), torch.inf)  # there is nothing to copy
         ids = ids[:, None].expand(-1, states.shape[1], -1)
         return Pointed(states + self.back(contexts), ids, shares, gate, lost), covered
 
@@ -125,7 +126,7 @@ class Pointer(nn.Module):
         written = output.log_probs(said.vectors)
         if self.gate is None:
             return written
-        taken = torch.zeros_like(written).scatter_add_(1, said.ids, said.shares)
+        taken = torch.zeros_like(written).scatter_add_(1, said.ids, said.shares.to(written.dtype))
         gate = said.gate[:, None]
         return mixed_logs(F.logsigmoid(gate) + written, F.logsigmoid(-gate), taken)
 
