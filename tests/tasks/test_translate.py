@@ -18,6 +18,7 @@ from textladder.batch import Batch, Tokens
 from textladder.decoders import DECODERS, decoder_class
 from textladder.errors import Problem
 from textladder.preparing import Data, Part, prepare
+from textladder.ragged import Ragged
 from textladder.search import SearchConfig
 from textladder.tasks.histories import mixed, share_at
 from textladder.tasks.translate import Translate
@@ -70,6 +71,7 @@ def stepped(task: Translate, encoder: Mean, batch: Batch) -> Tensor:
 
 @each_decoder
 @each_pointer
+@torch.no_grad()
 def test_steps_give_what_the_whole_target_gets(decoder: str, pointer: str) -> None:
     task, encoder, batch = built(decoder, **POINTERS[pointer])
     task.eval()
@@ -93,19 +95,13 @@ def test_a_search_gives_the_scores_of_forced_decoding(decoder: str, pointer: str
                 "text": batch.inputs[0].ids[row, : batch.inputs[0].lengths[row]].tolist(),
                 "label": one.ids,
             }
-            forced = task.collate({name: _ragged(ids) for name, ids in rows.items()})
+            forced = task.collate({name: Ragged.of([ids]) for name, ids in rows.items()})
             nats, _, maps = task.forced(encoder, forced, aligned=True)
             assert one.log_probability == pytest.approx(float(nats.detach().sum()), abs=1e-4)
             assert not set(one.ids) & set(NEVER)
             shares = maps[task.telling(maps)]
             assert shares.shape == (1, 1, len(one.ids), len(rows["text"]))
             torch.testing.assert_close(shares.sum(-1), torch.ones(1, 1, len(one.ids)))
-
-
-def _ragged(ids: Any) -> Any:
-    from textladder.ragged import Ragged
-
-    return Ragged.of([list(ids)])
 
 
 def test_a_unit_of_the_source_alone_can_be_written() -> None:
