@@ -20,11 +20,11 @@ from textladder.errors import Problem
 from textladder.layers.together import as_here, limit, together
 from textladder.ragged import Pairs
 from textladder.ranges import Share
-from textladder.search import Hypothesis, SearchConfig, beam, drawn
+from textladder.search import Coverage, Hypothesis, SearchConfig, Stepper, Tree, beam, drawn
 from textladder.tasks.histories import ScheduleName, mixed, share_at
 from textladder.tasks.task import Encode, Rows, Task
 from textladder.tasks.translated import Translated, Written
-from textladder.tasks.writing import NEVER, Writing, mean_of_logs, step_of
+from textladder.tasks.writing import NEVER, Together, Writing, mean_of_logs
 from textladder.text.overlong import shorten
 from textladder.text.pieces import Speller
 from textladder.text.spelling import Spelling
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from textladder.text.tokenizing import Tokenizer
 
 SEARCHED = 64  # sources that are searched for side by side
+DRAWING = ("temperature", "top_k", "top_p", "min_p", "seed")  # options of a search that is drawn
 
 
 class Translate(Translated, Writing, Task):
@@ -177,46 +178,80 @@ class Translate(Translated, Writing, Task):
         return [_written(best[0]) for best in found]
 
     def search(
-        self, encode: Encode, source: Tokens, options: SearchConfig, banned: Sequence[int] = ()
+        self,
+        encode: Encode,
+        source: Tokens,
+        options: SearchConfig,
+        banned: Sequence[int] = (),
+        *,
+        begins: Ragged | None = None,
+        tree: Tree | None = None,
     ) -> list[list[Hypothesis]]:
         """The best `options.n` translations of each source. banned: units that are not written, beside <pad>,
-        <unk> and <s>."""
+        <unk> and <s>. begins: the units that each translation begins with. tree: gets what the search for the
+        one source kept and gave up. Raises Problem for a coverage penalty where nothing is looked at."""
+        if options.coverage_penalty and not self.attends:
+            what = "this model has no attention, and so no coverage."
+            raise Problem("coverage_penalty", what, "Leave it out, or train another rung.")
         never = torch.tensor([*NEVER, *banned], device=source.flat.device)
+        forced = [None] * len(source) if begins is None else _split(Tokens.of(begins), SEARCHED)
         jobs = [
-            as_here(partial(self._searched, encode, some, options, never))
-            for some in _split(source, SEARCHED)
+            as_here(partial(self._searched, encode, some, options, never, first=first, tree=tree))
+            for some, first in zip(_split(source, SEARCHED), forced, strict=False)
         ]
         at_once = limit()
         groups = [jobs[start : start + at_once] for start in range(0, len(jobs), at_once)]
         return [best for group in groups for some in together(group) for best in some]
 
     def _searched(
-        self, encode: Encode, source: Tokens, options: SearchConfig, never: Tensor
+        self,
+        encode: Encode,
+        source: Tokens,
+        options: SearchConfig,
+        never: Tensor,
+        *,
+        first: Tokens | None,
+        tree: Tree | None,
     ) -> list[list[Hypothesis]]:
         memories = [read(source) for read, _ in ((encode, self), *self.fellows)]
-        writers = (self, *(other for _, other in self.fellows))
-        device, longest = source.flat.device, self.longest(source.lengths).tolist()
+        device = source.flat.device
+        begun = None if first is None else first.lengths.to(device)
+        longest = self.longest(source.lengths, begun).tolist()
+        forced = None if first is None else first.to(device).ids
+        whole = options.draws or options.repetition_penalty != 1 or options.ignore_end or forced is not None
+        whole = whole or self.pointer is not None or bool(self.fellows)  # log-probabilities of all units
+        writer = Together((self, *(other for _, other in self.fellows))) if whole else self
         # In float32: of products with so few rows, converting the weights would take longer than multiplying.
         with torch.no_grad(), torch.autocast(device.type, enabled=False):
             last = torch.full((len(source),), BEGIN, device=device)
-            state = tuple(w.begin(memory, source) for w, memory in zip(writers, memories, strict=True))
+            state = writer.begin(memories if whole else memories[0], source)
             given: dict[str, Any] = {"end": END, "lengths": longest}
-            whole = options.draws or options.repetition_penalty != 1 or options.ignore_end
-            if whole or self.fellows or self.pointer is not None:
-                given |= {"banned": never}
-                given["seen"] = torch.zeros(len(source), self.output.units, dtype=torch.bool, device=device)
-                search = drawn if options.draws else beam
-                return search(partial(step_of, writers), state, last, options, **given)
-            top = partial(self.output.best, banned=never)
-            return beam(self.decoder.step, state[0], last, options, top=top, **given)
+            step: Stepper = writer.step
+            if not options.draws:
+                given["tree"] = tree
+            if options.coverage_penalty:
+                cover = Coverage(writer.looking, options.coverage_penalty)
+                state, step, given["added"] = cover.start(state, memories[0].mask), cover.step, cover.added
+            if not whole:
+                return beam(step, state, last, options, **given, top=partial(self.output.best, banned=never))
+            seen = torch.zeros(len(source), self.output.units, dtype=torch.bool, device=device)
+            given |= {"banned": never, "seen": seen, "forced": forced}
+            return (drawn if options.draws else beam)(step, state, last, options, **given)
 
-    def longest(self, lengths: Tensor) -> Tensor:
-        """Units of the longest translation of sources of these lengths [B]."""
+    def longest(self, lengths: Tensor, begun: Tensor | None = None) -> Tensor:
+        """Units of the longest translation of sources of these lengths [B]; begun: [B] units of it that are
+        given, behind which there is always room for some. Problem where there is none."""
         most = self.tokenizer.config.max_length
         for writer in (self, *(other for _, other in self.fellows)):
             most = min(most, writer.decoder.max_length or most)
         config = self.config
-        return (lengths * config.length_factor).long().add(config.length_extra).clamp(max=most)
+        found = (lengths * config.length_factor).long().add(config.length_extra)
+        if begun is not None:
+            if (given := int(begun.max())) >= most:
+                what = f"it has {given} units, and a translation has at most {most}."
+                raise Problem("prefix", what, "Give the beginning of a translation.")
+            found = torch.maximum(found, begun + config.length_extra)
+        return found.clamp(max=most)
 
     @property
     def _now(self) -> SearchConfig:
@@ -250,11 +285,13 @@ class Translate(Translated, Writing, Task):
 
 
 def searching(config: Translate.Config, **more: Any) -> SearchConfig:
-    """The options of a search for translations; `more` of them, where they are given."""
-    given: dict[str, Any] = {"length": 1 << 20, "beam": config.beam} | more
+    """The options of a search for translations; `more` of them, where they are given. Those that only drawing
+    heeds put drawing in the place of the recipe's beam."""
+    drawn = not more.keys().isdisjoint(DRAWING)
+    given: dict[str, Any] = {"length": 1 << 20, "beam": 1 if drawn else config.beam} | more
     if given["beam"] > 1:
         return SearchConfig(**({"length_penalty": config.length_penalty} | given))
-    return SearchConfig(**({"temperature": 0.0} | given))
+    return SearchConfig(**(({} if drawn else {"temperature": 0.0}) | given))
 
 
 def _written(best: Hypothesis) -> Written:

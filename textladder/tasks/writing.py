@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from textladder.batch import Encoded, Tokens
+from textladder.decoders.decoder import aligning
 from textladder.errors import Problem
 from textladder.layers.attention import Layout
 from textladder.layers.embedding import UnitEmbedding
@@ -102,6 +103,13 @@ class Writing:
         pointed, covered = self.pointer(vectors[:, None], self.decoder.rows(last)[:, None], read, covered)
         return pointed.of_step(), (after, read, covered)
 
+    def looking(self, last: Tensor, state: State) -> tuple[Any, State, Tensor]:
+        """`step`, and the shares [R, S] by which its rows looked at the units of the source."""
+        if self.pointer is None:
+            return self.decoder.looking(last, state)
+        said, state = self.step(last, state)
+        return said, state, said.shares
+
     def log_probs(self, said: Any) -> Tensor:
         """[R, V] of what `said` or `step` gave."""
         if self.pointer is None:
@@ -131,20 +139,42 @@ class Writing:
         """Whether there is anything that a unit looked at."""
         return self.decoder.attends or self.pointer is not None
 
-    def telling(self, maps: Sequence[Tensor]) -> int:
-        """Which of the maps tells alignments: the pointer's; else that of the last layer but one (Garg et al.
-        2019, https://aclanthology.org/D19-1453, section 4.2), or of the only one."""
-        return len(maps) - 1 if self.pointer is not None else max(len(maps) - 2, 0)
+    def aligning(self, maps: Sequence[Tensor]) -> Tensor:
+        """Of the maps of `said` that which alignments are read from: the pointer's, if there is one."""
+        return maps[-1] if self.pointer is not None else aligning(maps)
 
 
-def step_of(writers: Sequence[Writing], last: Tensor, state: State) -> tuple[Tensor, State]:
-    """A step of all: the logarithm of the mean of what they give each unit [R, V]."""
-    found, after = [], []
-    for writer, own in zip(writers, state, strict=True):
-        said, own_after = writer.step(last, own)
-        found.append(writer.log_probs(said))
-        after.append(own_after)
-    return mean_of_logs(found), tuple(after)
+class Together:
+    """Several that write with one vocabulary, as one: the mean of the probabilities that they give."""
+
+    def __init__(self, writers: Sequence[Writing]) -> None:
+        self.writers = writers
+
+    def begin(self, memories: Sequence[Encoded], source: Tokens) -> State:
+        """memories: what the encoder of each says of the source."""
+        return tuple(w.begin(memory, source) for w, memory in zip(self.writers, memories, strict=True))
+
+    def step(self, last: Tensor, state: State) -> tuple[Tensor, State]:
+        """Log-probabilities of the next unit [R, V], and the state after it."""
+        found, after = [], []
+        for writer, own in zip(self.writers, state, strict=True):
+            said, own_after = writer.step(last, own)
+            found.append(writer.log_probs(said))
+            after.append(own_after)
+        return mean_of_logs(found), tuple(after)
+
+    def looking(self, last: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
+        """`step`, and the mean of the shares by which they looked, those that do."""
+        found, after, shares = [], [], []
+        for writer, own in zip(self.writers, state, strict=True):
+            if writer.attends:
+                said, own_after, share = writer.looking(last, own)
+                shares.append(share)
+            else:
+                said, own_after = writer.step(last, own)
+            found.append(writer.log_probs(said))
+            after.append(own_after)
+        return mean_of_logs(found), tuple(after), torch.stack(shares).mean(0)
 
 
 def mean_of_logs(each: Sequence[Tensor]) -> Tensor:
