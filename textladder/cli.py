@@ -17,6 +17,7 @@ from textladder import __version__, arpa_cli, generating_cli, language_cli, tran
 from textladder.cli_options import (
     DataSet,
     Device,
+    Ensemble,
     File,
     Json,
     LabelColumn,
@@ -269,19 +270,20 @@ def evaluate(
     text: TextColumn = None,
     second: SecondColumn = None,
     label: LabelColumn = None,
+    ensemble: Ensemble = None,
     device: Device = "auto",
     set_: DataSet = None,
     as_json: Json = False,
 ) -> None:
     """Score a model on labelled texts, with a 95 % interval.
 
-    A language model is scored on any text, as by textladder score; a translator on pairs, or two parallel
-    files.
+    A language model takes any text, as textladder score does; a translator pairs, or two parallel files.
     """
     from textladder.evaluating import evaluate_file
     from textladder.text.two_files import joined
 
-    result = evaluate_file(model, joined(file, target), device, settings_of(text, label, None, set_, second))
+    settings = settings_of(text, label, None, set_, second)
+    result = evaluate_file(model, joined(file, target), device, settings, others=ensemble or ())
     if as_json:
         print_json(result)
         return

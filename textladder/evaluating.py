@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -27,6 +27,7 @@ from textladder.text.questions import open_questions
 from textladder.text.reading import BATCH_ROWS, DataConfig, Source, open_source
 from textladder.text.sentences import open_sentences
 from textladder.training.devices import pick_device
+from textladder.translating import translator
 
 READ_BYTES = 1 << 18  # of stdin at once, at most
 TEXT_ENDINGS = (".txt", ".csv", ".tsv", ".parquet")  # of files of texts that a tagger cuts into tokens itself
@@ -34,15 +35,22 @@ FEW = 256  # sentences that are predicted together
 
 
 def evaluate_file(
-    folder: Path, file: str, device: str = "auto", settings: list[str] | None = None
+    folder: Path,
+    file: str,
+    device: str = "auto",
+    settings: list[str] | None = None,
+    *,
+    others: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Score the model in `folder` on the texts of `file`, or on the test part of a built-in data set.
 
-    settings: "data.key=value", which override how the training files were read. Returns task, rung, metric,
+    settings: "data.key=value", which override how the training files were read. others: of a translator, the
+    folders of those that write with it. Returns task, rung, metric,
     score, interval, count, scores (every metric by name), details (tables); of a language model what `score`
     returns. Raises Problem for a wrong file and for labels that the model was not trained with.
     """
-    model = load_model(folder, str(pick_device(device)))
+    on = str(pick_device(device))
+    model = translator(folder, on, others) if others else load_model(folder, on)
     if model.task.streams:
         from textladder.scoring import opened
 

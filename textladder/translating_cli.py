@@ -15,6 +15,7 @@ from textladder.cli_options import (
     DataSet,
     Device,
     Diversity,
+    Ensemble,
     Groups,
     Json,
     MinP,
@@ -75,6 +76,10 @@ def translate(
     candidates: Annotated[
         int | None, typer.Option("--candidates", help="that it chooses among (the whole beam)")
     ] = None,
+    ensemble: Ensemble = None,
+    replace_unknown: Annotated[
+        bool, typer.Option("--replace-unknown", help="by the words of the text that were looked at")
+    ] = False,
     score: Annotated[
         bool, typer.Option("--score", help="also what it was chosen by, and its log-probability in nats")
     ] = False,
@@ -91,13 +96,14 @@ def translate(
     follows after tabs.
     """
     from textladder.choosing import choice, options_for
+    from textladder.forcing import check_replacing
     from textladder.loading import load_model
     from textladder.text.overlong import CutReport
     from textladder.training.devices import pick_device
     from textladder.translating import task_of, translations, translator
 
     where = str(pick_device(device))
-    loaded = translator(model, where)
+    loaded = translator(model, where, ensemble or ())
     search: dict[str, Any] = {
         "beam": beam, "length_penalty": length_penalty, "coverage_penalty": coverage_penalty,
         "groups": groups, "diversity": diversity, "temperature": temperature, "top_k": top_k, "top_p": top_p,
@@ -107,6 +113,8 @@ def translate(
     try:
         asked: dict[str, Any] = {"mbr": mbr, "rerank": other is not None, "candidates": candidates}
         options = options_for(loaded, n_best=n_best, **asked, **search)
+        if replace_unknown:
+            check_replacing(loaded)
         choose = choice(mbr=mbr, other=other, weight=rerank_weight, keep=n_best)
         if prefix is not None and prefixes is not None:
             what = "one beginning for all texts, and one for each."
@@ -122,6 +130,7 @@ def translate(
     number, unfinished, cut, cuts = 0, 0, CutReport(), list[CutReport]()
     chunks, begins = _read(loaded, file, prefix, prefixes, settings_of(text, None, None, set_))
     given: dict[str, Any] = {"alignment": alignment, "prefixes": begins, "choose": choose, "cuts": cuts}
+    given["replace_unknown"] = replace_unknown
     try:
         for chunk in translations(loaded, chunks, options, **given):
             cut = sum(cuts, cut)
@@ -171,22 +180,36 @@ def _read(
 def inspect(
     *,
     model: ModelPath,
-    text: Annotated[str, typer.Option("--text", help="a text to be translated")],
+    text: Annotated[str | None, typer.Option("--text", help="a text to be translated")] = None,
+    curve: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            "--curve", help="two files, texts and translations: loss after the truth and after its own"
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", help="page to write (.html)")],
     target: Annotated[
         str | None, typer.Option("--target", help="its translation, if not the model's own")
     ] = None,
+    ensemble: Ensemble = None,
     device: Device = "auto",
 ) -> None:
-    """Draw what a translator looked at: a page.
+    """Draw what a translator looked at, or what its own mistakes cost it: a page.
 
-    Every layer and head, unit by unit; it opens offline."""
+    Of --text every layer and head, unit by unit; of --curve the loss at each place of all translations. It
+    opens offline."""
     from textladder.files import write_text
     from textladder.inspection.alignment import render
     from textladder.training.devices import pick_device
     from textladder.translating import looked_at, task_of, translate, translator
 
-    loaded = translator(model, str(pick_device(device)))
+    if (text is None) == (curve is None):
+        raise Problem("--text, --curve", "a page is about one of them.", "Give one of them.")
+    loaded = translator(model, str(pick_device(device)), ensemble or ())
+    if curve is not None:
+        _draw_curve(loaded, curve, out)
+        return
+    assert text is not None
     if not task_of(loaded).attends:
         raise Problem(str(model), "this model has no attention to show.", "Train another rung.")
     written = translate(loaded, [text])[0][0].text if target is None else target
@@ -195,6 +218,33 @@ def inspect(
     page = render(found.sources, found.targets, found.maps, title="What was looked at", told=told)
     write_text(out, page)
     typer.echo(f"{written}\nThe page: {out}")
+
+
+def _draw_curve(model: Model, files: tuple[Path, Path], out: Path) -> None:
+    """The page, and its numbers on stdout: place, texts that have it, loss after the truth, after the model's
+    own units."""
+    from textladder.exposure import exposure
+    from textladder.files import write_text
+    from textladder.inspection.curves import render
+    from textladder.text.parallel import open_translations
+    from textladder.text.two_files import joined
+
+    pairs: list[tuple[str, str]] = []
+    for rows in open_translations(joined(*map(str, files))).batches():
+        pairs += zip(rows.texts, rows.seconds or (), strict=True)
+    found = exposure(model, pairs)
+    lines = {"after the truth": found.truth.tolist(), "after its own units": found.own.tolist()}
+    truth, own = found.total
+    told = (
+        f"{model.recipe.rung}, {len(pairs):,} pairs: {truth:.4f} nats a unit after the truth, {own:.4f} "
+        "after what the model wrote itself (greedily). Both are of the same units: those up to where its own "
+        "text ends."
+    )
+    axes = {"across": "place of the unit", "up": "loss (nats)"}
+    write_text(out, render(lines, found.texts.tolist(), title="What own mistakes cost", told=told, **axes))
+    for place, row in enumerate(zip(found.texts.tolist(), *lines.values(), strict=True), 1):
+        typer.echo("\t".join([str(place), str(row[0]), *(f"{value:.4f}" for value in row[1:])]))
+    typer.echo(f"{told}\nThe page: {out}", err=True)
 
 
 def _say(one: Translation, number: int, *, several: bool, score: bool, as_json: bool) -> None:

@@ -28,7 +28,7 @@ from textladder.tasks.writing import NEVER, Together, Writing, mean_of_logs
 from textladder.text.overlong import shorten
 from textladder.text.pieces import Speller
 from textladder.text.spelling import Spelling
-from textladder.text.tokenizing import BEGIN, END
+from textladder.text.tokenizing import BEGIN, END, UNKNOWN
 
 if TYPE_CHECKING:
     from textladder.text.tokenizing import Tokenizer
@@ -186,14 +186,17 @@ class Translate(Translated, Writing, Task):
         *,
         begins: Ragged | None = None,
         tree: Tree | None = None,
+        unknown: bool = False,
     ) -> list[list[Hypothesis]]:
         """The best `options.n` translations of each source. banned: units that are not written, beside <pad>,
         <unk> and <s>. begins: the units that each translation begins with. tree: gets what the search for the
-        one source kept and gave up. Raises Problem for a coverage penalty where nothing is looked at."""
+        one source kept and gave up. unknown: <unk> is written too. Raises Problem for a coverage penalty
+        where nothing is looked at."""
         if options.coverage_penalty and not self.attends:
             what = "this model has no attention, and so no coverage."
             raise Problem("coverage_penalty", what, "Leave it out, or train another rung.")
         never = torch.tensor([*NEVER, *banned], device=source.flat.device)
+        never = never[never != UNKNOWN] if unknown else never
         forced = [None] * len(source) if begins is None else _split(Tokens.of(begins), SEARCHED)
         jobs = [
             as_here(partial(self._searched, encode, some, options, never, first=first, tree=tree))
