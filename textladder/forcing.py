@@ -51,7 +51,7 @@ def forced(
 def source_spans(model: Model, text: str) -> list[tuple[int, int]]:
     """Where each unit that the model reads of a source stands in it."""
     spans = model.tokenizer.offsets(text)
-    read = shorten(Ragged.of([range(len(spans))]), model.tokenizer.config).ids.flat
+    read = shorten(Ragged.of([range(len(spans))]), model.tokenizer.config, "text").ids.flat
     return [spans[place] for place in read.tolist()]
 
 

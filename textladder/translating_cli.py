@@ -183,9 +183,7 @@ def inspect(
     text: Annotated[str | None, typer.Option("--text", help="a text to be translated")] = None,
     curve: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(
-            "--curve", help="two files, texts and translations: loss after the truth and after its own"
-        ),
+        typer.Option("--curve", help="texts and translations, two files: what its own mistakes cost"),
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="page to write (.html)")],
     target: Annotated[
