@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from tests.contracts.samples import TWO, Mean, Sample, batch_of
+from tests.contracts.samples import TWO, VOCABULARY, Mean, Sample, batch_of
 from textladder import recipe
 from textladder.batch import Batch, Tokens
 from textladder.decoders import DECODERS, decoder_class
+from textladder.encoders.attention import SelfAttention
 from textladder.errors import Problem
 from textladder.preparing import Data, Part, prepare
 from textladder.ragged import Ragged
@@ -119,6 +121,49 @@ def test_a_unit_of_the_source_alone_can_be_written() -> None:
 def test_wrong_options_of_the_pointer() -> None:
     with pytest.raises(Problem, match=r"task\.coverage"):
         built("rnn", coverage=-1.0)
+
+
+# Tables that are one.
+
+
+def transformer(tied: str) -> tuple[Translate, SelfAttention, Batch]:
+    """With an encoder of its own, before its tables are tied."""
+    shape = {"embedding_dim": D, "num_heads": 2, "feedforward_dim": 16, "num_layers": 1}
+    given = {"tied": tied, "label_smoothing": 0.1}
+    sample = Sample("translate", TWO, TARGETS, given, ("attention", shape | NO_DROPOUT))
+    torch.manual_seed(1)
+    task = sample.build(D, 1)
+    assert isinstance(task, Translate)
+    config = SelfAttention.Config(**shape, input_dropout=0.0, dropout=0.0)
+    return task, SelfAttention(config, VOCABULARY), batch_of(task, sample.examples)
+
+
+def test_one_table_gets_the_gradients_of_three() -> None:
+    """Source, target and output, which have the same rows in another model that keeps them apart."""
+    apart, reads, batch = transformer("none")
+    tied, shares, _ = transformer("all")
+    tied.tie(shares.embedding)
+    shares.load_state_dict(reads.state_dict())
+    same = {name: value for name, value in apart.state_dict().items() if name in tied.state_dict()}
+    tied.load_state_dict(same)
+    table = shares.embedding.weight
+    assert apart.decoder.own is not None
+    assert apart.output.weight is not None
+    apart.decoder.own.weight.data.copy_(table.data)
+    apart.output.weight.data.copy_(table.data[1:])  # <pad> is not predicted
+    missing = set(apart.state_dict()) - set(tied.state_dict())
+    assert missing == {"decoder.own.weight", "output.weight"}, "they are nowhere else"
+    losses = apart.loss(reads, batch).total, tied.loss(shares, batch).total
+    torch.testing.assert_close(losses[0], losses[1])
+    for loss in losses:
+        loss.backward()
+    three = [reads.embedding.weight.grad, apart.decoder.own.weight.grad, apart.output.weight.grad]
+    source, target, output = three
+    assert source is not None
+    assert target is not None
+    assert output is not None
+    wanted = source + target + F.pad(output, (0, 0, 1, 0))
+    torch.testing.assert_close(table.grad, wanted, rtol=1e-4, atol=1e-5)
 
 
 # Scheduled sampling.
