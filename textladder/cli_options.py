@@ -36,6 +36,24 @@ LabelColumn = Annotated[
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, or another name that torch knows")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON object on stdout, and nothing else there")]
 ModelPath = Annotated[Path, typer.Argument(help="folder of a model, a run, or a compare (its pick)")]
+DevFile = Annotated[Path | None, typer.Option("--dev", help="file to choose by (split off if not given)")]
+TestFile = Annotated[
+    Path | None, typer.Option("--test", help="file to test on, once (split off if not given)")
+]
+Set = Annotated[list[str] | None, typer.Option("--set", help="any value of the recipe, as table.key=value")]
+TaskName = Annotated[str | None, typer.Option("--task", help="what is learned (inferred if not given)")]
+Units = Annotated[
+    str | None,
+    typer.Option(
+        "--units", help="word whitespace character byte bpe wordpiece unigram (default: the rung's)"
+    ),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="go on where it was stopped")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="start anew in a folder that holds a run")]
+Said = Annotated[
+    Path | None,
+    typer.Option("--said", help="translations to score, one a line, in place of the model's own"),
+]
 # Of searches.
 Temperature = Annotated[
     float | None,

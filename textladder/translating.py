@@ -69,8 +69,10 @@ def task_of(model: Model) -> Translate:
 
 def options_of(model: Model, **given: Any) -> SearchConfig:
     """The options of a search: those that are given, else those that the model was trained with. Raises
-    Problem as `SearchConfig` does."""
-    return searching(task_of(model).config, **given)
+    Problem as `SearchConfig` and `Translate.check_search` do."""
+    options = searching(task_of(model).config, **given)
+    task_of(model).check_search(options)
+    return options
 
 
 def translate(
@@ -194,11 +196,13 @@ def align(model: Model, pairs: Sequence[tuple[str, str]]) -> list[Alignment]:
 @dataclass(frozen=True)
 class Looked:
     """What a decoder looked at while it wrote a text. sources, targets: the units as they stand in the texts
-    (the last of the target is </s>); maps: of each layer with attention to the source [H, T, S]."""
+    (the last of the target is </s>); maps: of each layer with attention to the source [H, T, S], and if there is
+    a `pointer` its own behind them."""
 
     sources: list[str]
     targets: list[str]
     maps: list[NDArray[np.float32]]
+    pointer: bool
 
 
 def looked_at(model: Model, source: str, target: str) -> Looked:
@@ -211,7 +215,7 @@ def looked_at(model: Model, source: str, target: str) -> Looked:
     written = [target[slice(*span)] for span in _spans(task, units)]
     found = [layer[0].cpu().numpy() for layer in maps]
     read = [source[slice(*span)] for span in source_spans(model, source)]
-    return Looked(read, [*written, SPECIAL[END]][: found[0].shape[1]], found)
+    return Looked(read, [*written, SPECIAL[END]][: found[0].shape[1]], found, task.pointer is not None)
 
 
 def _found(model: Model, sources: Ragged, options: SearchConfig, **more: Any) -> list[list[Hypothesis]]:

@@ -185,22 +185,27 @@ def inspect(
         tuple[Path, Path] | None,
         typer.Option("--curve", help="texts and translations, two files: what its own mistakes cost"),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", help="page to write (.html)")],
+    out: Annotated[Path, typer.Option("--out", help="page to write (.html), or picture of one map (.png)")],
     target: Annotated[
         str | None, typer.Option("--target", help="its translation, if not the model's own")
     ] = None,
     ensemble: Ensemble = None,
     device: Device = "auto",
 ) -> None:
-    """Draw what a translator looked at, or what its own mistakes cost it: a page.
+    """Draw what a translator looked at, and what it searched: a page.
 
-    Of --text every layer and head, unit by unit; of --curve the loss at each place of all translations. It
-    opens offline."""
+    Every layer and head, unit by unit, and the tree of the beam; it opens offline. A PNG has the map that
+    alignments are read from. Of --curve the loss at each place of all translations.
+    """
     from textladder.files import write_text
-    from textladder.inspection.alignment import render
+    from textladder.inspection.alignment import looked, named, render
+    from textladder.inspection.beam_tree import render_tree
+    from textladder.inspection.heatmap import write_png
     from textladder.training.devices import pick_device
-    from textladder.translating import looked_at, task_of, translate, translator
+    from textladder.translating import looked_at, searched, task_of, translator
 
+    if out.suffix not in (".html", ".png"):
+        raise Problem("--out", f"{out.name} is neither a page nor a picture.", "End it in .html or .png")
     if (text is None) == (curve is None):
         raise Problem("--text, --curve", "a page is about one of them.", "Give one of them.")
     loaded = translator(model, str(pick_device(device)), ensemble or ())
@@ -208,14 +213,30 @@ def inspect(
         _draw_curve(loaded, curve, out)
         return
     assert text is not None
-    if not task_of(loaded).attends:
-        raise Problem(str(model), "this model has no attention to show.", "Train another rung.")
-    written = translate(loaded, [text])[0][0].text if target is None else target
-    found = looked_at(loaded, text, written)
-    told = f"{loaded.recipe.rung}: {text} → {written}"
-    page = render(found.sources, found.targets, found.maps, title="What was looked at", told=told)
-    write_text(out, page)
-    typer.echo(f"{written}\nThe page: {out}")
+    attends, sections = task_of(loaded).attends, []
+    if not attends and (target is not None or out.suffix == ".png"):
+        raise Problem(
+            str(model),
+            "this model has no attention to show.",
+            "Give a page (.html) and no --target, to see what was searched; or train another rung.",
+        )
+    if target is None:
+        (best, *_), tree, path = searched(loaded, text)
+        target, spelled = best.text, task_of(loaded).shown([node.unit for node in tree.nodes])
+        sections = [render_tree(tree, spelled, path, task_of(loaded).options.length_penalty)]
+    told, page = f"{loaded.recipe.rung}: {text} → {target}", "picture" if out.suffix == ".png" else "page"
+    if attends:
+        found = looked_at(loaded, text, target)
+        if page == "picture":
+            _, shares = next(named(found.maps, pointer=found.pointer))
+            columns = shares[:, : len(found.sources)]
+            for note in write_png(out, found.sources, found.targets, columns, told):
+                typer.echo(note, err=True)
+        sections.insert(0, looked(found.sources, found.targets, found.maps, pointer=found.pointer))
+    if page == "page":
+        title = "What was looked at" if attends else "What was searched"
+        write_text(out, render(sections, title=title, told=told))
+    typer.echo(f"{target}\nThe {page}: {out}")
 
 
 def _draw_curve(model: Model, files: tuple[Path, Path], out: Path) -> None:
@@ -227,6 +248,8 @@ def _draw_curve(model: Model, files: tuple[Path, Path], out: Path) -> None:
     from textladder.text.parallel import open_translations
     from textladder.text.two_files import joined
 
+    if out.suffix == ".png":
+        raise Problem("--out", "a curve is drawn on a page.", "End it in .html")
     pairs: list[tuple[str, str]] = []
     for rows in open_translations(joined(*map(str, files))).batches():
         pairs += zip(rows.texts, rows.seconds or (), strict=True)

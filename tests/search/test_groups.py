@@ -17,8 +17,7 @@ Scored = tuple[tuple[int, ...], float]  # units, and their score
 
 
 def written_out(step: Stepper, first: int, config: SearchConfig) -> list[list[Scored]]:
-    """Vijayakumar et al. 2016, algorithm 1: of each group what ended, (units, score), the best first. No group
-    stops early."""
+    """Vijayakumar et al. 2016, algorithm 1: of each group what ended, the best first; none stops early."""
     width = config.beam // config.groups
     going: list[list[Scored]] = [[((), 0.0)] for _ in range(config.groups)]
     ended: list[list[Scored]] = [[] for _ in range(config.groups)]

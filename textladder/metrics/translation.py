@@ -105,7 +105,7 @@ def chrf_between(texts: Sequence[str]) -> NDArray[np.float64]:
     owners = np.repeat(np.arange(len(texts)), [len(text) for text in letters])
     _, first = np.unique(codes, return_inverse=True)
     kinds, grams, sums = int(first.max(initial=0)) + 1, first, np.zeros((len(texts), len(texts), 3 * LETTERS))
-    for n in range(LETTERS):
+    for n in range(min(LETTERS, len(first))):
         if n:  # the n-grams before, each with the letter after it, but for those that a text ends with
             grams, whole = grams[:-1] * kinds + first[n:], owners[: len(first) - n] == owners[n:]
             _, found = np.unique(grams[whole], return_inverse=True)

@@ -190,11 +190,8 @@ class Translate(Translated, Writing, Task):
     ) -> list[list[Hypothesis]]:
         """The best `options.n` translations of each source. banned: units that are not written, beside <pad>,
         <unk> and <s>. begins: the units that each translation begins with. tree: gets what the search for the
-        one source kept and gave up. unknown: <unk> is written too. Raises Problem for a coverage penalty
-        where nothing is looked at."""
-        if options.coverage_penalty and not self.attends:
-            what = "this model has no attention, and so no coverage."
-            raise Problem("coverage_penalty", what, "Leave it out, or train another rung.")
+        one source kept and gave up. unknown: <unk> is written too. Raises Problem as `check_search` does."""
+        self.check_search(options)
         never = torch.tensor([*NEVER, *banned], device=source.flat.device)
         never = never[never != UNKNOWN] if unknown else never
         forced = [None] * len(source) if begins is None else _split(Tokens.of(begins), SEARCHED)
@@ -241,6 +238,12 @@ class Translate(Translated, Writing, Task):
             given |= {"banned": never, "seen": seen, "forced": forced}
             return (drawn if options.draws else beam)(step, state, last, options, **given)
 
+    def check_search(self, options: SearchConfig) -> None:
+        """Raises Problem for a coverage penalty where nothing is looked at."""
+        if options.coverage_penalty and not self.attends:
+            what = "this model has no attention, and so no coverage."
+            raise Problem("coverage_penalty", what, "Leave it out, or train another rung.")
+
     def longest(self, lengths: Tensor, begun: Tensor | None = None) -> Tensor:
         """Units of the longest translation of sources of these lengths [B]; begun: [B] units of it that are
         given, behind which there is always room for some. Problem where there is none."""
@@ -273,6 +276,14 @@ class Translate(Translated, Writing, Task):
         pieces = self.speller.after()
         spoken = [unit for unit in units if unit != END]
         return "".join([*map(pieces.add, spoken), pieces.end()])
+
+    def shown(self, units: Sequence[int]) -> list[str]:
+        """Each unit by itself, as it would be written, or as it is called where that is nothing to see."""
+        names = {unit: self.speller.after() for unit in units}
+        texts = {
+            unit: (pieces.add(unit) + pieces.end()).strip() for unit, pieces in names.items() if unit != END
+        }
+        return [texts.get(unit) or self.tokenizer.vocabulary[unit] for unit in units]
 
     @property
     def speller(self) -> Speller:
