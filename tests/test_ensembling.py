@@ -114,3 +114,5 @@ def test_models_that_cut_otherwise_have_no_mean(
     refused(ended, f"{tmp_path / 'a'}, {tmp_path / 'b'}: these models cut texts into other units")
     ended = textladder("evaluate", tmp_path / "a", reviews, "--ensemble", tmp_path / "none")
     refused(ended, "there is no such folder")
+    given = ["--ensemble", tmp_path / "a", "--said", reviews]
+    refused(textladder("evaluate", tmp_path / "a", reviews, *given), "--said, --ensemble")

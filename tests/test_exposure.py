@@ -76,3 +76,5 @@ def test_the_page_and_its_numbers(half: Translator, tmp_path: Path) -> None:
     assert "30 pairs" in page
     refused(textladder(*command), "--text, --curve", "one of them")
     refused(textladder(*command, "--curve", tmp_path / "x", tmp_path / "none"), "none")
+    command[-1] = tmp_path / "curve.png"
+    refused(textladder(*command, "--curve", tmp_path / "x", tmp_path / "y"), "--out", "drawn on a page")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.program import refused, textladder
 from tests.test_translating import small
 from textladder import Translator, translating
 from textladder.errors import Problem
@@ -85,11 +87,20 @@ def test_spans_are_those_of_the_units_that_are_read(unsure: Translator, overlong
         model.tokenizer.config = before
 
 
-def test_where_nothing_can_be_replaced() -> None:
+def test_lines_with_words_of_the_source(unsure: Translator, tmp_path: Path) -> None:
+    unsure.save(tmp_path / "model")
+    ended = textladder("translate", tmp_path / "model", "--replace-unknown", stdin="one Zebra runs\n")
+    assert ended.out.strip() == unsure.translate("one Zebra runs", replace_unknown=True)[0].text
+
+
+def test_where_nothing_can_be_replaced(tmp_path: Path) -> None:
     texts = ["ab", "ba", "abba"] * 5
     spelling = small("rnn-attention", training__epochs=1).set_params(units="byte").fit(texts, texts)
     with pytest.raises(Problem, match="no unknown words"):
         spelling.translate("ab", replace_unknown=True)
+    spelling.save(tmp_path / "model")
+    ended = textladder("translate", tmp_path / "model", "--replace-unknown", stdin="ab\n")
+    refused(ended, "--replace-unknown: units of byte")
     blind = small("gru", training__epochs=1).fit(texts, texts)
     with pytest.raises(Problem, match="no attention"):
         check_replacing(blind.model_)
