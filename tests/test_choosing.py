@@ -204,7 +204,7 @@ def test_a_folder_serves_as_well(half: Translator, back: Translator, tmp_path: P
         ({"mbr": 4, "beam": 3}, "mbr, beam"),
         ({"mbr": 4, "n_best": 5}, "n_best, mbr"),
         ({"mbr": 4, "beam": 4, "temperature": 0.5}, "temperature"),
-        ({"mbr": 4, "temperature": 0.0}, "n, temperature"),
+        ({"mbr": 4, "temperature": 0.0}, "mbr, temperature"),
         ({"mbr": 4, "candidates": 4}, "candidates"),
         ({"rerank": "back", "mbr": 4}, "mbr, rerank"),
         ({"rerank": "back", "beam": 1}, "rerank, beam"),

@@ -90,6 +90,9 @@ def test_lines_in_lines_out(trained: tuple[Path, Ended], files: Path) -> None:
     assert len(lines) == 40
     said = [json.loads(line) for line in (trained[0] / "predictions.jsonl").read_text().splitlines()]
     assert lines == [one["predicted"] for one in said]
+    ended = textladder("translate", trained[0], stdin="one\n\n  \n")
+    assert len(ended.out.split("\n")) == 4
+    assert "2 texts are empty" in ended.err
 
 
 def test_n_best_scores_and_alignment(trained: tuple[Path, Ended]) -> None:

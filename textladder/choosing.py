@@ -60,6 +60,9 @@ def options_for(
     if n_best > number:
         what = f"of {number} candidates no {n_best} can be given."
         raise Problem(f"n_best, {name}", what, f"Give at most {number}, or more candidates.")
+    if drawn and search.get("temperature") == 0:
+        what = f"at temperature 0 all {number} candidates would be the same."
+        raise Problem(f"{name}, temperature", what, "Give a temperature above 0, or a beam.")
     if not drawn:
         if given is not None and given < number:
             what = f"a beam of {given} has no {number} candidates."

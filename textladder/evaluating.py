@@ -56,7 +56,7 @@ def evaluate_file(
         raise Problem("--said, --ensemble", "what is given need not be written.", "Give one of them.")
     on = str(pick_device(device))
     model = translator(folder, on, others) if others else load_model(folder, on)
-    if said is not None and model.task.reads != "translations":
+    if said is not None and not (isinstance(model, Model) and model.task.reads == "translations"):
         raise Problem("--said", "only translations can be given.", "Leave it out, or name a translator.")
     if model.task.streams:
         from textladder.scoring import opened

@@ -127,12 +127,19 @@ def translate(
         raise Problem(
             "--alignment", "this model has no attention to show.", "Leave it out, or train another rung."
         )
-    number, unfinished, cut, cuts = 0, 0, CutReport(), list[CutReport]()
+    number, unfinished, empty, cut, cuts = 0, 0, 0, CutReport(), list[CutReport]()
     chunks, begins = _read(loaded, file, prefix, prefixes, settings_of(text, None, None, set_))
+
+    def counted() -> Iterator[list[str]]:
+        nonlocal empty
+        for some in chunks:
+            empty += sum(not one.strip() for one in some)
+            yield some
+
     given: dict[str, Any] = {"alignment": alignment, "prefixes": begins, "choose": choose, "cuts": cuts}
     given["replace_unknown"] = replace_unknown
     try:
-        for chunk in translations(loaded, chunks, options, **given):
+        for chunk in translations(loaded, counted(), options, **given):
             cut = sum(cuts, cut)
             cuts.clear()
             with noted() as arrived:  # what is written is counted, and no line is cut
@@ -151,6 +158,8 @@ def translate(
         raise
     if cut.texts_cut:
         typer.echo(f"{cut.line(loaded.recipe.tokenizer)}.", err=True)
+    if empty:
+        typer.echo(f"{empty:,} texts are empty: their translations are made of nothing.", err=True)
     if unfinished:
         typer.echo(f"{unfinished:,} translations were cut at the longest length.", err=True)
 

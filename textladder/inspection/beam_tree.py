@@ -11,6 +11,11 @@ WIDTH, HEIGHT = 118, 22  # of a node
 ACROSS, DOWN = 158, 30  # from node to node
 MARGIN = 8
 LETTERS = 9  # of a unit that are shown; all of it is told when pointed at
+KEY = (
+    "Step by step from the left: each box is a unit after the one that it is tied to, with the "
+    "log-probability (nats) of all units up to it, the best on top. Shaded: the translation. With a thick "
+    "frame: it ended there, or nothing after it could win."
+)
 FATES = {"kept": "kept", "pruned": "given up", "over": "it ended there, or nothing after it could win"}
 
 
@@ -31,11 +36,9 @@ def render_tree(tree: Tree, units: Sequence[str], path: Sequence[int], alpha: fl
     width = steps * ACROSS + 2 * MARGIN
     told = f"{steps} steps, {len(kept)} units kept, {len(places) - len(kept)} given up"
     return (
-        '<h2>What was searched</h2>\n<p class="soft">Step by step from the left: each box is a unit after the '
-        "one that it is tied to, with the log-probability (nats) of all units up to it, the best on top. "
-        "Shaded: the translation. With a thick frame: it ended there, or nothing after it could win.</p>\n"
-        '<form autocomplete="off"><label><input type="checkbox" id="all-nodes"> also what was given up</label>'
-        f'</form>\n<div class="scroll" tabindex="0" role="region" aria-label="{told}">'
+        f'<h2>What was searched</h2>\n<p class="soft">{KEY}</p>\n'
+        '<form autocomplete="off"><label><input type="checkbox" id="all-nodes"> also what was given up'
+        f'</label></form>\n<div class="scroll" tabindex="0" role="region" aria-label="{told}">'
         f'<svg id="tree" class="few" width="{width}" height="{_high(few)}" data-few="{_high(few)}" '
         f'data-all="{_high(every)}" role="img" aria-label="{told}">{edges}{boxes}</svg></div>'
     )

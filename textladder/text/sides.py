@@ -58,7 +58,7 @@ class Sides:
         said = ["both sides        " + "".join(f"{head:>10}" for head in heads)]
         for what, table in (("characters", self.characters), ("words", self.words)):
             for name, values in table.items():
-                said.append(f"{name + ' ' + what:<18}" + "".join(f"{value:>10,}" for value in values))
+                said.append(f"{what + ', ' + name:<18}" + "".join(f"{value:>10,}" for value in values))
         middle, high, higher, most = self.ratio
         above = ", ".join(f"{number:,} above {value}" for value, number in self.apart.items())
         said += [
