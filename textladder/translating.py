@@ -196,8 +196,8 @@ def align(model: Model, pairs: Sequence[tuple[str, str]]) -> list[Alignment]:
 @dataclass(frozen=True)
 class Looked:
     """What a decoder looked at while it wrote a text. sources, targets: the units as they stand in the texts
-    (the last of the target is </s>); maps: of each layer with attention to the source [H, T, S], and if there is
-    a `pointer` its own behind them."""
+    (the last of the target is </s>); maps: of each layer with attention to the source [H, T, S], and if there
+    is a `pointer` its own behind them."""
 
     sources: list[str]
     targets: list[str]
