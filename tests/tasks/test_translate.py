@@ -134,7 +134,7 @@ def transformer(tied: str) -> tuple[Translate, SelfAttention, Batch]:
     torch.manual_seed(1)
     task = sample.build(D, 1)
     assert isinstance(task, Translate)
-    config = SelfAttention.Config(**shape, input_dropout=0.0, dropout=0.0)
+    config = SelfAttention.Config(**shape, **NO_DROPOUT, embedding_dropout=0.0, word_dropout=0.0)
     return task, SelfAttention(config, VOCABULARY), batch_of(task, sample.examples)
 
 
