@@ -87,6 +87,23 @@ def test_a_beginning_that_cannot_be_is_refused(half: Translator) -> None:
     assert refused.value.where == "prefix"
 
 
+def test_no_more_is_read_than_is_translated(back: Translator) -> None:
+    """What is held does not grow with a file: beginnings come along with their texts."""
+    read = {"texts": 0, "prefixes": 0}
+
+    def counted(name: str, size: int):  # type: ignore[no-untyped-def]
+        for _ in range(40):
+            read[name] += size
+            yield ["ab"] * size if size > 1 else "b"
+
+    chunks = translating.translations(back.model_, counted("texts", 2), prefixes=counted("prefixes", 1))
+    for number, chunk in enumerate(chunks, 1):
+        assert read == {"texts": 2 * number, "prefixes": 2 * number}
+        assert all(one.text.startswith("b") for (one, *_) in chunk)
+        if number == 5:
+            break
+
+
 # Drawn translations
 
 

@@ -200,6 +200,7 @@ def test_the_ladder_names_every_rung() -> None:
     found = {
         "date": "d",
         "machine": "m",
+        "threads": 2,
         "command": "c",
         "comparison": comparison,
         "absent": ["rnn"],
@@ -209,5 +210,13 @@ def test_the_ladder_names_every_rung() -> None:
     assert "| **gpt** | 2.000 [1.900, 2.100] |  | 3 | epochs |" in page
     assert "| lstm | 2.000 [1.900, 2.100] | +0.100 [+0.050, +0.150] | 3 | epochs |" in page
     assert "- `rnn` is missing: there is no such rung\n- `ngram` is missing: failed" in page
-    failed = {"date": "d", "machine": "m", "command": "c", "error": "no file", "absent": [], "seconds": 1.0}
+    failed = {
+        "date": "d",
+        "machine": "m",
+        "threads": 2,
+        "command": "c",
+        "error": "no file",
+        "absent": [],
+        "seconds": 1.0,
+    }
     assert "Not measured: no file" in ladder.section("wiki", failed)

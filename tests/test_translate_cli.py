@@ -370,6 +370,16 @@ def test_one_table_needs_one_width(files: Path, tmp_path: Path) -> None:
     refused(ended, "task.tied", "the encoder's have 256, the decoder's 64", "task.tied=target")
 
 
+@pytest.mark.parametrize("side", ["encoder", "decoder"])
+def test_texts_longer_than_the_positions(files: Path, tmp_path: Path, side: str) -> None:
+    given = set_([f"{side}.positions=learned", f"{side}.max_length=16", "tokenizer.max_length=32"])
+    ended = textladder(
+        "train", files / "train.en", files / "train.de", "--rung", "transformer", "--task", "translate",
+        "--out", tmp_path / "run", *given,
+    )  # fmt: skip
+    refused(ended, "tokenizer.max_length", "16 positions", "tokenizer.max_length=16")
+
+
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [

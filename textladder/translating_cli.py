@@ -153,8 +153,9 @@ def translate(
                 raise KeyboardInterrupt
     except KeyboardInterrupt:
         sys.stdout.flush()
+        also = " (the same of --prefixes)" if prefixes is not None else ""
         said = f"{number:,} texts are translated"
-        typer.echo(f"{said}; the rest: tail -n +{number + 1} FILE | textladder translate ...", err=True)
+        typer.echo(f"{said}; the rest: tail -n +{number + 1} FILE | textladder translate ...{also}", err=True)
         raise
     if cut.texts_cut:
         typer.echo(f"{cut.line(loaded.recipe.tokenizer)}.", err=True)

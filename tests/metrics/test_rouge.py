@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import random
+from typing import get_args, get_type_hints
 
 import pytest
 
 from textladder.metrics import diversity, rouge, translation
 from textladder.metrics.intervals import bootstrap
+from textladder.tasks.translate import Translate
 
 
 def test_counted_by_hand() -> None:
@@ -56,6 +58,10 @@ def test_it_can_be_the_headline() -> None:
     interval = bootstrap(translation.statistic(said, wanted, "rouge_l", "13a"))
     assert interval.value == pytest.approx(scores.headline)
     assert interval.low < interval.value < interval.high
+
+
+def test_every_headline_can_be_chosen() -> None:
+    assert set(get_args(get_type_hints(Translate.Config)["metric"])) == set(translation.HEADLINES)
 
 
 def test_different_ngrams_over_all() -> None:

@@ -19,9 +19,8 @@ class Node:
     unit: int
     log_probability: float  # of this unit, in nats, with penalties
     total: float  # of all units up to it
-    fate: Literal[
-        "kept", "pruned", "over"
-    ]  # over: it ended there, or nothing after it could come among the best
+    # over: it ended there, or nothing after it could come among the best
+    fate: Literal["kept", "pruned", "over"]
 
 
 class Tree:

@@ -56,7 +56,8 @@ class Translate(Translated, Writing, Task):
         # Share of the units before that the model wrote itself, at the end of training (Bengio et al. 2015)
         scheduled_sampling: Share = 0.0
         sampling_schedule: ScheduleName = "linear"  # how it rises to that; constant: it is that throughout
-        metric: Literal["bleu", "chrf", "exact_match"] = "bleu"  # what weights and rungs are chosen by
+        # What weights and rungs are chosen by
+        metric: Literal["bleu", "chrf", "exact_match", "rouge_1", "rouge_2", "rouge_l"] = "bleu"
         bleu_tokenize: Literal["13a", "intl", "char", "zh", "none"] = "13a"  # how sacrebleu cuts texts
         beam: int = 5  # hypotheses of the search; 1: greedy, as dev always is while a model is trained
         length_penalty: float = 0.6  # of the search: alpha of Wu et al. 2016, equation 14
