@@ -91,19 +91,21 @@ def learned(rung: str, toy: str, strings: tuple[list[str], list[str]], epochs: i
     ("rung", "toy"), [("rnn-attention", "sort"), ("conv", "copy"), ("transformer", "reverse")]
 )
 def test_toys_are_learned(rung: str, toy: str) -> None:
-    """On strings that were not trained on; 1.0, and not nearly."""
-    assert learned(rung, toy, other_strings("abcdef", 4, 1000), 20) == 1.0
+    """On strings that were not trained on: nearly all, after the least training that shows it."""
+    assert learned(rung, toy, other_strings("abcdef", 4, 800), 14) > 0.8
 
 
-def test_short_strings_fit_into_one_vector() -> None:
-    assert learned("gru", "copy", other_strings("abcdefgh", 3, 500), 40) == 1.0
-
-
-@pytest.mark.quality  # half a minute each
+@pytest.mark.quality  # a minute each
 @pytest.mark.parametrize("toy", TOYS)
 @pytest.mark.parametrize("rung", ["rnn-attention", "conv", "transformer"])
-def test_toys_of_ten_digits_are_learned(rung: str, toy: str) -> None:
-    assert learned(rung, toy, other_strings("0123456789", 8, 4000), 24) == 1.0
+def test_toys_of_ten_digits_are_learned_without_a_mistake(rung: str, toy: str) -> None:
+    assert learned(rung, toy, other_strings("0123456789", 8, 4000), 30) == 1.0
+
+
+@pytest.mark.quality
+@pytest.mark.parametrize("toy", TOYS)
+def test_short_strings_fit_into_one_vector(toy: str) -> None:
+    assert learned("gru", toy, other_strings("0123456789", 3, 1000), 60) == 1.0
 
 
 @pytest.fixture(scope="module", params=["rnn-attention", "transformer"])
