@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from textladder.errors import Problem
 from textladder.model import Model
+from textladder.tasks.task import Encode
 from textladder.tasks.translate import Translate
 from textladder.text.tokenizing import Tokenizer
 
@@ -45,9 +46,9 @@ def _task_of(model: Model) -> Translate:
     return model.task
 
 
-def _writers(model: Model) -> Sequence[tuple[Model, Translate]]:
+def _writers(model: Model) -> Sequence[tuple[Encode, Translate]]:
     task = _task_of(model.eval())
-    return [(model.encoder, task), *task.fellows]
+    return (model.encoder, task), *task.fellows
 
 
 def _cutting(tokenizer: Tokenizer) -> tuple[object, ...]:

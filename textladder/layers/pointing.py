@@ -84,7 +84,9 @@ class Pointer(nn.Module):
             shares = heads[:, 0]  # [B, T, S]
             lost = shares.new_zeros(shares.shape[:2])
         else:
-            contexts, shares, lost, covered = self._covering(states, keys, values, mask, covered)
+            contexts, shares, lost, covered = self._covering(
+                self.coverage, states, (keys, values, mask), covered
+            )
         contexts = contexts.to(states.dtype)
         gate = torch.full_like(lost, torch.inf)
         if self.gate is not None:
@@ -94,12 +96,12 @@ class Pointer(nn.Module):
         return Pointed(states + self.back(contexts), ids, shares, gate, lost), covered
 
     def _covering(
-        self, states: Tensor, keys: Tensor, values: Tensor, mask: Tensor, covered: Tensor
+        self, weight: Tensor, states: Tensor, read: tuple[Tensor, Tensor, Tensor], covered: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Unit by unit: what one looks at depends on what those before it looked at."""
-        contexts, shares, lost = [], [], []
+        (keys, values, mask), contexts, shares, lost = read, [], [], []
         for state in states.split(1, 1):
-            now = keys + (covered[..., None] * self.coverage).to(keys.dtype)  # W q + (U k + w c)
+            now = keys + (covered[..., None] * weight).to(keys.dtype)  # W q + (U k + w c)
             context, heads = self.attention(state, now, values, mask)
             contexts.append(context)
             shares.append(heads[:, 0, 0])

@@ -221,11 +221,12 @@ class Translate(Translated, Writing, Task):
         forced = None if first is None else first.to(device).ids
         whole = options.draws or options.repetition_penalty != 1 or options.ignore_end or forced is not None
         whole = whole or self.pointer is not None or bool(self.fellows)  # log-probabilities of all units
-        writer = Together((self, *(other for _, other in self.fellows))) if whole else self
+        several = Together((self, *(other for _, other in self.fellows)))
+        writer: Writing | Together = several if whole else self
         # In float32: of products with so few rows, converting the weights would take longer than multiplying.
         with torch.no_grad(), torch.autocast(device.type, enabled=False):
             last = torch.full((len(source),), BEGIN, device=device)
-            state = writer.begin(memories if whole else memories[0], source)
+            state = several.begin(memories, source) if whole else self.begin(memories[0], source)
             given: dict[str, Any] = {"end": END, "lengths": longest}
             step: Stepper = writer.step
             if not options.draws:
