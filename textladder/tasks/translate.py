@@ -17,7 +17,7 @@ from torch import Tensor
 
 from textladder.batch import Batch, Example, Loss, Ragged, Tokens
 from textladder.errors import Problem
-from textladder.layers.together import as_here, limit, together
+from textladder.layers.together import alone, as_here, limit, together
 from textladder.ragged import Pairs
 from textladder.ranges import Share
 from textladder.search import Coverage, Hypothesis, SearchConfig, Stepper, Tree, beam, drawn
@@ -60,7 +60,7 @@ class Translate(Translated, Writing, Task):
         metric: Literal["bleu", "chrf", "exact_match", "rouge_1", "rouge_2", "rouge_l"] = "bleu"
         bleu_tokenize: Literal["13a", "intl", "char", "zh", "none"] = "13a"  # how sacrebleu cuts texts
         beam: int = 5  # hypotheses of the search; 1: greedy, as dev always is while a model is trained
-        length_penalty: float = 0.6  # of the search: alpha of Wu et al. 2016, equation 14
+        length_penalty: float = 1.0  # of the search: alpha of Wu et al. 2016, equation 14
         length_factor: float = 2.0  # the longest translation has so many units for each unit of the source
         length_extra: int = 20  # and so many more
 
@@ -200,6 +200,8 @@ class Translate(Translated, Writing, Task):
             as_here(partial(self._searched, encode, some, options, never, first=first, tree=tree))
             for some, first in zip(_split(source, SEARCHED), forced, strict=False)
         ]
+        if len(jobs) == 1:
+            return alone(jobs[0])
         at_once = limit()
         groups = [jobs[start : start + at_once] for start in range(0, len(jobs), at_once)]
         return [best for group in groups for some in together(group) for best in some]
