@@ -18,6 +18,7 @@ from textladder.cli_options import (
     DataSet,
     DevFile,
     Device,
+    Ensemble,
     File,
     Json,
     LabelColumn,
@@ -265,6 +266,7 @@ def evaluate(
     text: TextColumn = None,
     second: SecondColumn = None,
     label: LabelColumn = None,
+    ensemble: Ensemble = None,
     said: Said = None,
     device: Device = "auto",
     set_: DataSet = None,
@@ -272,14 +274,13 @@ def evaluate(
 ) -> None:
     """Score a model on labelled texts, with a 95 % interval.
 
-    A language model is scored on any text, as by textladder score; a translator on pairs, or two parallel
-    files.
+    A language model takes any text, as textladder score does; a translator pairs, or two parallel files.
     """
     from textladder.evaluating import evaluate_file
     from textladder.text.two_files import joined
 
     settings = settings_of(text, label, None, set_, second)
-    result = evaluate_file(model, joined(file, target), device, settings, said)
+    result = evaluate_file(model, joined(file, target), device, settings, said, others=ensemble or ())
     if as_json:
         print_json(result)
         return

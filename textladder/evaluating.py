@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -28,6 +28,7 @@ from textladder.text.questions import open_questions
 from textladder.text.reading import BATCH_ROWS, DataConfig, Source, open_source
 from textladder.text.sentences import open_sentences
 from textladder.training.devices import pick_device
+from textladder.translating import translator
 
 READ_BYTES = 1 << 18  # of stdin at once, at most
 TEXT_ENDINGS = (".txt", ".csv", ".tsv", ".parquet")  # of files of texts that a tagger cuts into tokens itself
@@ -40,15 +41,21 @@ def evaluate_file(
     device: str = "auto",
     settings: list[str] | None = None,
     said: Path | None = None,
+    *,
+    others: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Score the model in `folder` on the texts of `file`, or on the test part of a built-in data set.
 
     settings: "data.key=value", which override how the training files were read. said: of a translator, a file
-    of lines that are scored in place of what it writes. Returns task, rung, metric,
-    score, interval, count, scores (every metric by name), details (tables); of a language model what `score`
-    returns. Raises Problem for a wrong file and for labels that the model was not trained with.
+    of lines that are scored in place of what it writes. others: folders of translators that write with it.
+    Returns task, rung, metric, score, interval, count, scores (every metric by name), details (tables); of a
+    language model what `score` returns. Raises Problem for a wrong file and for labels that the model was not
+    trained with.
     """
-    model = load_model(folder, str(pick_device(device)))
+    if said is not None and others:
+        raise Problem("--said, --ensemble", "what is given need not be written.", "Give one of them.")
+    on = str(pick_device(device))
+    model = translator(folder, on, others) if others else load_model(folder, on)
     if said is not None and not (isinstance(model, Model) and model.task.reads == "translations"):
         raise Problem("--said", "only translations can be given.", "Leave it out, or name a translator.")
     if model.task.streams:

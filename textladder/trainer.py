@@ -27,7 +27,7 @@ from textladder.training.averaging import Average
 from textladder.training.devices import pick_device
 from textladder.training.feeding import Feed
 from textladder.training.logging import RunLog
-from textladder.training.loop import Progress, Step, fit, stretched
+from textladder.training.loop import Progress, Step, fit, scheduled_steps, stretched
 from textladder.training.optimizing import Optimizer, build_optimizer
 from textladder.training.options import TrainingConfig
 from textladder.training.precision import resolve_precision
@@ -119,7 +119,8 @@ class Trainer:
         self.options = stretched(self.feed, self.options)
         self.progress = Progress(seconds=counting.seconds)
         self.keeper = Keeper(self.model.task.higher_is_better)
-        self.average = Average(self.model, self.options.average, self.options.ema_decay)
+        kind, decay = self.options.average, self.options.ema_decay
+        self.average = Average(self.model, kind, decay, self.options.average_checks)
         self.best: dict[str, Tensor] = {}
         self.history: list[dict[str, Any]] = []
         self.stopped = "epochs"
@@ -152,7 +153,10 @@ class Trainer:
         limit = math.inf if stop_at is None else stop_at
         with noted() as signals, self._log() as log, threads_for(self.model.encoder):
             if not self._out_of_patience() and (self.progress.seconds < limit or not self.progress.step):
+                task, scheduled = self.model.task, scheduled_steps(self.feed, self.options)
+                task.proceed(min(self.progress.step / scheduled, 1))
                 for step in fit(self.model, self.feed, self.options, self.optimizer, self.progress):
+                    task.proceed(min(step.step / scheduled, 1))
                     self.average.after_step(self.model)
                     self._record(step, log)
                     pause = step.seconds >= limit

@@ -15,6 +15,7 @@ from textladder.cli_options import (
     DataSet,
     Device,
     Diversity,
+    Ensemble,
     Groups,
     Json,
     MinP,
@@ -75,6 +76,10 @@ def translate(
     candidates: Annotated[
         int | None, typer.Option("--candidates", help="that it chooses among (the whole beam)")
     ] = None,
+    ensemble: Ensemble = None,
+    replace_unknown: Annotated[
+        bool, typer.Option("--replace-unknown", help="by the words of the text that were looked at")
+    ] = False,
     score: Annotated[
         bool, typer.Option("--score", help="also what it was chosen by, and its log-probability in nats")
     ] = False,
@@ -91,13 +96,14 @@ def translate(
     follows after tabs.
     """
     from textladder.choosing import choice, options_for
+    from textladder.forcing import check_replacing
     from textladder.loading import load_model
     from textladder.text.overlong import CutReport
     from textladder.training.devices import pick_device
     from textladder.translating import task_of, translations, translator
 
     where = str(pick_device(device))
-    loaded = translator(model, where)
+    loaded = translator(model, where, ensemble or ())
     search: dict[str, Any] = {
         "beam": beam, "length_penalty": length_penalty, "coverage_penalty": coverage_penalty,
         "groups": groups, "diversity": diversity, "temperature": temperature, "top_k": top_k, "top_p": top_p,
@@ -107,6 +113,8 @@ def translate(
     try:
         asked: dict[str, Any] = {"mbr": mbr, "rerank": other is not None, "candidates": candidates}
         options = options_for(loaded, n_best=n_best, **asked, **search)
+        if replace_unknown:
+            check_replacing(loaded)
         choose = choice(mbr=mbr, other=other, weight=rerank_weight, keep=n_best)
         if prefix is not None and prefixes is not None:
             what = "one beginning for all texts, and one for each."
@@ -115,7 +123,7 @@ def translate(
         names = {"n": "n-best"}
         listed = ", ".join(f"--{names.get(n, n).replace('_', '-')}" for n in problem.where.split(", "))
         raise Problem(listed, problem.what, problem.next_step) from problem
-    if alignment and not task_of(loaded).decoder.attends:
+    if alignment and not task_of(loaded).attends:
         raise Problem(
             "--alignment", "this model has no attention to show.", "Leave it out, or train another rung."
         )
@@ -129,6 +137,7 @@ def translate(
             yield some
 
     given: dict[str, Any] = {"alignment": alignment, "prefixes": begins, "choose": choose, "cuts": cuts}
+    given["replace_unknown"] = replace_unknown
     try:
         for chunk in translations(loaded, counted(), options, **given):
             cut = sum(cuts, cut)
@@ -181,17 +190,22 @@ def _read(
 def inspect(
     *,
     model: ModelPath,
-    text: Annotated[str, typer.Option("--text", help="a text to be translated")],
+    text: Annotated[str | None, typer.Option("--text", help="a text to be translated")] = None,
+    curve: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option("--curve", help="texts and translations, two files: what its own mistakes cost"),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", help="page to write (.html), or picture of one map (.png)")],
     target: Annotated[
         str | None, typer.Option("--target", help="its translation, if not the model's own")
     ] = None,
+    ensemble: Ensemble = None,
     device: Device = "auto",
 ) -> None:
     """Draw what a translator looked at, and what it searched: a page.
 
     Every layer and head, unit by unit, and the tree of the beam; it opens offline. A PNG has the map that
-    alignments are read from.
+    alignments are read from. Of --curve the loss at each place of all translations.
     """
     from textladder.files import write_text
     from textladder.inspection.alignment import looked, named, render
@@ -202,8 +216,14 @@ def inspect(
 
     if out.suffix not in (".html", ".png"):
         raise Problem("--out", f"{out.name} is neither a page nor a picture.", "End it in .html or .png")
-    loaded = translator(model, str(pick_device(device)))
-    attends, sections = task_of(loaded).decoder.attends, []
+    if (text is None) == (curve is None):
+        raise Problem("--text, --curve", "a page is about one of them.", "Give one of them.")
+    loaded = translator(model, str(pick_device(device)), ensemble or ())
+    if curve is not None:
+        _draw_curve(loaded, curve, out)
+        return
+    assert text is not None
+    attends, sections = task_of(loaded).attends, []
     if not attends and (target is not None or out.suffix == ".png"):
         raise Problem(
             str(model),
@@ -218,15 +238,44 @@ def inspect(
     if attends:
         found = looked_at(loaded, text, target)
         if page == "picture":
-            _, shares = next(named(found.maps))
+            _, shares = next(named(found.maps, pointer=found.pointer))
             columns = shares[:, : len(found.sources)]
             for note in write_png(out, found.sources, found.targets, columns, told):
                 typer.echo(note, err=True)
-        sections.insert(0, looked(found.sources, found.targets, found.maps))
+        sections.insert(0, looked(found.sources, found.targets, found.maps, pointer=found.pointer))
     if page == "page":
         title = "What was looked at" if attends else "What was searched"
         write_text(out, render(sections, title=title, told=told))
     typer.echo(f"{target}\nThe {page}: {out}")
+
+
+def _draw_curve(model: Model, files: tuple[Path, Path], out: Path) -> None:
+    """The page, and its numbers on stdout: place, texts that have it, loss after the truth, after the model's
+    own units."""
+    from textladder.exposure import exposure
+    from textladder.files import write_text
+    from textladder.inspection.curves import render
+    from textladder.text.parallel import open_translations
+    from textladder.text.two_files import joined
+
+    if out.suffix == ".png":
+        raise Problem("--out", "a curve is drawn on a page.", "End it in .html")
+    pairs: list[tuple[str, str]] = []
+    for rows in open_translations(joined(*map(str, files))).batches():
+        pairs += zip(rows.texts, rows.seconds or (), strict=True)
+    found = exposure(model, pairs)
+    lines = {"after the truth": found.truth.tolist(), "after its own units": found.own.tolist()}
+    truth, own = found.total
+    told = (
+        f"{model.recipe.rung}, {len(pairs):,} pairs: {truth:.4f} nats a unit after the truth, {own:.4f} "
+        "after what the model wrote itself (greedily). Both are of the same units: those up to where its own "
+        "text ends."
+    )
+    axes = {"across": "place of the unit", "up": "loss (nats)"}
+    write_text(out, render(lines, found.texts.tolist(), title="What own mistakes cost", told=told, **axes))
+    for place, row in enumerate(zip(found.texts.tolist(), *lines.values(), strict=True), 1):
+        typer.echo("\t".join([str(place), str(row[0]), *(f"{value:.4f}" for value in row[1:])]))
+    typer.echo(f"{told}\nThe page: {out}", err=True)
 
 
 def _say(one: Translation, number: int, *, several: bool, score: bool, as_json: bool) -> None:

@@ -181,6 +181,23 @@ SAMPLES = {
         ),
         best=100.0,
     ),
+    "translate, pointer": Sample(
+        "translate",
+        TWO,
+        ("film good", "film bad", "plot fine", "ends awful plot", "well ends", "awful bad"),
+        {
+            "metric": "exact_match",
+            "label_smoothing": 0.02,
+            "copying": True,
+            "coverage": 0.1,
+            "beam": 2,
+            "length_extra": 4,
+        },
+        (
+            "conv",
+            {"embedding_dim": DIM, "hidden_dim": DIM, "num_layers": 1, "dropout": 0.0, "input_dropout": 0.0},
+        ),
+    ),
     "span": Sample(
         "span",
         ASKED,
@@ -251,7 +268,9 @@ class Mean(nn.Module):
 
 
 def same(one: Any, other: Any, tolerance: float = 0.0) -> bool:
-    """Whether two outcomes say the same: arrays, or lists of tuples of arrays."""
+    """Whether two outcomes say the same: arrays, or lists of tuples of arrays and of texts."""
+    if one is None or isinstance(one, str):
+        return one == other
     if isinstance(one, np.ndarray):
         return one.dtype == other.dtype and np.allclose(one, other, rtol=0, atol=tolerance)
     return len(one) == len(other) and all(same(a, b, tolerance) for a, b in zip(one, other, strict=True))
@@ -261,6 +280,8 @@ def numbers(outcomes: Any) -> np.ndarray:
     """All numbers in outcomes, end to end."""
     if isinstance(outcomes, np.ndarray):
         return outcomes.ravel().astype(np.float64)
+    if outcomes is None or isinstance(outcomes, str):
+        return np.zeros(0)
     return np.concatenate([np.zeros(0), *map(numbers, outcomes)])
 
 

@@ -34,10 +34,12 @@ def render(sections: Sequence[str], *, title: str, told: str) -> str:
     )
 
 
-def looked(sources: Sequence[str], targets: Sequence[str], maps: Sequence[Shares]) -> str:
+def looked(
+    sources: Sequence[str], targets: Sequence[str], maps: Sequence[Shares], *, pointer: bool = False
+) -> str:
     """The section of all maps. sources, targets: the units as they stand in the texts; maps: of each layer
-    the shares [H, T, S]."""
-    shown = list(named(maps))
+    the shares [H, T, S]; pointer: the last is that of a pointer."""
+    shown = list(named(maps, pointer=pointer))
     tables = "\n".join(
         f'<div class="scroll" data-map="{number}"{" hidden" if number else ""} tabindex="0" role="region" '
         f'aria-label="{esc(name)}">{_table(sources, targets, shares)}</div>'
@@ -48,16 +50,17 @@ def looked(sources: Sequence[str], targets: Sequence[str], maps: Sequence[Shares
     return f'<form id="bar" autocomplete="off">{chooser}</form>\n{tables}\n<p class="soft">{KEY}</p>'
 
 
-def named(maps: Sequence[Shares]) -> Iterator[tuple[str, Shares]]:
-    """Each map [T, S] with its name; first the mean over heads of the last layer but one, which alignments
-    are read from, then every layer's mean and its heads."""
-    chosen = max(len(maps) - 2, 0)
+def named(maps: Sequence[Shares], *, pointer: bool = False) -> Iterator[tuple[str, Shares]]:
+    """Each map [T, S] with its name; first that which alignments are read from, of the pointer or the mean
+    over heads of the last layer but one, then every layer's mean and its heads."""
+    chosen = len(maps) - 1 if pointer else max(len(maps) - 2, 0)
     order = [chosen, *(layer for layer in range(len(maps)) if layer != chosen)]
     for layer in order:
         heads = maps[layer]
         mean = " (alignments are read from it)" if layer == chosen else ""
         several = "the mean of its heads" if len(heads) > 1 else "its one head"
-        yield f"layer {layer + 1}, {several}{mean}", heads.mean(0)
+        name = "pointer" if pointer and layer == chosen else f"layer {layer + 1}, {several}"
+        yield f"{name}{mean}", heads.mean(0)
     for layer, heads in enumerate(maps):
         if len(heads) > 1:
             for number, shares in enumerate(heads, 1):

@@ -146,6 +146,9 @@ class Task(nn.Module):
         """Rows of those columns to one batch of tensors."""
         raise NotImplementedError
 
+    def proceed(self, done: float) -> None:
+        """Called before each training step: so much of the steps that are scheduled is done, from 0 to 1."""
+
     def loss(self, encode: Encode, batch: Batch) -> Loss:
         raise NotImplementedError
 
