@@ -117,7 +117,9 @@ def look(
     *,
     task: Annotated[
         str | None,
-        typer.Option("--task", help="classify, pair, span or tag (tag for .conll and .conllu if not given)"),
+        typer.Option(
+            "--task", help="classify, embed, pair, span or tag (tag for .conll and .conllu if not given)"
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -127,8 +129,8 @@ def look(
     """
     from textladder.looking import look_at
 
-    if task not in (None, "classify", "pair", "span", "tag"):
-        known = "Known: classify, pair, span, tag."
+    if task not in (None, "classify", "embed", "pair", "span", "tag"):
+        known = "Known: classify, embed, pair, span, tag."
         raise Problem("--task", f"look has nothing to say for the task {task!r}.", known)
     found = look_at(read.file, read.dev, read.test, read.settings, task)
     print_json(found.to_dict()) if as_json else found.render()

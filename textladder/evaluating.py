@@ -51,7 +51,7 @@ def evaluate_file(
     assert isinstance(model, Model)
     with tempfile.TemporaryDirectory(prefix="textladder-") as work:
         corpus = _labelled(model, file, settings, Path(work))
-        part = Part(corpus, np.arange(len(corpus)))
+        part = Part(corpus, np.arange(len(corpus)), searched=model.task.reads == "matches")
         notes = model.task.check(part.golds, Path(file).name)  # may be a Problem for labels not in training
         outcomes = model.task.joined([model.predict(texts) for texts in part.inputs()])
         summary = score_summary(model, outcomes, part) | {"notes": notes}
@@ -92,10 +92,12 @@ def texts_of(model: Model, file: str, settings: list[str] | None) -> Iterator[li
 
 def line_of(said: dict[str, Any]) -> str:
     """A prediction as text: label, tab, confidence; several labels of a text are joined by |; a number by
-    itself. Of a tagger lines of token, tab, tag, and an empty one after each text; of questions answer, tab,
+    itself, a vector as a JSON array. Of a tagger lines of token, tab, tag, and an empty one after each text; of questions answer, tab,
     confidence."""
     if "translation" in said:
         return f"{_one_line(said['translation'])}\t{said['confidence']:.4f}"
+    if "vector" in said:
+        return json.dumps(said["vector"])
     if "score" in said:
         return f"{said['score']:.4f}"
     if "tags" in said:
@@ -157,11 +159,13 @@ def _source(model: Model, file: str, settings: list[str] | None, need_label: boo
         config = replace(config, text=None, label=None)
     if not need_label:
         config = replace(config, label=None)
-    pairs = model.task.reads == "pairs"
-    if pairs and not need_label:  # every pair gets its answer
-        config = replace(config, empty="keep")
+    pairs, matches = model.task.reads == "pairs", model.task.reads == "matches"
+    if not need_label:  # every pair gets its answer, of those that belong together each text by itself
+        config = replace(config, empty="keep", **({"second": None, "negative": None} if matches else {}))
     given = replace(model.recipe, data=config).set(settings or [])
-    return open_source(file, given.data, need_label=need_label, pairs=pairs)
+    matches = matches and need_label
+    needed = need_label and not matches
+    return open_source(file, given.data, need_label=needed, pairs=pairs, matches=matches)
 
 
 def _file(model: Model, file: str, settings: list[str] | None) -> Iterator[list[Any]]:
