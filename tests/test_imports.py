@@ -81,6 +81,7 @@ LEVELS = {
     "generating_cli": 9,
     "translating_cli": 9,
     "arpa_cli": 9,
+    "predicting_cli": 9,
     "retrieving_cli": 9,
     "cli": 9,
     "__main__": 9,
@@ -108,6 +109,7 @@ BESIDE = {
     "answering": ("estimating",),
     "translator": ("estimating", "translating"),
     "embedding": ("estimating", "retrieving"),
+    "retrieving": ("evaluating",),
     "inspection": ("comparing",),
     "looking": ("inspection",),
     "vectors_changing": ("output", "vectors_options"),
@@ -116,10 +118,11 @@ BESIDE = {
     "generating_cli": ("cli_options", "output"),
     "translating_cli": ("cli_options", "output"),
     "arpa_cli": ("cli_options", "output"),
+    "predicting_cli": ("cli_options", "output"),
     "retrieving_cli": ("cli_options", "output"),
     "cli": (
         *("arpa_cli", "cli_options", "exits", "generating_cli", "language_cli", "output"),
-        *("retrieving_cli", "translating_cli", "vectors_cli"),
+        *("predicting_cli", "retrieving_cli", "translating_cli", "vectors_cli"),
     ),
     "__main__": ("cli",),
 }

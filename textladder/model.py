@@ -129,8 +129,8 @@ class Model(nn.Module):
         return in_order(outcomes, np.concatenate(order))
 
     def batches(self, store: Store, rows: NDArray[np.int64]) -> Iterator[tuple[Numbers, Batch]]:
-        """Rows of a store to be predicted, those of similar length together: batches, and the places in `rows`
-        that each is of."""
+        """Rows of a store to be predicted, those of similar length together: batches, and the places in
+        `rows` that each is of."""
         names = [name for name in store.columns if name not in TOLD_APART]
         for places in evaluation_plan(store.columns["text"].lengths[rows], PREDICT_UNITS, PREDICT_TEXTS):
             yield places, self.task.collate(store.take(rows[places], names)).to(self.device)

@@ -82,7 +82,8 @@ def test_left_out_and_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "BLOCK", 5000)
+    monkeypatch.setattr(neighbours, "QUERIES", 3)
+    monkeypatch.setattr(neighbours, "ROWS", 300)
     search, matrix = Neighbours(CASES["scaled"]), CASES["scaled"]
     penalty = np.random.default_rng(3).random(2000).astype(np.float32)
     for given in (None, penalty):

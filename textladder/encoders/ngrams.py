@@ -45,7 +45,9 @@ class Ngrams(BagEncoder):
     def __init__(self, config: Config, vocabulary: Sequence[str]) -> None:
         super().__init__(config, vocabulary, char_orders=config.char_orders, scale=1 / config.dim)
         if config.smoothing <= 0:
-            raise Problem("encoder.smoothing", f"{config.smoothing:g} is out of range.", "Give a number above 0.")
+            raise Problem(
+                "encoder.smoothing", f"{config.smoothing:g} is out of range.", "Give a number above 0."
+            )
         if config.weighting == "sif":
             self.register_buffer("row_weights", torch.ones(self.index.num_rows))  # [R]
 

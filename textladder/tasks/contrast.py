@@ -1,8 +1,8 @@
 """Losses over vectors of pairs of texts, which have length 1: what belongs together is near, all else far.
 
-Letters: B pairs, D width, C candidates. Each loss is summed over the pairs that belong together (`close` [B]);
-which texts are the same is told by equal numbers (`Side.group`), and no text is ever a negative of one that it
-belongs to in this batch, nor of itself.
+Letters: B pairs, D width, C candidates. Each loss is summed over the pairs that belong together (`close`
+[B]); which texts are the same is told by equal numbers (`Side.group`), and no text is ever a negative of one
+that it belongs to in this batch, nor of itself.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ def info_nce(
     symmetric: bool = True,
     negative: Side | None = None,
 ) -> Tensor:
-    """-log of the probability that the second text of a pair is chosen for its first, among all second texts of
-    the batch, and the negatives of all pairs, by exp(cosine / temperature). symmetric: half of that, and half
-    of the same with the sides exchanged.
+    """-log of the probability that the second text of a pair is chosen for its first, among all second texts
+    of the batch, and the negatives of all pairs, by exp(cosine / temperature). symmetric: half of that, and
+    half of the same with the sides exchanged.
 
     van den Oord et al. 2018, https://arxiv.org/abs/1807.03748, equation 4; negatives of the batch: Henderson
-    et al. 2017, https://arxiv.org/abs/1705.00652, section 4.4; temperature and negatives that are given: Gao et
-    al. 2021, https://arxiv.org/abs/2104.08821, equations 1 and 5.
+    et al. 2017, https://arxiv.org/abs/1705.00652, section 4.4; temperature and negatives that are given: Gao
+    et al. 2021, https://arxiv.org/abs/2104.08821, equations 1 and 5.
     """
     forth = _chosen(first, second, close, temperature, negative)
     if not symmetric:
@@ -47,9 +47,7 @@ def info_nce(
     return (forth + _chosen(second, first, close, temperature, None)) / 2
 
 
-def _chosen(
-    queries: Side, right: Side, close: Tensor, temperature: float, negative: Side | None
-) -> Tensor:
+def _chosen(queries: Side, right: Side, close: Tensor, temperature: float, negative: Side | None) -> Tensor:
     candidates = right if negative is None else _joined(right, negative)
     scores = queries.vectors @ candidates.vectors.T / temperature  # [B, C]
     barred = _belonging(queries, right, candidates, close) & ~_diagonal(scores)
@@ -102,8 +100,8 @@ def _joined(one: Side, other: Side) -> Side:
 
 
 def _belonging(queries: Side, right: Side, candidates: Side, close: Tensor) -> Tensor:
-    """[B, C] candidates that are no negatives of a query: its own text, and all that this batch says belong to
-    it."""
+    """[B, C] candidates that are no negatives of a query: its own text, and all that this batch says belong
+    to it."""
     pairs = (queries.group[:, None] == queries.group) & close  # [B, B] that have this query's text
     same = right.group[:, None] == candidates.group  # [B, C]
     return (pairs.float() @ same.float() > 0) | (queries.group[:, None] == candidates.group)

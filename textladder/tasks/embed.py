@@ -38,11 +38,11 @@ TINY = 1e-12  # square of a length below which a vector is zero
 
 
 class Embed(Searched, Task):
-    """The encoder's vector of a text, perhaps projected, perhaps without what is common to all texts, brought to
-    length 1. A vector of zeros, as of an empty text, stays one.
+    """The encoder's vector of a text, perhaps projected, perhaps without what is common to all texts, brought
+    to length 1. A vector of zeros, as of an empty text, stays one.
 
-    labels: {"kind", "labels": [], "texts"}; of classes also {"classes", "close": the label of texts that belong
-    together}, of scores {"low", "high", ...} (`learn_scale`).
+    labels: {"kind", "labels": [], "texts"}; of classes also {"classes", "close": the label of texts that
+    belong together}, of scores {"low", "high", ...} (`learn_scale`).
     """
 
     @dataclass(frozen=True)
@@ -50,13 +50,17 @@ class Embed(Searched, Task):
         # What labels mean. none: all pairs belong together; labels: those with the label `close`; score: how
         # much. auto: none without labels; score where they have decimals.
         kind: Literal["auto", "none", "labels", "score"] = "auto"
-        close: str | None = None  # the label of texts that belong together; None: entailment, duplicate, 1, ...
+        close: str | None = (
+            None  # the label of texts that belong together; None: entailment, duplicate, 1, ...
+        )
         close_share: Share = 0.8  # of scores, how far up their scale texts begin to belong together
         # auto: info-nce, of scores cosine. info-nce and triplet are trained on texts that belong together.
         loss: Literal["auto", "info-nce", "triplet", "cosine"] = "auto"
         temperature: float = 0.05  # info-nce: cosines are divided by it
         symmetric: bool = True  # info-nce: second texts look for their first ones too
-        margin: float = 0.2  # triplet: between squared distances; cosine: of texts that do not belong together
+        margin: float = (
+            0.2  # triplet: between squared distances; cosine: of texts that do not belong together
+        )
         negatives: Negatives = "hardest"  # triplet, without a third text: of the batch, the nearest or all
         projection_dim: Count = 0  # width of a linear map after the encoder; 0: none
         remove_components: Count = 0  # directions that most of all training texts share, taken out at the end
@@ -77,7 +81,9 @@ class Embed(Searched, Task):
         scores = labels["kind"] == "score"
         if config.temperature <= 0 or config.margin < 0:
             where = "task.temperature" if config.temperature <= 0 else "task.margin"
-            raise Problem(where, "it is out of its range.", "Give a temperature above 0, a margin of 0 or more.")
+            raise Problem(
+                where, "it is out of its range.", "Give a temperature above 0, a margin of 0 or more."
+            )
         self.loss_name = config.loss if config.loss != "auto" else "cosine" if scores else "info-nce"
         if self.loss_name == "cosine" and labels["kind"] == "none":
             what = "cosine needs texts that do not belong together: with none, all texts get one vector."
@@ -115,7 +121,10 @@ class Embed(Searched, Task):
         found: dict[str, Any] = {"kind": kind, "labels": [], "texts": sum(counts)}
         if kind == "none":
             return found
-        return found | {"close": _close_label(known, config, where), "classes": sorted(known, key=natural_order)}
+        return found | {
+            "close": _close_label(known, config, where),
+            "classes": sorted(known, key=natural_order),
+        }
 
     # Texts to batches.
 
@@ -162,8 +171,8 @@ class Embed(Searched, Task):
         return []
 
     def collate(self, columns: dict[str, Ragged]) -> Batch:
-        """One input of the texts of all rows, those of a row next to each other. places: [n] equal numbers for
-        equal texts, where there are targets."""
+        """One input of the texts of all rows, those of a row next to each other. places: [n] equal numbers
+        for equal texts, where there are targets."""
         labels, count = columns.get("label"), len(columns["text"])
         texts = several.texts_of(columns) if "lengths" in columns else columns["text"]
         tokens = Tokens.of(texts)
@@ -251,9 +260,7 @@ def groups(texts: Ragged) -> NDArray[np.int64]:
     """[n] the number of the first text with the same units."""
     flat, known = np.ascontiguousarray(texts.flat), dict[bytes, int]()
     bounds = pairwise(np.asarray(texts.offsets).tolist())
-    return np.array(
-        [known.setdefault(flat[a:b].tobytes(), n) for n, (a, b) in enumerate(bounds)], np.int64
-    )
+    return np.array([known.setdefault(flat[a:b].tobytes(), n) for n, (a, b) in enumerate(bounds)], np.int64)
 
 
 def _close_label(known: set[str], config: Embed.Config, where: str) -> str:
@@ -261,7 +268,9 @@ def _close_label(known: set[str], config: Embed.Config, where: str) -> str:
     if config.close is not None:
         if config.close not in known:
             raise Problem(
-                f"{where}, task.close", f"no pair has the label {config.close!r}.", suggest(config.close, known)
+                f"{where}, task.close",
+                f"no pair has the label {config.close!r}.",
+                suggest(config.close, known),
             )
         return config.close
     found = [label for label in known if label.casefold() in CLOSE]
@@ -273,4 +282,3 @@ def _close_label(known: set[str], config: Embed.Config, where: str) -> str:
         f"it is not plain which label says that two texts belong together ({listed}).",
         "Name it with --set task.close=LABEL; if all pairs belong together: --set task.kind=none",
     )
-

@@ -149,4 +149,3 @@ class Pair(Task):
 
     def item_losses(self, outcomes: NDArray[np.float32], examples: Sequence[Example]) -> NDArray[np.float64]:
         return self.answer.item_losses(outcomes, examples)
-

@@ -1,5 +1,5 @@
-"""What is said of vectors of pairs of texts, from these alone: how well a text finds what belongs to it, and how
-near cosines are to scores; needs no torch."""
+"""What is said of vectors of pairs of texts, from these alone: how well a text finds what belongs to it, and
+how near cosines are to scores; needs no torch."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ DIGITS = 6
 
 
 class Searched:
-    """The part of `Embed` that begins where predicting ends. An outcome is the vectors of both texts of a pair,
-    of length 1, [n, 2, D]; or that of one text, [n, D].
+    """The part of `Embed` that begins where predicting ends. An outcome is the vectors of both texts of a
+    pair, of length 1, [n, 2, D]; or that of one text, [n, D].
 
-    Each text that belongs to another one is looked for among all second texts of the part (`metrics.retrieval`).
-    Where pairs have scores, cosines are correlated with them; on the scale of the scores a cosine of 0 is its
-    low end, and of 1 its high end.
+    Each text that belongs to another one is looked for among all second texts of the part
+    (`metrics.retrieval`). Where pairs have scores, cosines are correlated with them; on the scale of the
+    scores a cosine of 0 is its low end, and of 1 its high end.
     """
 
     config: Any  # Embed.Config
@@ -41,16 +41,16 @@ class Searched:
 
     @property
     def close_from(self) -> float:
-        """The number of the column "label" from which on two texts belong together: 1 for 0 or 1; of scores, the
-        share `close_share` of the way up their scale."""
+        """The number of the column "label" from which on two texts belong together: 1 for 0 or 1; of scores,
+        the share `close_share` of the way up their scale."""
         if self.labels["kind"] != "score":
             return 1.0
         low, high = self.labels["low"], self.labels["high"]
         return float(low + self.config.close_share * (high - low))
 
     def numbers(self, targets: Sequence[Any], wheres: Sequence[str]) -> NDArray[np.float64]:
-        """[n] what the column "label" holds. Raises Problem for a score that is no number, for a missing label,
-        and for one that training did not know."""
+        """[n] what the column "label" holds. Raises Problem for a score that is no number, for a missing
+        label, and for one that training did not know."""
         kind = self.labels["kind"]
         if kind == "none":
             return np.ones(len(targets))
@@ -61,7 +61,11 @@ class Searched:
         wrong = [n for n, row in enumerate(rows) if len(row) != 1 or row[0] not in known]
         if wrong:
             first = rows[wrong[0]]
-            said = f"the label {', '.join(map(repr, first))} was not in training" if first else "there is no label"
+            said = (
+                f"the label {', '.join(map(repr, first))} was not in training"
+                if first
+                else "there is no label"
+            )
             raise Problem(
                 wheres[wrong[0]],
                 f"{said} ({len(wrong):,} of {len(rows):,} rows; known: {', '.join(known[:8])}).",
@@ -83,10 +87,10 @@ class Searched:
         ]
 
     def judged(self, outcomes: NDArray[np.float32], examples: Sequence[Example]) -> list[dict[str, Any]]:
-        """Where correlations decide {"score": the right one, "predicted", "loss", "cosine"} of each pair; else
-        {"cosine", "rank"}, which is None but where a text is looked for, with what belongs to it ("gold"), what
-        was found first ("predicted", "confidence": its cosine), "reciprocal_rank", "average_precision",
-        "recall" and "loss"."""
+        """Where correlations decide {"score": the right one, "predicted", "loss", "cosine"} of each pair;
+        else {"cosine", "rank"}, which is None but where a text is looked for, with what belongs to it
+        ("gold"), what was found first ("predicted", "confidence": its cosine), "reciprocal_rank",
+        "average_precision", "recall" and "loss"."""
         cosines = np.round(_cosines(outcomes), DIGITS).tolist()
         if self.correlated:
             golds, said = self._gold(examples), self._said(outcomes)
@@ -116,8 +120,8 @@ class Searched:
         return records
 
     def score(self, outcomes: NDArray[np.float32], examples: Sequence[Example]) -> Scores:
-        """Every metric by name. Raises Problem where no two texts belong together, and, of scores, for one that
-        is no number."""
+        """Every metric by name. Raises Problem where no two texts belong together, and, of scores, for one
+        that is no number."""
         if not len(examples):
             raise Problem("score", "there is nothing to score.", "Give at least one pair.")
         values: dict[str, float] = {}
@@ -153,9 +157,7 @@ class Searched:
             where = examples[0].where.rpartition(":")[0] or "score"
             raise Problem(where, *self.none_close)
         lookup = Lookup.of(((e.texts[0], e.texts[1]) for e in examples), close)
-        return lookup, retrieval.search(
-            lookup, outcomes[lookup.queries, 0], outcomes[lookup.candidates, 1]
-        )
+        return lookup, retrieval.search(lookup, outcomes[lookup.queries, 0], outcomes[lookup.candidates, 1])
 
     @property
     def none_close(self) -> tuple[str, str]:
@@ -164,7 +166,10 @@ class Searched:
             what = f"no pair has a score of {self.close_from:g} or more, from which on texts belong together."
             return what, "Give other pairs, or set task.close_share lower."
         what = f"no pair has the label {self.labels['close']!r}, so that no text has anything to find."
-        return what, "Give pairs of texts that belong together, or name their label with --set task.close=LABEL"
+        return (
+            what,
+            "Give pairs of texts that belong together, or name their label with --set task.close=LABEL",
+        )
 
     def _close(self, examples: Sequence[Example]) -> NDArray[np.bool_]:
         return self._gold(examples) >= self.close_from

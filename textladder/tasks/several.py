@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def read_pairs(texts: Any, numbers: Sequence[int]) -> Pairs:
-    """Pairs as they are; of a sequence, each some strings, or an Example with so many texts. numbers: how many
-    texts a row may have, 2 or 3. Raises Problem for other things."""
+    """Pairs as they are; of a sequence, each some strings, or an Example with so many texts. numbers: how
+    many texts a row may have, 2 or 3. Raises Problem for other things."""
     if isinstance(texts, Pairs):
         return texts
     each = [text.texts if isinstance(text, Example) else text for text in texts]
@@ -34,8 +34,8 @@ def read_pairs(texts: Any, numbers: Sequence[int]) -> Pairs:
 def rows_of(
     sides: Sequence[Any], tokenizer: Tokenizer, where: str | Sequence[str]
 ) -> tuple[dict[str, Ragged], CutReport]:
-    """Texts of rows (strings, or UTF-8), side by side, to the columns "text" and "lengths"; each text is shortened by itself where
-    it is too long. Raises Problem where it would have to be read in windows."""
+    """Texts of rows (strings, or UTF-8), side by side, to the columns "text" and "lengths"; each text is
+    shortened by itself where it is too long. Raises Problem where it would have to be read in windows."""
     config = tokenizer.config
     short = [shorten(tokenizer.encode(side), config, where) for side in sides]
     cut = sum((one.cut for one in short[1:]), short[0].cut)

@@ -172,8 +172,8 @@ class Task(nn.Module):
         return False
 
     def settle(self, encode: Encode, batches: Iterator[Batch]) -> None:
-        """Called once where `settles`, after training and before `finish`, with the training texts in batches of
-        any order: what is counted goes into buffers. Every process calls it with all of them."""
+        """Called once where `settles`, after training and before `finish`, with the training texts in batches
+        of any order: what is counted goes into buffers. Every process calls it with all of them."""
         raise NotImplementedError
 
     def present(self, outcomes: Any, texts: Any = ()) -> list[dict[str, Any]]:

@@ -53,11 +53,11 @@ class _Codes:
 class Corpus:
     """Rows of text, target and place. Make one with `Corpus.read` (a file) or `Corpus.of` (texts in memory).
 
-    name, unit: what `where` is made of ("reviews.csv", "": "reviews.csv:17"); names: of several files,
-    those of each. label_codes: [rows] int32, the number of each row's label set in `label_sets`. notes:
-    what was inferred and left out, in sentences. in_order: the rows are one text, in its order
-    (`text.documents`). Where each row has two texts, the column "second" holds the other, and "negative" a
-    third. span_labels: of tagged sentences (`text.sentences`), whose columns "token" and "span" hold places in characters, the
+    name, unit: what `where` is made of ("reviews.csv", "": "reviews.csv:17"); names: of several files, those
+    of each. label_codes: [rows] int32, the number of each row's label set in `label_sets`. notes: what was
+    inferred and left out, in sentences. in_order: the rows are one text, in its order (`text.documents`).
+    Where each row has two texts, the column "second" holds the other, and "negative" a third. span_labels: of
+    tagged sentences (`text.sentences`), whose columns "token" and "span" hold places in characters, the
     labels of their spans; a label set is then the labels that occur in a sentence. Of questions
     (`text.questions`) the column "answer" holds the places of their answers.
     """

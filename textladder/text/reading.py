@@ -92,10 +92,10 @@ class Rows(NamedTuple):
 class Source:
     """A file read as examples: may be iterated again and again, and holds one batch of rows at a time.
 
-    path: the file. format: one of FORMATS. text_column, second_column (None: one text a row),
-    negative_column (None: no third text), label_column (None: no labels), label_separator ("": one label per text, or lists). notes: what was inferred, in
-    sentences. After a pass: `dropped`, rows left out for want of a label or of a text; `blank_lines`, empty
-    lines, which CSV, JSONL and fastText files skip.
+    path: the file. format: one of FORMATS. text_column, second_column (None: one text a row), negative_column
+    (None: no third text), label_column (None: no labels), label_separator ("": one label per text, or lists).
+    notes: what was inferred, in sentences. After a pass: `dropped`, rows left out for want of a label or of a
+    text; `blank_lines`, empty lines, which CSV, JSONL and fastText files skip.
     """
 
     in_order = False  # see `documents.DocumentSource`
@@ -141,7 +141,11 @@ class Source:
             matches=matches,
             labelled=labelled,
         )
-        self.text_column, self.second_column, self.negative_column = chosen.text, chosen.second, chosen.negative
+        self.text_column, self.second_column, self.negative_column = (
+            chosen.text,
+            chosen.second,
+            chosen.negative,
+        )
         self.label_column, self.label_separator = chosen.label, chosen.separator
         said = f"{path.name} is read as {format}." if config.format is None else None
         self.notes: list[str] = [*([said] if said else []), *reader.notes, *chosen.notes]
@@ -173,9 +177,7 @@ class Source:
         place = f"{self.path.name}:{self.unit}"
         for rows in self.batches():
             each = (texts for texts in (rows.texts, rows.seconds, rows.negatives) if texts is not None)
-            for texts, target, line in zip(
-                zip(*each, strict=True), rows.targets, rows.lines, strict=True
-            ):
+            for texts, target, line in zip(zip(*each, strict=True), rows.targets, rows.lines, strict=True):
                 yield Example(texts, target, f"{place}{line}")
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Rows]:

@@ -7,9 +7,9 @@
 
 What it promises: an update is exact whatever the padding, the accumulation, the number of processes, or a
 batch that was split for lack of memory (sums and counts, divided once; but for losses that set the rows of a
-batch against each other, `Batch.together`: for them a batch is what a process computes in one go); a run continued from a saved
-`Progress` takes the steps that it would have taken without the stop; a loss that is not finite stops before
-the update.
+batch against each other, `Batch.together`: for them a batch is what a process computes in one go); a run
+continued from a saved `Progress` takes the steps that it would have taken without the stop; a loss that is
+not finite stops before the update.
 """
 
 from __future__ import annotations

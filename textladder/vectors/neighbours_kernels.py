@@ -20,6 +20,7 @@ kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
 fast = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 
 HIGHEST = np.float32(127)
+STRETCH = 256  # scores that are looked at together
 LEAST = np.float32(1e-36)  # a row without a larger number counts as zeros
 
 
@@ -110,6 +111,46 @@ def candidates(
         if cosine - doubt > sure[0]:
             _replace_lowest(sure, cosine - doubt)
     return found[:count], most[:count], sure
+
+
+@fast
+def keep_best(
+    block: NDArray[np.float32], base: int, scores: NDArray[np.float32], places: NDArray[np.int64]
+) -> None:
+    """The scores of rows base..base + W [B, W] into the best so far [B, n] and their rows: heaps, the worst
+    first. Of equal scores the earlier row is better. Stretches without a score above the worst are passed
+    over sixteen numbers at a time."""
+    width = np.uint64(block.shape[1])
+    for b in range(np.uint64(len(block))):
+        row, heap, rows = block[b], scores[b], places[b]
+        for start in range(np.uint64(0), width, np.uint64(STRETCH)):
+            stop = min(start + np.uint64(STRETCH), width)
+            most = row[start]
+            for k in range(start, stop):
+                most = max(most, row[k])
+            if most <= heap[0]:
+                continue
+            for k in range(start, stop):
+                if row[k] > heap[0]:
+                    _sift(heap, rows, row[k], base + k)
+
+
+@kernel
+def _sift(heap: Any, rows: Any, score: Any, row: Any) -> None:
+    """Put a score and its row into the place of the worst."""
+    place, size = 0, len(heap)
+    while 2 * place + 1 < size:
+        child = 2 * place + 1
+        other = child + 1
+        if other < size and (
+            heap[other] < heap[child] or (heap[other] == heap[child] and rows[other] > rows[child])
+        ):
+            child = other
+        if heap[child] > score or (heap[child] == score and rows[child] < row):
+            break
+        heap[place], rows[place] = heap[child], rows[child]
+        place = child
+    heap[place], rows[place] = score, row
 
 
 @kernel
