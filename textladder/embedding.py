@@ -81,6 +81,14 @@ class TextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RungEstimat
         asked, texts = _texts(queries, "queries"), _texts(corpus, "corpus")
         return Index.of(self.model_, texts).search(vectors_of(self.model_, asked), top)
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.target_tags.required = True  # of texts; pairs need none
+        return tags
+
     @property
     def _n_features_out(self) -> int:
         return int(self.model_.task.dim)

@@ -162,13 +162,23 @@ class Embed(Searched, Task):
         return Ragged(numbers.astype(np.float32), np.arange(len(numbers) + 1))
 
     def check(self, golds: Sequence[Example], name: str) -> list[str]:
+        """Of train, which pairs belong together."""
         numbers = self.numbers([gold.target for gold in golds], [gold.where for gold in golds])
         if len(numbers) and not (numbers >= self.close_from).any():
             what, next_step = self.none_close
             if self.labels["kind"] != "score" or not self.correlated:
                 raise Problem(name, what, next_step)
             return [f"{name}: {what.removesuffix('.')}: nothing is searched for."]
-        return []
+        return [self._together] if name == "train" else []
+
+    @property
+    def _together(self) -> str:
+        kind = self.labels["kind"]
+        if kind == "none":
+            return "All pairs belong together (task.kind for labels that say otherwise)."
+        if kind == "labels":
+            return f"Pairs with the label {self.labels['close']!r} belong together (task.close for another)."
+        return f"Pairs with a score from {self.close_from:g} on belong together (task.close_share)."
 
     def collate(self, columns: dict[str, Ragged]) -> Batch:
         """One input of the texts of all rows, those of a row next to each other. places: [n] equal numbers
