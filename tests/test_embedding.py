@@ -281,7 +281,7 @@ def test_a_third_text_is_a_negative(file, tmp_path):
 def test_a_compare_of_searches_has_a_page(run, file):
     """As `textladder compare` makes it of its runs, without its processes."""
     folder = file.parent
-    told = begun(file, folder / "other", "--json", rung="bow", training__max_steps=5)
+    told = begun(file, folder / "other", "--json", rung="bow", training__learning_rate=1e-6)
     assert told.code == 0, told.err
     runs = [("run", 1.0, run[1]), ("other", 1.0, json.loads(told.out))]
     data = {"file": str(file), "train": 150}

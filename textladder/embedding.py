@@ -14,7 +14,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from textladder.estimating import RungEstimator, several
-from textladder.retrieving import Index, Match, vectors_of
+from textladder.retrieving import Index, Match, dim_of, vectors_of
 from textladder.text.corpus import Corpus
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class TextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RungEstimat
 
     @property
     def _n_features_out(self) -> int:
-        return int(self.model_.task.dim)
+        return dim_of(self.model_)
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> TextEncoder:

@@ -161,7 +161,8 @@ def _source(model: Model, file: str, settings: list[str] | None, need_label: boo
         config = replace(config, label=None)
     pairs, matches = model.task.reads == "pairs", model.task.reads == "matches"
     if not need_label:  # every pair gets its answer, of those that belong together each text by itself
-        config = replace(config, empty="keep", **({"second": None, "negative": None} if matches else {}))
+        config = replace(config, empty="keep")
+        config = replace(config, second=None, negative=None) if matches else config
     given = replace(model.recipe, data=config).set(settings or [])
     matches = matches and need_label
     needed = need_label and not matches

@@ -37,12 +37,12 @@ def predict(
     settings = settings_of(text, None, None, set_, second)
     if out is not None:
         from textladder.evaluating import texts_of
-        from textladder.retrieving import encoder, write_vectors
+        from textladder.retrieving import dim_of, encoder, write_vectors
         from textladder.training.devices import pick_device
 
         loaded = encoder(model, str(pick_device(device)))
         count = write_vectors(loaded, texts_of(loaded, file, settings), out)
-        told = {"out": str(out), "vectors": count, "dim": loaded.task.dim}
+        told = {"out": str(out), "vectors": count, "dim": dim_of(loaded)}
         print_json(told) if as_json else typer.echo(f"{count:,} vectors of {told['dim']} numbers: {out}")
         return
     stdout, number = sys.stdout, 0

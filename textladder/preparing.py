@@ -117,8 +117,8 @@ def read_corpora(
             source = open_questions(path, config, need_label=need_label)
         else:
             matches = reads == "matches"
-            needed = need_label and not matches
-            source = open_source(path, config, need_label=needed, pairs=reads == "pairs", matches=matches)
+            labelled = need_label and not matches
+            source = open_source(path, config, need_label=labelled, pairs=reads == "pairs", matches=matches)
         if isinstance(source, ItemSource):
             source.lists = None if lists is None else lists / f"misplaced-{name}.jsonl"
         corpora[name] = Corpus.read(source, work / name)

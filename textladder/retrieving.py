@@ -64,6 +64,12 @@ def encoder(folder: Path | str, device: str = "cpu") -> Model:
     return model
 
 
+def dim_of(model: Model) -> int:
+    """The width of its vectors."""
+    assert isinstance(model.task, Embed), "an encoder of texts"
+    return model.task.dim
+
+
 def vectors_of(model: Model, texts: Any, cuts: list[CutReport] | None = None) -> NDArray[np.float32]:
     """[n, D] of texts (strings, or UTF-8), of length 1. cuts: gets what was done to over-long texts."""
     rows = model.rows(texts)
@@ -179,8 +185,8 @@ def _make(
                 full = [number for number, text in enumerate(rows.texts) if text.strip()]
                 blank += len(rows.texts) - len(full)
                 lines = np.array([rows.lines[number] for number in full], np.int64)
-                texts = Ragged.of_strings(rows.texts[number] for number in full)
-                writer.append({"text": texts, "line": Ragged(lines, np.arange(len(full) + 1))})
+                kept = Ragged.of_strings(rows.texts[number] for number in full)
+                writer.append({"text": kept, "line": Ragged(lines, np.arange(len(full) + 1))})
         texts = Store(fresh / TEXTS)
         if not len(texts):
             raise Problem(
@@ -188,7 +194,7 @@ def _make(
             )
         if blank:
             report(f"{blank:,} empty texts are not searched.")
-        shape = len(texts), model.task.dim
+        shape = len(texts), dim_of(model)
         vectors = np.lib.format.open_memmap(fresh / VECTORS, mode="w+", dtype=np.float32, shape=shape)
         for start in range(0, len(texts), CHUNK):
             stop = min(start + CHUNK, len(texts))
@@ -266,7 +272,7 @@ def unknown(model: Model, texts: Sequence[str]) -> list[int]:
 
 def write_vectors(model: Model, chunks: Iterable[Sequence[str]], path: Path) -> int:
     """The vectors of texts as an array [n, D] in a file of numpy's; returns n. Memory stays flat."""
-    shape: tuple[int, int] = (0, model.task.dim)
+    shape = 0, dim_of(model)
     fresh = path.with_name(path.name + ".new")
     with writing(path):
         with fresh.open("w+b") as file:

@@ -59,8 +59,8 @@ class Lookup:
         itself = [seconds.get(key, -1) for key in firsts]
         itself = [-1 if (owner, place) in right else place for owner, place in enumerate(itself)]
         pairs_found = np.array(sorted(right), np.int64).reshape(-1, 2)
-        rows = (np.array(each, np.int64) for each in (queries, candidates))
-        return cls(*rows, *pairs_found.T, np.array(itself, np.int64))
+        asked, there, own = (np.array(each, np.int64) for each in (queries, candidates, itself))
+        return cls(asked, there, pairs_found[:, 0], pairs_found[:, 1], own)
 
 
 @dataclass(frozen=True)

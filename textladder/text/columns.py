@@ -108,8 +108,8 @@ def choose_columns(
             raise Problem(where, f"{name!r} is given as {role} and as {other}.", "Name two columns.")
     notes = []
     if matches and negative is None:
-        taken = (text, second, label)
-        negative = _by_name(where, [c for c in columns if c not in taken], [NEGATIVE], "", strict=False)
+        named = (text, second, label)
+        negative = _by_name(where, [c for c in columns if c not in named], [NEGATIVE], "", strict=False)
         if negative is not None:
             notes.append(f"Negative: column {negative!r}, by its name (data.negative to choose another).")
     if pairs and (text is None or second is None):

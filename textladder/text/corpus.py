@@ -105,9 +105,9 @@ class Corpus:
                     raise Problem(
                         f"{name}, text {i + 1:,}", f"it is {type(text).__name__}, not str.", "Give strings."
                     )
-        for column, called in ((others, "second texts"), (third, "negatives")):
-            if column is not None and len(column) != len(rows):
-                raise Problem(name, f"{len(rows):,} texts, but {len(column):,} {called}.", "Give pairs.")
+        for more, called in ((others, "second texts"), (third, "negatives")):
+            if more is not None and len(more) != len(rows):
+                raise Problem(name, f"{len(rows):,} texts, but {len(more):,} {called}.", "Give pairs.")
         labels: list[Target] = [()] * len(rows) if targets is None else [tuple(target) for target in targets]
         if len(labels) != len(rows):
             raise Problem(name, f"{len(rows):,} texts, but {len(labels):,} labels.", "Give one for each.")
