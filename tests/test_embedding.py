@@ -313,6 +313,7 @@ def test_sif_of_given_vectors_is_the_formula_of_the_paper(file, tmp_path):
     assert told.code == 0, told.err
     scores = json.loads(told.out)
     assert (scores["stopped"], scores["epochs"]) == ("nothing to train", 0)
+    assert "nothing to train  dev mrr" in told.err
     model = Model.load(tmp_path / "run")
     stored = model.encoder.embedding.weight.detach().numpy()
     rows = dict(zip(model.tokenizer.vocabulary, stored, strict=False))
