@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
 Search = Callable[[Vectors], NDArray[np.int64]]
-TURNS = 15
+TURNS = 9
 
 
 def made(rows: int, dim: int, queries: int) -> tuple[Vectors, Vectors]:

@@ -20,7 +20,7 @@ from textladder.vectors.progress import processors
 LINE = 64  # bytes of a cache line
 SMALL = 1 << 20  # numbers: a smaller matrix is multiplied as it is
 THREADED = 1 << 22  # numbers: for fewer, a second thread costs more than it brings
-QUERIES, ROWS = 256, 1 << 13  # of one matrix product: its scores stay in the cache
+QUERIES, ROWS = 128, 1 << 12  # of one matrix product: its scores stay in the cache
 SAFETY = 1e-5  # beyond the bound, for the rounding of float32 itself
 Nearest = tuple[NDArray[np.int64], NDArray[np.float32]]
 
@@ -116,18 +116,20 @@ class Neighbours:
         penalty [V] if it is given."""
         n = min(n, len(self.matrix))
         given = np.asarray(vectors, np.float32)
-        scale = 1 / np.maximum(self.lengths, np.finfo(np.float32).tiny)
+        scale = None if self.unit else 1 / np.maximum(self.lengths, np.finfo(np.float32).tiny)
+        room = np.empty((min(ROWS, len(self.matrix)), min(QUERIES, len(given))), np.float32)
         scores = np.full((len(given), n), -np.inf, np.float32)
         found = np.full((len(given), n), np.iinfo(np.int64).max)
         for first in range(0, len(given) if n else 0, QUERIES):
             some = slice(first, first + QUERIES)
             queries = given[some] / np.maximum(np.linalg.norm(given[some], axis=1, keepdims=True), 1e-30)
             for base in range(0, len(self.matrix), ROWS):
-                rows = slice(base, base + ROWS)
-                block = queries @ self.matrix[rows].T  # [b, W]
-                block *= scale[rows]
+                rows = slice(base, min(base + ROWS, len(self.matrix)))
+                block = np.matmul(self.matrix[rows], queries.T, out=room[: rows.stop - base, : len(queries)])
+                if scale is not None:
+                    block *= scale[rows, None]
                 if penalty is not None:
-                    block -= penalty[rows]
+                    block -= penalty[rows, None]
                 kernels.keep_best(block, base, scores[some], found[some])
         order = np.lexsort((found, -scores), axis=1)
         return np.take_along_axis(found, order, 1), np.take_along_axis(scores, order, 1)

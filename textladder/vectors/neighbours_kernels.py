@@ -20,7 +20,6 @@ kernel = numba.njit(cache=True, nogil=True, error_model="numpy")
 fast = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
 
 HIGHEST = np.float32(127)
-STRETCH = 256  # scores that are looked at together
 LEAST = np.float32(1e-36)  # a row without a larger number counts as zeros
 
 
@@ -113,26 +112,25 @@ def candidates(
     return found[:count], most[:count], sure
 
 
-@fast
+@kernel
 def keep_best(
     block: NDArray[np.float32], base: int, scores: NDArray[np.float32], places: NDArray[np.int64]
 ) -> None:
-    """The scores of rows base..base + W [B, W] into the best so far [B, n] and their rows: heaps, the worst
-    first. Of equal scores the earlier row is better. Stretches without a score above the worst are passed
-    over sixteen numbers at a time."""
-    width = np.uint64(block.shape[1])
-    for b in range(np.uint64(len(block))):
-        row, heap, rows = block[b], scores[b], places[b]
-        for start in range(np.uint64(0), width, np.uint64(STRETCH)):
-            stop = min(start + np.uint64(STRETCH), width)
-            most = row[start]
-            for k in range(start, stop):
-                most = max(most, row[k])
-            if most <= heap[0]:
-                continue
-            for k in range(start, stop):
-                if row[k] > heap[0]:
-                    _sift(heap, rows, row[k], base + k)
+    """The scores [W, B] of rows base..base + W with B questions into the best so far [B, n] and their rows:
+    heaps, the worst first. Of equal scores the earlier row is better. Most rows are above no worst, which is
+    asked of all questions of a row at once."""
+    count = np.uint64(block.shape[1])
+    worst = scores[:, 0].copy()
+    for w in range(np.uint64(len(block))):
+        row, above = block[w], np.int32(0)
+        for b in range(count):
+            above += np.int32(row[b] > worst[b])
+        if above == 0:
+            continue
+        for b in range(count):
+            if row[b] > worst[b]:
+                _sift(scores[b], places[b], row[b], base + w)
+                worst[b] = scores[b, 0]
 
 
 @kernel
