@@ -50,17 +50,13 @@ class Embed(Searched, Task):
         # What labels mean. none: all pairs belong together; labels: those with the label `close`; score: how
         # much. auto: none without labels; score where they have decimals.
         kind: Literal["auto", "none", "labels", "score"] = "auto"
-        close: str | None = (
-            None  # the label of texts that belong together; None: entailment, duplicate, 1, ...
-        )
+        close: str | None = None  # label of texts that belong together; None: entailment, duplicate, 1, ...
         close_share: Share = 0.8  # of scores, how far up their scale texts begin to belong together
         # auto: info-nce, of scores cosine. info-nce and triplet are trained on texts that belong together.
         loss: Literal["auto", "info-nce", "triplet", "cosine"] = "auto"
         temperature: float = 0.05  # info-nce: cosines are divided by it
         symmetric: bool = True  # info-nce: second texts look for their first ones too
-        margin: float = (
-            0.2  # triplet: between squared distances; cosine: of texts that do not belong together
-        )
+        margin: float = 0.2  # triplet: of squared distances; cosine: of texts that do not belong together
         negatives: Negatives = "hardest"  # triplet, without a third text: of the batch, the nearest or all
         projection_dim: Count = 0  # width of a linear map after the encoder; 0: none
         remove_components: Count = 0  # directions that most of all training texts share, taken out at the end

@@ -175,7 +175,8 @@ class Searched:
         return self._gold(examples) >= self.close_from
 
     def _gold(self, examples: Sequence[Example]) -> NDArray[np.float64]:
-        return self.numbers([e.target for e in examples], [e.where for e in examples])
+        told = [(example.target, example.where) for example in examples]  # read once, maybe from disk
+        return self.numbers([target for target, _ in told], [where for _, where in told])
 
     def _said(self, outcomes: NDArray[np.float32]) -> NDArray[np.float64]:
         low, high = self.labels["low"], self.labels["high"]
