@@ -227,6 +227,8 @@ def test_an_index_is_made_once_and_belongs_to_its_model_and_corpus(run, corpus, 
     other = begun(file, tmp_path / "other", training__max_steps=2)
     assert other.code == 0, other.err
     refused(textladder("search", tmp_path / "other", own, "dog", "--index", place), "made by another model")
+    shutil.rmtree(place / "texts")
+    refused(textladder(*ask), "no whole index")
     vectors = place / "vectors.npy"
     vectors.write_bytes(vectors.read_bytes()[:-4])
     refused(textladder(*ask), "cut short or changed")

@@ -118,7 +118,7 @@ class Index:
 
 
 @dataclass(frozen=True)
-class Corpus:
+class CorpusFile:
     """A file of texts, and how it is read."""
 
     path: Path
@@ -133,18 +133,18 @@ class Corpus:
         return {"sha256": sha256(self.path), "data": read}
 
 
-def corpus_of(model: Model, file: str, settings: Sequence[str]) -> Corpus:
+def corpus_of(model: Model, file: str, settings: Sequence[str]) -> CorpusFile:
     """A file of texts. settings: "data.key=value"."""
     read = replace(model.recipe, data=DataConfig()).set(list(settings)).data
     open_source(file, read, need_label=False, labelled=False)  # a Problem, before anything is made
-    return Corpus(Path(file), read)
+    return CorpusFile(Path(file), read)
 
 
 @contextmanager
 def opened(
     folder: Path,
     model: Model,
-    corpus: Corpus,
+    corpus: CorpusFile,
     *,
     kept: Path | None = None,
     overwrite: bool = False,
@@ -166,13 +166,13 @@ def opened(
                 report(f"{cut.line(model.recipe.tokenizer)}.")
             again = "; --index FOLDER keeps them" if kept is None else ""
             report(f"{count:,} texts were encoded in {time.perf_counter() - began:.1f} s{again}.")
-        vectors = _checked(place, about, corpus.path.name)
+        texts, vectors = _checked(place, about, corpus.path.name)
         neighbours = _cells(place, vectors, report) if approximate else Neighbours(vectors, unit=True)
-        yield Index(Store(place / TEXTS), neighbours)
+        yield Index(texts, neighbours)
 
 
 def _make(
-    folder: Path, model: Model, corpus: Corpus, about: dict[str, Any], report: Report
+    folder: Path, model: Model, corpus: CorpusFile, about: dict[str, Any], report: Report
 ) -> tuple[int, CutReport]:
     """Encodes the texts of a corpus; how many these are, and what was done to over-long ones."""
     source = open_source(corpus.path, corpus.config, need_label=False, labelled=False)
@@ -206,9 +206,9 @@ def _make(
     return count, sum(cuts, CutReport())
 
 
-def _checked(folder: Path, about: dict[str, Any], name: str) -> NDArray[np.float32]:
-    """The vectors of an index that is of this model and this corpus, mapped into memory. name: the
-    corpus's."""
+def _checked(folder: Path, about: dict[str, Any], name: str) -> tuple[Store, NDArray[np.float32]]:
+    """The texts of an index that is of this model and this corpus, and their vectors, mapped into memory.
+    name: the corpus's."""
     header = verify_folder(folder / HEADER, FORMAT_VERSION, __version__, [VECTORS], checksums=False)
     again = "Give another --index, or make it anew with --overwrite."
     if header.get("model") != about["model"]:
@@ -218,9 +218,12 @@ def _checked(folder: Path, about: dict[str, Any], name: str) -> NDArray[np.float
         raise Problem(str(folder), what, again)
     try:
         vectors = np.load(folder / VECTORS, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
-        raise damaged(folder / VECTORS, f"these are no vectors ({error})") from error
-    return np.asarray(vectors)
+        texts = Store(folder / TEXTS)
+        if len(texts) != len(vectors) or {"text", "line"} - texts.columns.keys():
+            raise ValueError("texts and vectors do not belong together")
+    except (OSError, ValueError, KeyError) as error:
+        raise damaged(folder, f"this is no whole index ({error})") from error
+    return texts, np.asarray(vectors)
 
 
 def _cells(folder: Path, vectors: NDArray[np.float32], report: Report) -> Neighbours:
