@@ -1,4 +1,5 @@
-"""What a translator looked at: one HTML file, a table for each layer and head, which opens offline."""
+"""What a translator looked at: one HTML file, a table for each layer and head, which opens offline; and below
+it what it searched (`beam_tree`)."""
 
 from __future__ import annotations
 
@@ -14,33 +15,40 @@ from textladder.inspection.pieces import bdi, esc
 
 COLOUR = "76, 120, 168"  # the first of `figures.COLOURS`
 FAINT = 0.005  # shares below are not drawn
+KEY = (
+    "Rows: what was written, from the top down. Columns: the source. The darker a cell, the larger the share "
+    "of its row that the model looked at there (point at it for the number); each row sums to 1."
+)
 
 Shares = NDArray[np.floating]
 
 
-def render(
-    sources: Sequence[str], targets: Sequence[str], maps: Sequence[Shares], *, title: str, told: str
-) -> str:
-    """The page as text. sources, targets: the units as they stand in the texts; maps: of each layer the
-    shares [H, T, S]."""
-    shown = list(_named(maps))
+def render(sections: Sequence[str], *, title: str, told: str) -> str:
+    """The page as text. sections: of `looked` and `beam_tree.render_tree`."""
+    return Template(asset("alignment.html")).substitute(
+        title=html.escape(title),
+        subtitle=html.escape(told),
+        css=asset("page.css") + asset("alignment.css"),
+        sections="\n".join(sections),
+        js=asset("alignment.js"),
+    )
+
+
+def looked(sources: Sequence[str], targets: Sequence[str], maps: Sequence[Shares]) -> str:
+    """The section of all maps. sources, targets: the units as they stand in the texts; maps: of each layer
+    the shares [H, T, S]."""
+    shown = list(named(maps))
     tables = "\n".join(
         f'<div class="scroll" data-map="{number}"{" hidden" if number else ""} tabindex="0" role="region" '
         f'aria-label="{esc(name)}">{_table(sources, targets, shares)}</div>'
         for number, (name, shares) in enumerate(shown)
     )
     options = (f'<option value="{number}">{esc(name)}</option>' for number, (name, _) in enumerate(shown))
-    return Template(asset("alignment.html")).substitute(
-        title=html.escape(title),
-        subtitle=html.escape(told),
-        css=asset("page.css") + asset("alignment.css"),
-        options="".join(options),
-        tables=tables,
-        js=asset("alignment.js"),
-    )
+    chooser = f'<label>Shown: <select id="which">{"".join(options)}</select></label>'
+    return f'<form id="bar" autocomplete="off">{chooser}</form>\n{tables}\n<p class="soft">{KEY}</p>'
 
 
-def _named(maps: Sequence[Shares]) -> Iterator[tuple[str, Shares]]:
+def named(maps: Sequence[Shares]) -> Iterator[tuple[str, Shares]]:
     """Each map [T, S] with its name; first the mean over heads of the last layer but one, which alignments
     are read from, then every layer's mean and its heads."""
     chosen = max(len(maps) - 2, 0)

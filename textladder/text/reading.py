@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from textladder.errors import Problem
 from textladder.ragged import Example
 from textladder.ranges import Seed, Share
+from textladder.text.cleaning import PairCleaning
 from textladder.text.columns import choose_columns
 from textladder.text.formats import Reader, format_of, open_reader
 from textladder.text.lacking import Lack
@@ -48,6 +49,9 @@ class DataConfig:
     rare: Literal["error", "drop", "keep"] = "error"
     # Pairs: a row with an empty text: a Problem; left out and counted; or kept.
     empty: Literal["error", "drop", "keep"] = "error"
+    # Pairs of the training file: the longer text's characters over the shorter one's, above which a pair is
+    # left out and counted; 0: none is
+    max_ratio: float = 0.0
     duplicates: Literal["keep", "drop"] = (
         "keep"  # a text that was there before: kept in the same part, or left out
     )
@@ -66,6 +70,9 @@ class DataConfig:
             raise Problem(
                 "data.delimiter", f"{self.delimiter!r} is not one character.", "Give one, such as ';'."
             )
+        if not (self.max_ratio == 0 or self.max_ratio >= 1):
+            what = f"{self.max_ratio} is no ratio of the longer text to the shorter."
+            raise Problem("data.max_ratio", what, "Give a number from 1 on, or 0 to leave nothing out.")
         shares = (self.dev_share, self.test_share)
         if not all(0 <= share < 1 for share in shares) or sum(shares) >= 1:
             raise Problem(
@@ -211,8 +218,10 @@ class Source:
     def _read(self, pieces: Iterable[Iterable[Row] | Labelled], size: int) -> Iterator[Any]:
         label_policy = self.config.unlabelled if self.need_label or self.matches else "keep"
         unlabelled = Lack("unlabelled", label_policy, "without a label", "have no label")
-        empty = Lack("empty", self.config.empty, "with an empty text", "have an empty text")
-        self._lacks = [unlabelled, empty]
+        names = [self.text_column, self.second_column, self.negative_column]
+        names = [name for name in names if name is not None]
+        cleaning = PairCleaning(self.config, list(map(repr, names)))
+        self._lacks = [unlabelled, *cleaning.lacks]
         targets_of = self._targets()
         labelled, second = self.label_column is not None, self.second_column is not None
         rows, seen = self._fresh(), 0
@@ -230,8 +239,12 @@ class Source:
                 text = fields[0]
                 if not isinstance(text, str) or not text.isascii():
                     self._check_text(self.text_column, text, line)
-                if second and self._lacks_text(fields, line, empty):
-                    continue
+                if second:
+                    several = fields[: len(names)]
+                    for name, other in zip(names[1:], several[1:], strict=True):
+                        self._check_text(name, other, line)
+                    if cleaning.leaves_out(line, *several):
+                        continue
                 target = targets_of(fields[-1], line) if labelled else ()
                 if target is None:
                     if unlabelled.leaves_out(line, "the label"):
@@ -245,7 +258,7 @@ class Source:
                 if rows.negatives is not None:
                     rows.negatives.append(fields[2])
                 if len(rows.lines) >= size:
-                    if not (unlabelled.wrong or empty.wrong):
+                    if not any(lack.wrong for lack in self._lacks):
                         yield rows
                     rows = self._fresh()
         self.blank_lines = self._reader.blank_lines
@@ -255,18 +268,9 @@ class Source:
         if rows.lines:
             yield rows
 
-    def _lacks_text(self, fields: Sequence[Any], line: int, empty: Lack) -> bool:
-        """Whether a row of several texts is left out because one of them is empty; all are checked."""
-        names = [self.text_column, self.second_column]
-        names += [self.negative_column] if self.negative_column is not None else []
-        for name, text in zip(names[1:], fields[1:], strict=False):
-            self._check_text(name, text, line)
-        missing = [name for name, text in zip(names, fields, strict=False) if not text.strip()]
-        return bool(missing) and empty.leaves_out(line, repr(missing[0]))
-
     def report(self) -> list[str]:
         """What the last pass left out, in sentences."""
-        said = [lack.line() for lack in self._lacks if lack.count]
+        said = [lack.line(self.unit or "line ") for lack in self._lacks if lack.count]
         if self.blank_lines:
             said.append(f"{self.blank_lines:,} blank lines were skipped.")
         return said
