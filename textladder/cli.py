@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from textladder import __version__, arpa_cli, generating_cli, language_cli, translating_cli
+from textladder import __version__, arpa_cli, generating_cli, inspecting_cli, language_cli, translating_cli
 from textladder.cli_options import (
     DataSet,
     Device,
@@ -326,7 +326,7 @@ def predict(
 
 
 app.command()(translating_cli.translate)
-app.command()(translating_cli.inspect)
+app.command()(inspecting_cli.inspect)
 app.command()(generating_cli.generate)
 app.command()(language_cli.score)
 app.command()(arpa_cli.arpa)

@@ -12,6 +12,8 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from textladder.decoders import decoder_class
 from textladder.encoders import encoder_class
 from textladder.errors import Problem
 from textladder.files import damaged, fresh_folder, read_json, verify_folder, write_header
+from textladder.layers.together import alone, as_here, limit, together
 from textladder.ragged import Numbers
 from textladder.recipe import Recipe
 from textladder.tasks import task_class
@@ -41,7 +44,6 @@ from textladder.training.threads import threads_for
 FORMAT_VERSION = 1
 FILES = ("recipe.toml", "weights.safetensors", "tokenizer.json", "labels.json")
 OURS = {*FILES, "model.json", "README.md"}
-PREDICT_UNITS = 16384  # units of one batch when predicting
 PREDICT_TEXTS = 1024
 TOLD_APART = ("label", "owner")  # columns of a store that predicting does not read
 
@@ -120,13 +122,20 @@ class Model(nn.Module):
             lengths = store.columns["text"].lengths
             rows = np.arange(len(lengths)) if rows is None else rows
             names = [name for name in store.columns if name not in TOLD_APART]
-            for places in evaluation_plan(lengths[rows], PREDICT_UNITS, PREDICT_TEXTS):
-                batch = self.task.collate(store.take(rows[places], names)).to(self.device)
-                outcomes.append(self.task.predict(self.encoder, batch))
-                order.append(places)
+            plan = iter(evaluation_plan(lengths[rows], self.encoder.predict_units, PREDICT_TEXTS))
+            # As many batches side by side as small operations leave threads.
+            while several := list(islice(plan, limit() if self.device.type == "cpu" else 1)):
+                jobs = [partial(self._predicted, store, rows[places], names) for places in several]
+                outcomes += together([as_here(job) for job in jobs])
+                order += several
             if not outcomes:
                 return self.task.predict(self.encoder, self.task.collate(store.take(rows, names)))
         return in_order(outcomes, np.concatenate(order))
+
+    def _predicted(self, store: Store, rows: NDArray[np.int64], names: Sequence[str]) -> Any:
+        with alone():
+            batch = self.task.collate(store.take(rows, names)).to(self.device)
+            return self.task.predict(self.encoder, batch)
 
     def _predict_one(self, text: str) -> Any:
         """The shortest way for one text: what `latency` measures and a server answers with."""

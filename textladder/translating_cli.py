@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -88,35 +87,6 @@ def translate(
         typer.echo(f"{cut.line(loaded.recipe.tokenizer)}.", err=True)
     if unfinished:
         typer.echo(f"{unfinished:,} translations were cut at the longest length.", err=True)
-
-
-def inspect(
-    *,
-    model: ModelPath,
-    text: Annotated[str, typer.Option("--text", help="a text to be translated")],
-    out: Annotated[Path, typer.Option("--out", help="page to write (.html)")],
-    target: Annotated[
-        str | None, typer.Option("--target", help="its translation, if not the model's own")
-    ] = None,
-    device: Device = "auto",
-) -> None:
-    """Draw what a translator looked at: a page.
-
-    Every layer and head, unit by unit; it opens offline."""
-    from textladder.files import write_text
-    from textladder.inspection.alignment import render
-    from textladder.training.devices import pick_device
-    from textladder.translating import looked_at, task_of, translate, translator
-
-    loaded = translator(model, str(pick_device(device)))
-    if not task_of(loaded).decoder.attends:
-        raise Problem(str(model), "this model has no attention to show.", "Train another rung.")
-    written = translate(loaded, [text])[0][0].text if target is None else target
-    found = looked_at(loaded, text, written)
-    told = f"{loaded.recipe.rung}: {text} → {written}"
-    page = render(found.sources, found.targets, found.maps, title="What was looked at", told=told)
-    write_text(out, page)
-    typer.echo(f"{written}\nThe page: {out}")
 
 
 def _say(one: Translation, number: int, *, several: bool, score: bool, as_json: bool) -> None:

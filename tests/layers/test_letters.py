@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from textladder.batch import Tokens
 from textladder.encoders import encoder_class
+from textladder.layers import letter_kernels
 from textladder.layers.letters import Letters
 from textladder.letters import spelled
 
@@ -68,3 +70,44 @@ def test_two_unknown_words_are_told_apart_by_their_letters(name):
     assert torch.equal(states[0], states[2])
     assert not torch.allclose(states[0], states[1])
     torch.testing.assert_close(plain[0], plain[1])
+
+
+def words(count):
+    generator = np.random.default_rng(0)
+    return ["".join(generator.choice(list("aAbé1-"), generator.integers(1, 22))) for _ in range(count)]
+
+
+def test_sums_of_rows_are_the_convolution():
+    """Values and gradients, beside torch's convolution and its largest value."""
+    cnn, rows = letters_of("cnn").parts[0], torch.from_numpy(spelled(["", *words(40), "a"]))
+    found = {}
+    for way in (cnn._summed, cnn._convolved):
+        cnn.zero_grad()
+        value = way(rows)[1:]
+        (value * torch.linspace(-1, 1, value.numel()).view_as(value)).sum().backward()
+        parts = cnn.embedding.weight.grad, cnn.convolution.weight.grad, cnn.convolution.bias.grad
+        found[way.__name__] = (value.detach(), *(part.clone() for part in parts))
+    for ours, theirs in zip(*found.values(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert not found["_summed"][1][0].any(), "padding learns nothing"
+
+
+def test_each_spelling_is_looked_at_once():
+    rows = spelled(words(300) * 2 + [""])
+    firsts, numbers = letter_kernels.distinct(rows)
+    wanted = np.unique(rows, axis=0)
+    assert len(firsts) == len(wanted)
+    assert np.array_equal(rows[firsts][numbers], rows)
+    assert (np.diff(firsts) > 0).all()
+
+
+def test_affixes_are_those_of_the_letters():
+    """Beside hashes of Python's strings: the same rows exactly where the same letters are at the ends."""
+    given = words(200)
+    rows = letter_kernels.affixes(spelled(given), 4, 1 << 30)
+    for kind in range(8):
+        size = kind % 4 + 1
+        ends = [("^" + w + "$")[: size + 1] if kind < 4 else ("^" + w + "$")[-size - 1 :] for w in given]
+        by_end = dict(zip(ends, rows[:, kind].tolist(), strict=True))
+        assert [by_end[end] for end in ends] == rows[:, kind].tolist()
+        assert len(set(by_end.values())) == len(by_end)

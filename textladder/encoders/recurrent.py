@@ -32,6 +32,7 @@ class RecurrentEncoder(Encoder):
 
     net: ClassVar[type[nn.RNNBase]]
     bfloat16_pays = True
+    predict_units = 2048  # gates of more texts do not stay in the cache: half the rate (benchmarks/NOTES.md)
 
     @dataclass(frozen=True)
     class Config(Encoder.Config):

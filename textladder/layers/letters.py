@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.autograd.function import once_differentiable
 
 from textladder.batch import Tokens
+from textladder.layers import letter_kernels
 from textladder.layers.convolution import Convolution
 from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import PAD, UNKNOWN, UnitEmbedding
@@ -21,12 +23,15 @@ LETTER_DIM = 32
 FILTERS, WINDOW = 64, 3
 AFFIXES = 4  # the first letter, the first two, ... are looked up, and so are the last
 ROWS, ROW_DIM = 1 << 13, 32  # of the table of each kind of affix; different affixes may share a row
-PRIME = 0x01000193
 
 
 class LetterCnn(nn.Module):
     """A convolution over a unit's letters, largest value over its length (dos Santos and Zadrozny 2014; Kim
-    et al. 2016, https://arxiv.org/abs/1508.06615, section 2): [N, W] ids -> [N, D]."""
+    et al. 2016, https://arxiv.org/abs/1508.06615, section 2): [N, W] ids -> [N, D].
+
+    There are few letters, so on the processor each is multiplied once with each place of the filters, and a
+    window is a sum of three rows.
+    """
 
     def __init__(self, dim: int, letters: int) -> None:
         super().__init__()
@@ -37,12 +42,39 @@ class LetterCnn(nn.Module):
         self.output = nn.Linear(FILTERS, dim, bias=False)
 
     def forward(self, letters: Tensor) -> Tensor:
-        there = (letters != 0)[..., None]  # [N, W, 1]
-        x = self.embedding(letters.int())  # zeros where there is no letter
-        # ReLU is at least 0, so a product keeps places without a letter from being the largest.
-        largest = maximum(self.convolution(x).relu() * there, there.new_ones(x.shape[:2]))
-        vectors: Tensor = self.output(largest)
+        summed = self._summed if letters.device.type == "cpu" else self._convolved
+        # ReLU is at least 0: units without letters say nothing.
+        vectors: Tensor = self.output(summed(letters).relu() * (letters[:, :1] != 0))
         return vectors
+
+    def _summed(self, letters: Tensor) -> Tensor:
+        with torch.autocast("cpu", enabled=False):
+            rows = self.embedding(torch.arange(self.embedding.num_embeddings))
+            tables = torch.einsum("le,fek->klf", rows, self.convolution.weight)
+            largest: Tensor = _Largest.apply(tables, letters)
+            return largest + self.convolution.bias
+
+    def _convolved(self, letters: Tensor) -> Tensor:
+        return maximum(self.convolution(self.embedding(letters.int())), letters != 0)
+
+
+class _Largest(torch.autograd.Function):
+    """`letter_kernels.largest`: tables [K, letters, F], letters [N, W] -> [N, F]."""
+
+    @staticmethod
+    def forward(ctx: Any, tables: Tensor, letters: Tensor) -> Tensor:
+        rows = letters.contiguous().numpy()
+        found = np.empty((len(rows), tables.shape[2]), np.float32)
+        ctx.shape, ctx.rows, ctx.places = tables.shape, rows, np.empty(found.shape, np.uint8)
+        letter_kernels.largest(tables.detach().contiguous().numpy(), rows, found, ctx.places)
+        return torch.from_numpy(found)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        of_tables = np.zeros(ctx.shape, np.float32)
+        letter_kernels.spread(gradients[0].contiguous().numpy(), ctx.places, ctx.rows, of_tables)
+        return torch.from_numpy(of_tables), None
 
 
 class Affixes(nn.Module):
@@ -58,43 +90,9 @@ class Affixes(nn.Module):
         self.output = nn.Linear(self.kinds * ROW_DIM, dim, bias=False)
 
     def forward(self, letters: Tensor) -> Tensor:
-        x = F.pad(letters.long(), (0, max(AFFIXES + 1 - letters.shape[1], 0)))
-        there = (x != 0).long()
-        backward = _from_the_end(x, there)
-        numbers = [number for row in (x, backward) for number in _hashes(row[:, : AFFIXES + 1])[1:]]
-        numbers.append(_hashes(_shape(x))[-1])
-        kinds = torch.arange(self.kinds, device=x.device) * ROWS + 1
-        rows = (torch.stack(numbers, 1) % ROWS + kinds) * there[:, :1]  # units without letters say nothing
-        vectors: Tensor = self.output(self.table(rows).flatten(1))
+        rows = letter_kernels.affixes(letters.cpu().contiguous().numpy(), AFFIXES, ROWS)
+        vectors: Tensor = self.output(self.table(torch.from_numpy(rows).to(letters.device)).flatten(1))
         return vectors
-
-
-def _from_the_end(x: Tensor, there: Tensor) -> Tensor:
-    """[N, W] the letters back to front, padding after them."""
-    places = (there.sum(1, keepdim=True) - 1 - torch.arange(x.shape[1], device=x.device)).clamp_min(0)
-    return x.gather(1, places) * there
-
-
-def _hashes(x: Tensor) -> list[Tensor]:
-    """[N, K] -> K times [N], numbers below 2^31: of the first letter, of the first two, ...; padding changes
-    nothing."""
-    found, each = torch.full_like(x[:, 0], 0x811C), []
-    for letter in x.unbind(1):
-        mixed = ((found ^ letter) * PRIME) & 0x7FFFFFFF
-        found = torch.where(letter == 0, found, mixed ^ (mixed >> 15))
-        each.append(found)
-    return each
-
-
-def _shape(x: Tensor) -> Tensor:
-    """[N, W] of each letter: small, capital, digit, beyond ASCII, or the sign itself; a run of one kind is
-    written once, so that Paris and Berlin have one shape."""
-    small, capital = (x >= 97) & (x <= 122), (x >= 65) & (x <= 90)
-    digit, beyond = (x >= 48) & (x <= 57), x >= 128
-    kinds = x.masked_fill(small, 97).masked_fill(capital, 65).masked_fill(digit, 48).masked_fill(beyond, 128)
-    repeats = torch.zeros_like(small)
-    repeats[:, 1:] = (kinds[:, 1:] == kinds[:, :-1]) & (kinds[:, 1:] != 0)
-    return kinds.masked_fill(repeats, 0)
 
 
 class Letters(nn.Module):
@@ -118,11 +116,18 @@ class Letters(nn.Module):
 
     def forward(self, tokens: Tokens) -> Tensor:
         given = tokens.letters
-        return self.of(self.spelling[tokens.flat] if given is None else given)
+        vectors: Tensor = self.dropout(self.of(self.spelling[tokens.flat] if given is None else given))
+        return vectors
 
     def of(self, letters: Tensor) -> Tensor:
-        """[N, W] ids of letters -> [N, D]"""
-        vectors: Tensor = self.dropout(sum(part(letters) for part in self.parts))
+        """[N, W] ids of letters -> [N, D]. Of a word that stands several times it is found once."""
+        if letters.device.type != "cpu":
+            return self._said(letters)
+        firsts, numbers = map(torch.from_numpy, letter_kernels.distinct(letters.contiguous().numpy()))
+        return self._said(letters[firsts])[numbers]
+
+    def _said(self, letters: Tensor) -> Tensor:
+        vectors: Tensor = sum(part(letters) for part in self.parts)
         return vectors
 
 

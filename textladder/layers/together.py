@@ -41,6 +41,16 @@ def one_thread_each() -> Iterator[None]:
         _LIMIT.reset(limit)
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Inside, functions run one after the other: for what runs beside others already."""
+    before = _LIMIT.set(1)
+    try:
+        yield
+    finally:
+        _LIMIT.reset(before)
+
+
 def limit() -> int:
     """How many functions `together` runs at the same time: 1 outside `one_thread_each`."""
     return _LIMIT.get()

@@ -9,7 +9,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from operator import add
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,8 +71,10 @@ class SentenceSource(ItemSource):
             yield rows
 
     def examples(self) -> Iterator[Example]:
+        """Without targets where no labels are asked for."""
         for one in self.sentences():
-            yield Example((one.text,), tuple(one.spans), f"{self.path.name}:{one.line}", tokens=one.tokens)
+            target = tuple(one.spans) if self.need_label else None
+            yield Example((one.text,), target, f"{self.path.name}:{one.line}", tokens=one.tokens)
 
 
 class ColumnSource(SentenceSource):
@@ -115,13 +118,10 @@ def of_tags(tags: Sequence[str], tokens: Sequence[Bounds], marks_spans: bool) ->
 
 def rebuilt(words: Sequence[str], spaced: Sequence[bool]) -> tuple[str, list[Bounds]]:
     """The text of words, and where each stands in it."""
-    parts, bounds, at = [], [], 0
-    for word, space in zip(words, spaced, strict=True):
-        bounds.append((at, at + len(word)))
-        parts.append(word + " " if space else word)
-        at += len(parts[-1])
-    text = "".join(parts)
-    return text[: bounds[-1][1]] if bounds else "", bounds
+    parts = [word + " " if space else word for word, space in zip(words, spaced, strict=True)]
+    starts = [0, *accumulate(map(len, parts))]
+    bounds = list(zip(starts, map(add, starts, map(len, words)), strict=False))
+    return "".join(parts)[: bounds[-1][1]] if bounds else "", bounds
 
 
 @dataclass
@@ -213,7 +213,10 @@ class GivenSentences(SentenceSource):
         for number, given in enumerate(self.inputs, 1):
             place = self.place(number)
             text, tokens = read_given(given, place, self.cut_by)
-            target = self.targets[number - 1] if self.targets is not None else []
+            if self.targets is None:
+                yield Sentence(text, tokens, (), number)
+                continue
+            target = self.targets[number - 1]
             if target and all(isinstance(tag, str) for tag in target):
                 if len(target) != len(tokens):
                     raise Problem(
@@ -231,17 +234,19 @@ class GivenSentences(SentenceSource):
 def read_given(given: Any, place: str, cut_by: Any) -> tuple[str, list[Bounds]]:
     """A string, or a sequence of words, as text and tokens."""
     words = [given] if isinstance(given, str) else list(given)
-    for word in words:
-        if not isinstance(word, str):
-            raise Problem(place, f"it holds {type(word).__name__}, not str.", "Give strings.")
-        if half := SURROGATE.search(word):
-            raise Problem(
-                place,
-                f"it holds half a character: the lone surrogate U+{ord(half[0]):04X}.",
-                "Remove it, or write the character whole; it was cut when the text was made.",
-            )
-        if not isinstance(given, str) and not word.strip():
-            raise Problem(place, "one of its words is empty.", "Leave it out.")
+    try:
+        whole = "".join(words)
+    except TypeError:
+        kind = next(type(word).__name__ for word in words if not isinstance(word, str))
+        raise Problem(place, f"it holds {kind}, not str.", "Give strings.") from None
+    if half := SURROGATE.search(whole):
+        raise Problem(
+            place,
+            f"it holds half a character: the lone surrogate U+{ord(half[0]):04X}.",
+            "Remove it, or write the character whole; it was cut when the text was made.",
+        )
+    if not isinstance(given, str) and not all(map(str.strip, words)):
+        raise Problem(place, "one of its words is empty.", "Leave it out.")
     if isinstance(given, str):
         return given, cut(given, cut_by)
     return rebuilt(words, [True] * len(words))
