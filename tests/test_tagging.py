@@ -104,6 +104,27 @@ def test_predictions_as_lines_and_as_json(run):
         assert 0 < span["confidence"] <= 1
 
 
+def test_what_a_document_said_before_is_read(tmp_path):
+    """The tag of "it" is told by the sentence before alone."""
+    draw = random.Random(0)
+    rows = []
+    for number in range(120):
+        animal = draw.choice(["cat", "dog"])
+        rows.append(f"-DOCSTART-\tX\n\na\tDET\n{animal}\tNOUN\n\nit\t{animal}\n{number}\tNUM\n")
+    file = tmp_path / "it.conll"
+    file.write_text("\n".join(rows), encoding="utf-8")
+    told = begun(file, tmp_path, *SMALL, "--set", "data.context=2", "--json")
+    assert told.code == 0, told.err
+    assert "120 documents" in told.err
+    test = json.loads(told.out)["test"]
+    assert test["scores"]["token_accuracy"] == 1
+    new = tmp_path / "new.conll"
+    new.write_text("a\ncat\n\nit\n5\n\n-DOCSTART-\n\na\ndog\n\nit\n5\n", encoding="utf-8")
+    said = textladder("predict", tmp_path / "r", new)
+    assert [line.split("\t")[1] for line in said.out.splitlines() if line.startswith("it")] == ["cat", "dog"]
+    assert textladder("predict", tmp_path / "r", "-", stdin="it 5\n").code == 0, "a line has no document"
+
+
 def test_the_best_taggings_of_a_text(run):
     tagger = TokenTagger.load(run[0])
     best = tagger.n_best("Ada lives in New York !", 4)

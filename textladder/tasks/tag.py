@@ -29,6 +29,7 @@ from textladder.tasks.labels import natural_order
 from textladder.tasks.marking import Marking, Said, of_tokens
 from textladder.tasks.task import Encode, Rows, Task
 from textladder.text.alignment import align, windows
+from textladder.text.context import Surrounded
 from textladder.text.overlong import CutReport, demand_windows
 from textladder.text.schemes import SchemeName, TagSet
 from textladder.text.tokens import CutName, cut, nearest_cut
@@ -139,7 +140,8 @@ class Tag(Marking, Task):
         if isinstance(texts, Ragged):
             texts = [texts.string(row) for row in range(len(texts))]
         examples = self.read(texts)
-        aligned = align(tokenizer, [e.texts[0] for e in examples], [e.tokens or () for e in examples])
+        given = Surrounded.of(examples)
+        aligned = given.own(align(tokenizer, given.texts, given.tokens))
         limit = tokenizer.config.max_length
         long = aligned.units.lengths > limit
         demand_windows(

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from textladder.errors import Problem, suggest
-from textladder.ragged import Example
+from textladder.ragged import Around, Example
+from textladder.text.context import with_context
 from textladder.text.items import ItemSource
 from textladder.text.normalizing import SURROGATE
 from textladder.text.opening import blocks, check_file, plain_suffix
@@ -30,12 +31,15 @@ LISTED = 3  # wrong spans that a message names
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """text; tokens and spans of its characters; line: where it begins in its file."""
+    """text; tokens and spans of its characters; line: where it begins in its file; document: the number of
+    that in its file; around: see `context`."""
 
     text: str
     tokens: Sequence[Bounds]
     spans: Sequence[Span]
     line: int
+    document: int = 0
+    around: Around | None = None
 
 
 class Tagged(NamedTuple):
@@ -46,6 +50,7 @@ class Tagged(NamedTuple):
     spaced: list[bool]
     tags: list[str] | None
     line: int
+    document: int
 
 
 class SentenceSource(ItemSource):
@@ -54,9 +59,12 @@ class SentenceSource(ItemSource):
     @abstractmethod
     def sentences(self) -> Iterator[Sentence]: ...
 
+    def _read(self) -> Iterator[Sentence]:
+        return with_context(self.sentences(), self.config.context)
+
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Rows]:
-        rows = Rows([], [], [], None, [], [])
-        for sentence in self.sentences():
+        rows = self._empty()
+        for sentence in self._read():
             rows.texts.append(sentence.text)
             rows.targets.append(tuple(sorted({label for _, _, label in sentence.spans})))
             rows.lines.append(sentence.line)
@@ -64,17 +72,23 @@ class SentenceSource(ItemSource):
             assert rows.spans is not None
             rows.tokens.append(sentence.tokens)
             rows.spans.append(sentence.spans)
+            if rows.arounds is not None:
+                rows.arounds.append(sentence.around)
             if len(rows.lines) >= size:
                 yield rows
-                rows = Rows([], [], [], None, [], [])
+                rows = self._empty()
         if rows.lines:
             yield rows
 
+    def _empty(self) -> Rows:
+        return Rows([], [], [], None, [], [], arounds=[] if self.config.context else None)
+
     def examples(self) -> Iterator[Example]:
         """Without targets where no labels are asked for."""
-        for one in self.sentences():
+        for one in self._read():
             target = tuple(one.spans) if self.need_label else None
-            yield Example((one.text,), target, f"{self.path.name}:{one.line}", tokens=one.tokens)
+            where = f"{self.path.name}:{one.line}"
+            yield Example((one.text,), target, where, tokens=one.tokens, around=one.around)
 
 
 class ColumnSource(SentenceSource):
@@ -87,14 +101,20 @@ class ColumnSource(SentenceSource):
         """Find out whether the tags mark spans, and by which scheme. Reads the file once."""
         known: set[str] = set()
         seen = Recognised()
-        sentences = 0
+        sentences = documents = 0
+        document: int | None = None
         for sentence in self.tagged():
             sentences += 1
+            documents += sentence.document != document
+            document = sentence.document
             if sentence.tags is not None:
                 known.update(sentence.tags)
                 seen.see(sentence.tags)
         if not sentences:
             raise Problem(str(self.path), "there is no sentence in it.", "Give sentences of tagged tokens.")
+        if self.config.context:
+            around = f"with {self.config.context:,} tokens before and after it"
+            self.notes.append(f"{self.path.name}: {documents:,} documents; a sentence is read {around}.")
         self.marks_spans = marks_spans(known)
         if self.marks_spans:
             self.notes.append(seen.note(self.path.name))
@@ -102,10 +122,10 @@ class ColumnSource(SentenceSource):
             self.notes.append(f"{self.path.name}: {len(known):,} tags, one for each token.")
 
     def sentences(self) -> Iterator[Sentence]:
-        for words, spaced, tags, line in self.tagged():
+        for words, spaced, tags, line, document in self.tagged():
             text, tokens = rebuilt(words, spaced)
             spans = of_tags(tags, tokens, self.marks_spans) if tags is not None else []
-            yield Sentence(text, tokens, spans, line)
+            yield Sentence(text, tokens, spans, line, document)
 
 
 def of_tags(tags: Sequence[str], tokens: Sequence[Bounds], marks_spans: bool) -> list[Span]:
