@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 from textladder.batch import Tokens
 from textladder.layers import letter_kernels
@@ -23,6 +24,7 @@ LETTER_DIM = 32
 FILTERS, WINDOW = 64, 3
 AFFIXES = 4  # the first letter, the first two, ... are looked up, and so are the last
 ROWS, ROW_DIM = 1 << 13, 32  # of the table of each kind of affix; different affixes may share a row
+PRIME = 0x01000193
 
 
 class LetterCnn(nn.Module):
@@ -90,9 +92,51 @@ class Affixes(nn.Module):
         self.output = nn.Linear(self.kinds * ROW_DIM, dim, bias=False)
 
     def forward(self, letters: Tensor) -> Tensor:
-        rows = letter_kernels.affixes(letters.cpu().contiguous().numpy(), AFFIXES, ROWS)
-        vectors: Tensor = self.output(self.table(torch.from_numpy(rows).to(letters.device)).flatten(1))
+        if letters.device.type == "cpu":
+            rows = torch.from_numpy(letter_kernels.affixes(letters.contiguous().numpy(), AFFIXES, ROWS))
+        else:
+            rows = affix_rows(letters)
+        vectors: Tensor = self.output(self.table(rows).flatten(1))
         return vectors
+
+
+def affix_rows(letters: Tensor) -> Tensor:
+    """`letter_kernels.affixes` in torch operations, on any device."""
+    x = F.pad(letters.long(), (0, max(AFFIXES + 1 - letters.shape[1], 0)))
+    there = (x != 0).long()
+    backward = _from_the_end(x, there)
+    numbers = [number for row in (x, backward) for number in _hashes(row[:, : AFFIXES + 1])[1:]]
+    numbers.append(_hashes(_shape(x))[-1])
+    kinds = torch.arange(len(numbers), device=x.device) * ROWS + 1
+    return (torch.stack(numbers, 1) % ROWS + kinds) * there[:, :1]  # units without letters say nothing
+
+
+def _from_the_end(x: Tensor, there: Tensor) -> Tensor:
+    """[N, W] the letters back to front, padding after them."""
+    places = (there.sum(1, keepdim=True) - 1 - torch.arange(x.shape[1], device=x.device)).clamp_min(0)
+    return x.gather(1, places) * there
+
+
+def _hashes(x: Tensor) -> list[Tensor]:
+    """[N, K] -> K times [N], numbers below 2^31: of the first letter, of the first two, ...; padding changes
+    nothing."""
+    found, each = torch.full_like(x[:, 0], 0x811C), []
+    for letter in x.unbind(1):
+        mixed = ((found ^ letter) * PRIME) & 0x7FFFFFFF
+        found = torch.where(letter == 0, found, mixed ^ (mixed >> 15))
+        each.append(found)
+    return each
+
+
+def _shape(x: Tensor) -> Tensor:
+    """[N, W] of each letter: small, capital, digit, beyond ASCII, or the sign itself; a run of one kind is
+    written once, so that Paris and Berlin have one shape."""
+    small, capital = (x >= 97) & (x <= 122), (x >= 65) & (x <= 90)
+    digit, beyond = (x >= 48) & (x <= 57), x >= 128
+    kinds = x.masked_fill(small, 97).masked_fill(capital, 65).masked_fill(digit, 48).masked_fill(beyond, 128)
+    repeats = torch.zeros_like(small)
+    repeats[:, 1:] = (kinds[:, 1:] == kinds[:, :-1]) & (kinds[:, 1:] != 0)
+    return kinds.masked_fill(repeats, 0)
 
 
 class Letters(nn.Module):

@@ -71,9 +71,10 @@ class Surrounded:
 
     def own(self, aligned: Aligned) -> Aligned:
         """Only the sentences' own tokens count."""
-        offsets = np.append(0, np.cumsum(self.sizes))
-        starts = aligned.firsts.offsets[:-1] + self.begins
-        places = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], self.sizes)
+        sizes, begins = np.array(self.sizes, np.int64), np.array(self.begins, np.int64)
+        offsets = np.append(0, np.cumsum(sizes))
+        starts = aligned.firsts.offsets[:-1] + begins
+        places = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], sizes)
         return replace(aligned, firsts=Ragged(aligned.firsts.flat[places], offsets))
 
 

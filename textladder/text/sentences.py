@@ -185,13 +185,13 @@ def placed(
         if start in starts and end in ends and start < end:
             kept.append((start, end, label))
             continue
-        touched = [n for n, (s, e) in enumerate(tokens) if s < end and e > start]
-        nearest = (tokens[touched[0]][0], tokens[touched[-1]][1]) if touched else None
+        touched = [bounds for bounds in tokens if bounds[0] < end and bounds[1] > start]
         outside = not 0 <= start < end <= len(text)
-        what = f"({start}, {end}, {label!r}) {'leaves the text' if outside else 'cuts a token'}"
-        if outside:
-            what += f" of {len(text):,} characters"
-        near = f"; nearest: {nearest} {text[slice(*nearest)]!r}" if nearest else "; it touches no token"
+        what = f"leaves the text of {len(text):,} characters" if outside else "cuts a token"
+        what = f"({start}, {end}, {label!r}) {what if outside or touched else 'holds no token'}"
+        touched = touched or sorted(tokens, key=lambda b: max(b[0] - end, start - b[1]))[:1]
+        nearest = (touched[0][0], touched[-1][1]) if touched else None
+        near = f"; nearest: {nearest} {text[slice(*nearest)]!r}" if nearest else ""
         found.add(place, (start, end, label), (*nearest, label) if nearest else None, what + near)
         if found.misplaced == "snap" and nearest:
             kept.append((*nearest, label))
