@@ -47,7 +47,7 @@ def largest(tables: Any, letters: Any, found: Any, places: Any) -> None:
     """A convolution over letters is a sum of rows: tables [K, letters, F] hold what each letter adds at each
     of the K places of a window. Fills found [N, F] with the largest sum over the letters of each word, zeros
     for a word of none, and places [N, F] with where it stands."""
-    filters, before = tables.shape[2], tables.shape[0] // 2
+    filters, before = tables.shape[2], (tables.shape[0] - 1) // 2
     here = np.empty(filters, np.float32)
     for n in range(len(letters)):
         row, best, place = letters[n], found[n], places[n]
@@ -76,7 +76,7 @@ def largest(tables: Any, letters: Any, found: Any, places: Any) -> None:
 @kernel
 def spread(gradient: Any, places: Any, letters: Any, of_tables: Any) -> None:
     """The way back: adds gradient [N, F] to the rows that made the largest sums."""
-    before = of_tables.shape[0] // 2
+    before = (of_tables.shape[0] - 1) // 2
     for n in range(len(letters)):
         row = letters[n]
         if row[0] == 0:
