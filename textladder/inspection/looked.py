@@ -85,18 +85,17 @@ def _of_pair(model: Model, task: Pair, first: str, second: str) -> Looked:
         if shares is None:
             raise _nothing(model, "Its texts never meet: train with task.matching=decomposable or esim.")
         (said,) = task.present(task.predict(model.encoder, batch))
-    units = [[text[a:b] for a, b in model.tokenizer.offsets(text)] for text in (first, second)]
     of_first, of_second = (part[0].float().cpu().numpy() for part in shares)
-    units = [units[0][: len(of_first)], units[1][: len(of_second)]]  # what of an over-long text is read
+    # Of an over-long text its first units are read.
+    ours, theirs = (
+        [text[a:b] for a, b in model.tokenizer.offsets(text)][:width]
+        for text, width in ((first, len(of_first)), (second, len(of_second)))
+    )
     told = "For each unit of the row its shares in the units of the column; each row sums to 1."
+    name = "what each unit of the {} text is aligned with"
     maps = [
-        Map("what each unit of the first text is aligned with", *units, of_first[: len(units[0])], told),
-        Map(
-            "what each unit of the second text is aligned with",
-            *reversed(units),
-            of_second[: len(units[1])],
-            told,
-        ),
+        Map(name.format("first"), ours, theirs, of_first[: len(ours)], told),
+        Map(name.format("second"), theirs, ours, of_second[: len(theirs)], told),
     ]
     answer = f"{said['label']} ({said['confidence']:.3f})" if "label" in said else f"{said['score']:.3f}"
     return Looked(answer, maps)
