@@ -93,7 +93,9 @@ def main(arguments: list[str] | None = None) -> None:
     for name in names:
         print(name, flush=True)
         found = compare(name, here, seconds, options.quick)
-        measured[name] = found | {"absent": absent, "seconds": seconds, "date": today(), "machine": machine()}
+        threads = os.environ.get("OMP_NUM_THREADS") or os.cpu_count()
+        stamp = {"seconds": seconds, "date": today(), "machine": machine(), "threads": int(threads or 1)}
+        measured[name] = found | {"absent": absent, **stamp}
         if not options.quick:
             RESULTS.write_text(json.dumps(measured, indent=1), encoding="utf-8")
         print(section(name, measured[name]), flush=True)
@@ -150,7 +152,8 @@ def document(measured: dict[str, Any]) -> str:
 
 def section(name: str, found: dict[str, Any]) -> str:
     """Heading, command and table of one text; rungs without a figure are named with the reason."""
-    parts = [f"### {LADDERS[name].title}", f"{found['date']}, {found['machine']}, `{found['command']}`"]
+    stamp = f"{found['date']}, {found['machine']}, {found['threads']} threads used"
+    parts = [f"### {LADDERS[name].title}", f"{stamp}, `{found['command']}`"]
     why = dict.fromkeys(found["absent"], "there is no such rung")
     if "comparison" in found:
         parts.append(rows_table(found["comparison"]))

@@ -29,12 +29,11 @@ from benchmarks.harness import (
 from benchmarks.language_jobs import HELD, JOBS, TARGET
 from benchmarks.ngrams import RESULTS as NGRAMS
 from benchmarks.records import asked, command_of, read, stamp, versions_list, when_table, write_between
-from benchmarks.speed import figure, pair
+from benchmarks.speed import MET, figure, main_table, reported
 
 RESULTS = RECORDS / "language.json"
 DOCUMENT = ROOT / "docs" / "language.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
-MET = {True: "yes", False: "**no**", None: ""}
 
 HOW = """\
 Each system runs in a process of its own with {threads} threads; all systems of a job take turns, and each
@@ -78,7 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
         measured[name] = measure(name, options) | {"command": command}
         if not options.quick:
             RESULTS.write_text(json.dumps(measured, indent=1), encoding="utf-8")
-        print(main_table({name: measured[name]}), flush=True)
+        print(lines({name: measured[name]}), flush=True)
     if options.quick:
         print(systems_table({name: measured[name] for name in names}))
         return
@@ -129,7 +128,7 @@ def document(measured: dict[str, Any], installed: dict[str, dict[str, str]]) -> 
         "## Speed and quality, beside peers",
         "Written by `python -m benchmarks.language`; every run is in benchmarks/results/language.json.",
         versions_list(installed),
-        main_table(jobs),
+        lines(jobs),
         ngrams_table(read(NGRAMS)),
         "### How it is measured",
         HOW.format(threads=last["threads"], target=TARGET).rstrip(),
@@ -141,39 +140,8 @@ def document(measured: dict[str, Any], installed: dict[str, dict[str, str]]) -> 
     return "\n\n".join(part for part in parts if part)
 
 
-def main_table(jobs: dict[str, Any]) -> str:
-    header = [
-        "what",
-        "ours",
-        "peer",
-        "theirs",
-        "ratio",
-        "better",
-        "asked",
-        "met",
-        "held-out loss",
-        "memory, MB",
-    ]
-    rows = []
-    for job in jobs.values():
-        for row in job["rows"]:
-            sign = ">=" if row["better"] == "higher" else "<="
-            asked = "" if row["reach"] is None else f"{sign} {row['reach']:g}"
-            rows.append(
-                [
-                    row["what"],
-                    figure(row["ours"], row["unit"]) or "; ".join(row["errors"]) or "not reached",
-                    row["peer"] or "",
-                    figure(row["theirs"], row["unit"]) or "; ".join(row["errors"]),
-                    figure(row["ratio"]),
-                    row["better"],
-                    asked if row["reach_on"] == "ratio" else f"{asked} {row['unit']}",
-                    MET[row["met"]],
-                    pair(row["quality"], "{:.3f}"),
-                    pair(row["memory"], "{:,.0f}"),
-                ]
-            )
-    return table(header, rows)
+def lines(jobs: dict[str, Any]) -> str:
+    return main_table(jobs, "held-out loss", "not reached")
 
 
 def systems_table(jobs: dict[str, Any]) -> str:
@@ -191,12 +159,7 @@ def systems_table(jobs: dict[str, Any]) -> str:
         "whole_seconds": "whole command, s",
         HELD: "memory, MB",
     }
-    rows = [
-        [name, system, *(figure(found.get(key)) for key in keys), found.get("error", "")]
-        for name, job in jobs.items()
-        for system, found in job["medians"].items()
-    ]
-    return table(["job", "system", *keys.values(), "not measured"], rows)
+    return reported(jobs, keys)
 
 
 def ngrams_table(measured: dict[str, Any]) -> str:

@@ -25,12 +25,13 @@ from benchmarks.harness import (
     table,
     versions,
 )
-from benchmarks.jobs import clean
+from benchmarks.jobs import Job, clean
 from benchmarks.records import asked, command_of, read, stamp, versions_list, when_table
 
 RESULTS = RECORDS / "speed.json"
 DOCUMENT = ROOT / "docs" / "speed.md"
 JOBS = jobs.JOBS | {"tagging": tagging_jobs.tagging}
+MET = {True: "yes", False: "**no**", None: ""}
 
 HOW = """\
 Each system runs in a process of its own with {threads} threads; all systems of a job take turns, {repeats}
@@ -93,10 +94,13 @@ def main(arguments: list[str] | None = None) -> None:
 def measure(name: str, repeats: int, options: argparse.Namespace) -> dict[str, Any]:
     """The job's rows and every run behind them."""
     began = time.perf_counter()
-    job = JOBS[name](options.quick)
+    return ran(JOBS[name](options.quick), repeats, options.threads, began)
+
+
+def ran(job: Job, repeats: int, threads: int, began: float) -> dict[str, Any]:
     repeats = job.repeats or repeats
     try:
-        runs = in_turns(job.systems, repeats, options.threads)
+        runs = in_turns(job.systems, repeats, threads)
     finally:
         clean(job)
     found = {system: medians(results) for system, results in runs.items()}
@@ -104,7 +108,7 @@ def measure(name: str, repeats: int, options: argparse.Namespace) -> dict[str, A
         "rows": [line.row(found) for line in job.lines],
         "medians": found,
         "runs": runs,
-        **stamp(repeats, options.threads, began),
+        **stamp(repeats, threads, began),
     }
 
 
@@ -129,30 +133,33 @@ def document(measured: dict[str, Any], installed: dict[str, dict[str, str]]) -> 
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def main_table(jobs: dict[str, Any]) -> str:
-    header = ["what", "ours", "peer", "theirs", "ratio", "better", "asked", "met", "accuracy", "memory, MB"]
+def main_table(jobs: dict[str, Any], quality: str = "accuracy", missing: str = "") -> str:
+    """quality: what the lines' "quality" is. missing: said where a figure is not there and nothing failed.
+    Columns of which nothing is known are left out."""
+    header = ["what", "ours", "peer", "theirs", "ratio", "better", "asked", "met", quality, "memory, MB"]
     rows = []
     for job in jobs.values():
         for row in job["rows"]:
             sign = ">=" if row["better"] == "higher" else "<="
-            asked = ""
+            asked, errors = "", "; ".join(row["errors"])
             if row["reach"] is not None:
                 asked = f"{sign} {row['reach']:g}" + ("" if row["reach_on"] == "ratio" else f" {row['unit']}")
             rows.append(
                 [
                     row["what"],
-                    figure(row["ours"], row["unit"]),
+                    figure(row["ours"], row["unit"]) or errors or missing,
                     row["peer"] or "",
-                    figure(row["theirs"], row["unit"]) or "; ".join(row["errors"]),
+                    figure(row["theirs"], row["unit"]) or errors,
                     figure(row["ratio"]),
                     row["better"],
                     asked,
-                    {True: "yes", False: "**no**", None: ""}[row["met"]],
+                    MET[row["met"]],
                     pair(row["quality"], "{:.3f}"),
                     pair(row["memory"], "{:,.0f}"),
                 ]
             )
-    return table(header, rows)
+    kept = [n for n in range(len(header)) if n < 2 or any(row[n] for row in rows)]
+    return table([header[n] for n in kept], [[row[n] for n in kept] for row in rows])
 
 
 def systems_table(jobs: dict[str, Any]) -> str:
@@ -171,13 +178,22 @@ def systems_table(jobs: dict[str, Any]) -> str:
         "gflops": "GFLOP/s",
         "machine_gflops": "matrix rate, GFLOP/s",
     }
+    return reported({name: job for name, job in jobs.items() if name != "starting"}, keys)
+
+
+def reported(jobs: dict[str, Any], keys: dict[str, str]) -> str:
+    """Of each system the median figures that `keys` gives titles, and what kept it from running."""
     rows = [
-        [name, system, *(figure(found.get(key)) for key in keys)]
+        [name, system, *(figure(found.get(key)) for key in keys), found.get("error", "")]
         for name, job in jobs.items()
         for system, found in job["medians"].items()
-        if name != "starting"
     ]
-    return table(["job", "system", *keys.values()], rows)
+    titles = [*keys.values(), "not measured"]
+    kept = [n for n, _ in enumerate(titles) if any(row[n + 2] for row in rows)]
+    return table(
+        ["job", "system", *(titles[n] for n in kept)],
+        [[*row[:2], *(row[n + 2] for n in kept)] for row in rows],
+    )
 
 
 def commands_table(starting: dict[str, Any]) -> str:

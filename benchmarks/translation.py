@@ -1,91 +1,181 @@
-"""How fast translators train and translate: `python -m benchmarks.translation train.en train.de [--run RUN
---test test.en]`.
+"""Translation beside peers: `python -m benchmarks.translation --run RUN`. Writes tables of
+docs/translation.md.
 
-Training: target units (and </s>) a second of whole optimizer steps, and the share of positions that would be
-padding if each batch were padded. With --run: sentences a second of a beam of 5 over the test file, and the
-median milliseconds of one sentence alone. Seconds of the processor are what a shared machine can tell.
+    python -m benchmarks.translation [--only training,decoding] --run runs/en-de [--repeats 3] [--threads 2]
+
+Trains for some steps on Multi30k (English to German) and translates its test of 2016. --run: a model of the
+rung transformer, whose weights the peers translate with as well. --only measures these jobs and keeps the
+others of the last call, each with its date.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
-import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from textladder import recipe, translating
-from textladder.preparing import prepare, read_data
-from textladder.text.two_files import joined
-from textladder.trainer import Trainer
-from textladder.training.loop import fit
+from benchmarks.harness import (
+    OUT,
+    RECORDS,
+    ROOT,
+    System,
+    data_folder,
+    peers_python,
+    run_once,
+    versions,
+)
+from benchmarks.jobs import Job, Line, peer
+from benchmarks.records import asked, command_of, read, versions_list, when_table, write_between
+from benchmarks.speed import main_table, ran, reported
 
-WARM_UP, ALONE = 10, 100  # steps, sentences
+RESULTS = RECORDS / "translation.json"
+DOCUMENT = ROOT / "docs" / "translation.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+STEPS, WARM_UP = 40, 5
+SHAPE = {"width": 256, "layers": 3, "heads": 4, "hidden": 512}  # of the rung as shipped
+BEAM, ALONE = 5, 100  # hypotheses; sentences that are translated alone
+OURS = "benchmarks.ours.translation"
 
+HOW = """\
+Each system runs in a process of its own with {threads} threads; all systems of a job take turns, and each
+figure is the median of its turns. Ratio is ours / theirs.
 
-def training(files: str, rung: str, steps: int, settings: list[str]) -> dict[str, Any]:
-    chosen = recipe.rung(rung, "translate").set(settings).with_training(max_steps=WARM_UP + steps)
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        data = read_data(chosen.data, work / "data", files, look_for_leakage=False, reads="translations")
-        prepared = prepare(chosen, data, work)
-        trainer = Trainer(chosen, data, prepared, None)
-        targets = prepared.stores["train"].columns["label"].lengths
-        units, began, used, done = 0, 0.0, 0.0, 0
-        for step in fit(trainer.model, trainer.feed, trainer.options, trainer.optimizer, trainer.progress):
-            if step.step == WARM_UP:
-                units, began, used = 0, time.perf_counter(), time.process_time()
-            elif step.step > WARM_UP:
-                units += int(targets[trainer.feed.rows(0, step.step - 1)].sum())
-            done = step.step
-        seconds, used = time.perf_counter() - began, time.process_time() - used
-        plan, lengths = trainer.feed.plan(0), trainer.feed.lengths
-        return {
-            "rung": rung,
-            "steps": done - WARM_UP,
-            "target_units_per_second": round(units / seconds),
-            "target_units_per_processor_second": round(units / used),
-            "padding_of_sources": round(plan.padding_share(lengths), 4),
-            "padding_of_targets": round(plan.padding_share(targets), 4),
-            "precision": trainer.options.precision,
-            "parameters": trainer.model.parameter_count,
-        }
+- `training`: {steps} steps after {warm_up} on the 29,000 pairs of Multi30k, English to German, in the units
+  of our tokenizer (joint BPE of 8,000); what counts is real units of the target, and ends of texts. Ours is
+  `textladder train` with the rungs as shipped. MarianMT has the shape of our `transformer` (256 wide, 3 + 3
+  layers, 512 in the feed-forward nets), batches of 64 pairs in random order, AdamW, no label smoothing.
+- `decoding`: beam of {beam}, no length penalty, the 1,000 sentences of the test of 2016, and {alone} of them
+  one at a time. The peers have the weights of our model; pre-norm Transformers are called Pegasus there.
+  They are given the units, sorted by length, 64 sentences a batch; ours is given the texts as they stand."""
 
 
-def translation(run: str, test: str) -> dict[str, Any]:
-    model = translating.translator(run)
-    texts = Path(test).read_text(encoding="utf-8").splitlines()
-    translating.translate(model, texts[:20])
-    began, used = time.perf_counter(), time.process_time()
-    translating.translate(model, texts)
-    seconds, used, alone = time.perf_counter() - began, time.process_time() - used, []
-    for text in texts[:ALONE]:
-        began = time.process_time()
-        translating.translate(model, [text])
-        alone.append(1000 * (time.process_time() - began))
-    return {
-        "run": run,
-        "beam": translating.task_of(model).config.beam,
-        "sentences_per_second": round(len(texts) / seconds, 1),
-        "sentences_per_processor_second": round(len(texts) / used, 1),
-        "one_sentence_processor_ms": round(statistics.median(alone), 1),
+def multi30k(name: str) -> str:
+    return str(data_folder() / "multi30k" / name)
+
+
+def training(run: Path | None) -> Job:
+    folder = OUT / "translation"
+    folder.mkdir(parents=True, exist_ok=True)
+    files, ids = [multi30k("train.en.gz"), multi30k("train.de.gz")], str(folder / "ids.npz")
+    given = {"task": "train", "files": files, "steps": STEPS, "warm_up": WARM_UP, "settings": []}
+    made = run_once(System("ids", OURS, given | {"rung": "transformer", "steps": 1, "ids": ids}), 2)
+    if "error" in made:
+        raise SystemExit(f"The pairs cannot be prepared: {made['error']}")
+    rungs = ("transformer", "rnn-attention", "conv")
+    mine = [System(rung, OURS, given | {"rung": rung}) for rung in rungs]
+    theirs = {"ids": ids, "vocabulary": made["vocabulary"], "steps": STEPS, "warm_up": WARM_UP, "batch": 64}
+    marian = peer("HF MarianMT, Seq2SeqTrainer", "hf_seq2seq", task="train", **theirs, **SHAPE)
+    unit, rate = "units/s", "units_per_second"
+    lines = [
+        Line(
+            f"{rung}: training", rung, rate, unit, "higher", 4 if rung == "transformer" else None, marian.name
+        )
+        for rung in rungs
+    ]
+    return Job([*mine, marian], lines)
+
+
+def decoding(run: Path | None) -> Job:
+    if run is None:
+        raise SystemExit("Decoding needs --run: a model of the rung transformer.")
+    sources, references = multi30k("test_2016_flickr.en"), multi30k("test_2016_flickr.de")
+    folder = str(OUT / "translation" / "weights")
+    search = {"beam": BEAM, "length_penalty": 0.0}
+    made = run_once(
+        System(
+            "weights", OURS, {"task": "export", "run": str(run), "sources": sources, "out": folder, **search}
+        ),
+        2,
+    )
+    if "error" in made:
+        raise SystemExit(f"The weights cannot be written for the peers: {made['error']}")
+    mine = System(
+        "transformer",
+        OURS,
+        {
+            "task": "translate",
+            "run": str(run),
+            "sources": sources,
+            "references": references,
+            **search,
+            "alone": ALONE,
+        },
+    )
+    given = {"folder": folder, **search, "batch": 64, "alone": ALONE}
+    generate = peer("HF generate", "hf_seq2seq", task="translate", **given)
+    one = peer("CTranslate2 float32, 1 x 2 threads", "hf_seq2seq", task="ctranslate", workers=1, **given)
+    two = peer("CTranslate2 float32, 2 x 1 threads", "hf_seq2seq", task="ctranslate", workers=2, **given)
+    rate, alone = ("sentences_per_second", "sentences/s", "higher"), ("one_sentence_ms", "ms", "lower")
+    return Job(
+        [mine, generate, one, two],
+        [
+            Line("transformer: beam of 5", mine.name, *rate, 2.5, generate.name),
+            Line("transformer: beam of 5", mine.name, *rate, None, one.name),
+            Line("transformer: beam of 5", mine.name, *rate, None, two.name),
+            Line("transformer: one sentence", mine.name, *alone, 60, generate.name, reach_on="value"),
+            Line("transformer: one sentence", mine.name, *alone, None, one.name),
+        ],
+    )
+
+
+JOBS: dict[str, Callable[[Path | None], Job]] = {"training": training, "decoding": decoding}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.translation", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--only", default=",".join(JOBS), help="jobs, separated by commas: " + " ".join(JOBS))
+    parser.add_argument("--run", type=Path)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args(arguments)
+    command, measured = command_of("benchmarks.translation", arguments), read(RESULTS)
+    for name in asked(parser, options.only, JOBS):
+        began = time.perf_counter()
+        found = ran(JOBS[name](options.run), options.repeats, options.threads, began)
+        measured[name] = found | {"command": command}
+        RESULTS.write_text(json.dumps(measured, indent=1), encoding="utf-8")
+        print(main_table({name: measured[name]}), flush=True)
+    installed = {
+        "ours": versions(["textladder", "torch", "tokenizers", "numpy", "numba"]),
+        "peers": versions(["torch", "transformers", "ctranslate2"], peers_python()),
     }
+    write_between(DOCUMENT, BEGIN, END, document(measured, installed))
+    print(f"Written: {DOCUMENT.relative_to(ROOT)}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("files", nargs=2, metavar="FILE")
-    parser.add_argument("--rung", default="transformer")
-    parser.add_argument("--steps", type=int, default=30)
-    parser.add_argument("--set", action="append", default=[])
-    parser.add_argument("--run")
-    parser.add_argument("--test")
-    given = parser.parse_args()
-    print(json.dumps(training(joined(*given.files), given.rung, given.steps, given.set)))
-    if given.run:
-        print(json.dumps(translation(given.run, given.test)))
+def document(measured: dict[str, Any], installed: dict[str, dict[str, str]]) -> str:
+    jobs = {name: measured[name] for name in JOBS if name in measured}
+    threads = next(iter(jobs.values()))["threads"]
+    parts = [
+        "### Beside peers",
+        "Written by `python -m benchmarks.translation`; every run is in benchmarks/results/translation.json.",
+        versions_list(installed),
+        main_table(jobs),
+        HOW.format(threads=threads, steps=STEPS, warm_up=WARM_UP, beam=BEAM, alone=ALONE),
+        systems_table(jobs),
+        when_table(jobs),
+    ]
+    return "\n\n".join(parts)
+
+
+def systems_table(jobs: dict[str, Any]) -> str:
+    keys = {
+        "units_per_second": "target units/s",
+        "padding": "padding of targets",
+        "sentences_per_second": "sentences/s",
+        "one_sentence_ms": "one sentence, ms",
+        "units_written": "units written",
+        "same_as_ours": "same translation as ours",
+        "bleu": "BLEU",
+        "parameters": "parameters",
+        "peak_memory_mb": "memory, MB",
+    }
+    return reported(jobs, keys)
 
 
 if __name__ == "__main__":

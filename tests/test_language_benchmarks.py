@@ -81,7 +81,7 @@ def test_a_rung_that_is_not_there_is_named_and_not_run(monkeypatch: pytest.Monke
     assert found["runs"]["gpt"] == [{"error": "there is no rung gpt"}]
     assert len(found["runs"]["nanoGPT, CPU recipe"]) == 2
     assert found["rows"][0]["met"] is None
-    assert "| there is no rung gpt | nanoGPT, CPU recipe | 2 s |" in language.main_table({"nanogpt": found})
+    assert "| there is no rung gpt | nanoGPT, CPU recipe | 2 s |" in language.lines({"nanogpt": found})
 
 
 def test_tables() -> None:
@@ -96,7 +96,7 @@ def test_tables() -> None:
         "machine": "a machine",
     }
     page = language.document({"lstm-words": job | {"seconds": 9.0, "command": "c"}}, {"ours": {"torch": "2"}})
-    assert "| training | 30 words/s | b | 10 words/s | 3 | higher | >= 1.5 | yes | 1.250 / 1.500 |  |" in page
+    assert "| training | 30 words/s | b | 10 words/s | 3 | higher | >= 1.5 | yes | 1.250 / 1.500 |" in page
     counted = {"date": "2026-01-02", "rows": [line.row(found)]}
     assert "| training | 30 words/s | 10 words/s | 3 | 1.5 | yes |" in language.ngrams_table(counted)
     assert language.ngrams_table({}) == ""
@@ -200,6 +200,7 @@ def test_the_ladder_names_every_rung() -> None:
     found = {
         "date": "d",
         "machine": "m",
+        "threads": 2,
         "command": "c",
         "comparison": comparison,
         "absent": ["rnn"],
@@ -209,5 +210,13 @@ def test_the_ladder_names_every_rung() -> None:
     assert "| **gpt** | 2.000 [1.900, 2.100] |  | 3 | epochs |" in page
     assert "| lstm | 2.000 [1.900, 2.100] | +0.100 [+0.050, +0.150] | 3 | epochs |" in page
     assert "- `rnn` is missing: there is no such rung\n- `ngram` is missing: failed" in page
-    failed = {"date": "d", "machine": "m", "command": "c", "error": "no file", "absent": [], "seconds": 1.0}
+    failed = {
+        "date": "d",
+        "machine": "m",
+        "threads": 2,
+        "command": "c",
+        "error": "no file",
+        "absent": [],
+        "seconds": 1.0,
+    }
     assert "Not measured: no file" in ladder.section("wiki", failed)

@@ -32,6 +32,7 @@ from textladder.training.optimizing import Optimizer, build_optimizer
 from textladder.training.options import TrainingConfig
 from textladder.training.precision import resolve_precision
 from textladder.training.resuming import load_state, save_state
+from textladder.training.stopwatch import timed
 from textladder.training.streaming import StreamFeed
 from textladder.training.threads import threads_for
 
@@ -97,9 +98,10 @@ class Trainer:
         self.model = Model(recipe, prepared.tokenizer, prepared.labels)
         encoder = self.model.encoder
         known = prepared.stores["train"]
-        encoder.prepare(
-            Chunks(known, "text"), Chunks(known, "label") if self.model.task.labels_texts else None
-        )
+        with timed() as counting:  # n-grams and what they say of labels is learned too
+            encoder.prepare(
+                Chunks(known, "text"), Chunks(known, "label") if self.model.task.labels_texts else None
+            )
         give_back()  # n-grams were counted, and most forgotten
         if vectors is not None:
             from textladder.vectors.filling import fill
@@ -115,7 +117,7 @@ class Trainer:
         if encoder.memory is not None:
             encoder.memory.kept = self.options.accumulate
         self.options = stretched(self.feed, self.options)
-        self.progress = Progress()
+        self.progress = Progress(seconds=counting.seconds)
         self.keeper = Keeper(self.model.task.higher_is_better)
         self.average = Average(self.model, self.options.average, self.options.ema_decay)
         self.best: dict[str, Tensor] = {}
@@ -149,7 +151,7 @@ class Trainer:
             self.reporter.note(f"continuing at step {self.progress.step:,}, epoch {self.epochs:.2f}")
         limit = math.inf if stop_at is None else stop_at
         with noted() as signals, self._log() as log, threads_for(self.model.encoder):
-            if not self._out_of_patience() and self.progress.seconds < limit:
+            if not self._out_of_patience() and (self.progress.seconds < limit or not self.progress.step):
                 for step in fit(self.model, self.feed, self.options, self.optimizer, self.progress):
                     self.average.after_step(self.model)
                     self._record(step, log)

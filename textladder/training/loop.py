@@ -41,7 +41,9 @@ class Progress:
     epoch: int = 0
     batch: int = 0  # batches of this epoch that are done
     step: int = 0  # optimizer steps that are done
-    seconds: float = 0.0  # of training, over all sittings, without scoring, saving and compiling
+    seconds: float = (
+        0.0  # of training, and counting n-grams, over all sittings; not scoring, saving, compiling
+    )
     pieces: int = 1  # parts that a batch is split into since memory ran out
 
 
@@ -138,9 +140,10 @@ def stretched(feed: Feed, options: TrainingConfig) -> TrainingConfig:
 
 
 def _over(progress: Progress, options: TrainingConfig) -> bool:
-    """True when the steps or the seconds that were allowed are used up."""
+    """True when the steps or the seconds that were allowed are used up; one step is always taken."""
+    seconds = options.max_seconds if progress.step else None
     return (options.max_steps is not None and progress.step >= options.max_steps) or (
-        options.max_seconds is not None and progress.seconds >= options.max_seconds
+        seconds is not None and progress.seconds >= seconds
     )
 
 
