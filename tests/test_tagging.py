@@ -7,6 +7,7 @@ import random
 from dataclasses import replace
 
 import pytest
+import torch
 
 from tests.program import refused, textladder
 from textladder import Problem, TokenTagger
@@ -139,6 +140,22 @@ def test_the_best_taggings_of_a_text(run):
         tagger.n_best("")
 
 
+def test_batches_side_by_side_say_the_same(run):
+    """Whatever the number of threads and the size of batches."""
+    tagger, texts = TokenTagger.load(run[0]), [words for words, _ in sentences(30, seed=2)]
+    wanted = tagger.predict(texts)
+    tagger.model_.encoder.predict_units = 16  # so that there are many
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        found = tagger.predict(texts)
+    finally:
+        torch.set_num_threads(before)
+    for one, other in zip(wanted, found, strict=True):
+        assert [span[:3] for span in one] == [span[:3] for span in other]
+        assert [s.confidence for s in one] == pytest.approx([s.confidence for s in other], abs=1e-4)
+
+
 def test_predicting_a_file_of_tokens_keeps_them(run, tmp_path):
     path = written(tmp_path / "more.conll", sentences(3, seed=9))
     said = textladder("predict", run[0], path)
@@ -175,7 +192,7 @@ def test_a_sentence_longer_than_a_model_reads_is_tagged_whole(names, tmp_path):
     """A net that sees five words gives the same tags in windows of forty as in one."""
     told = textladder(
         *("train", names, "--task", "tag", "--rung", "window", "--out", tmp_path / "run"),
-        *(*SMALL, "--set", "tokenizer.max_length=40"),
+        *(*SMALL, "--set", "tokenizer.max_length=40", "--set", "task.output=softmax"),
     )
     assert told.code == 0, told.err
     tagger = TokenTagger.load(tmp_path / "run")
