@@ -30,7 +30,7 @@ from textladder.decoders import decoder_class
 from textladder.encoders import encoder_class
 from textladder.errors import Problem
 from textladder.files import damaged, fresh_folder, read_json, verify_folder, write_header
-from textladder.layers.together import alone, as_here, limit, together
+from textladder.layers.together import apart, as_here, limit, together
 from textladder.ragged import Numbers
 from textladder.recipe import Recipe
 from textladder.tasks import task_class
@@ -126,16 +126,15 @@ class Model(nn.Module):
             # As many batches side by side as small operations leave threads.
             while several := list(islice(plan, limit() if self.device.type == "cpu" else 1)):
                 jobs = [partial(self._predicted, store, rows[places], names) for places in several]
-                outcomes += together([as_here(job) for job in jobs])
+                outcomes += together(list(map(as_here, map(apart, jobs)))) if len(jobs) > 1 else [jobs[0]()]
                 order += several
             if not outcomes:
                 return self.task.predict(self.encoder, self.task.collate(store.take(rows, names)))
         return in_order(outcomes, np.concatenate(order))
 
     def _predicted(self, store: Store, rows: NDArray[np.int64], names: Sequence[str]) -> Any:
-        with alone():
-            batch = self.task.collate(store.take(rows, names)).to(self.device)
-            return self.task.predict(self.encoder, batch)
+        batch = self.task.collate(store.take(rows, names)).to(self.device)
+        return self.task.predict(self.encoder, batch)
 
     def _predict_one(self, text: str) -> Any:
         """The shortest way for one text: what `latency` measures and a server answers with."""

@@ -41,14 +41,17 @@ def one_thread_each() -> Iterator[None]:
         _LIMIT.reset(limit)
 
 
-@contextmanager
-def alone() -> Iterator[None]:
-    """Inside, functions run one after the other: for what runs beside others already."""
-    before = _LIMIT.set(1)
-    try:
-        yield
-    finally:
-        _LIMIT.reset(before)
+def apart(function: Callable[[], T]) -> Callable[[], T]:
+    """The function with one thread for all that it does: for what runs beside others already."""
+
+    def run() -> T:
+        before = _LIMIT.set(1)
+        try:
+            return function()
+        finally:
+            _LIMIT.reset(before)
+
+    return run
 
 
 def limit() -> int:
