@@ -121,6 +121,8 @@ def test_what_the_model_never_saw_is_told(plays: Path) -> None:
         (("--temperature", 0, "--top-p", 0.9), "--top-p"),
         (("--temperature", 0, "--n", 2), "--n, --temperature"),
         (("--beam", 2, "--n", 3), "--n, --beam"),
+        (("--beam", 4, "--groups", 3), "--beam, --groups"),
+        (("--beam", 4, "--diversity", 1), "--diversity"),
         (("--top-p", 0), "--top-p"),
         (("--top-p", 1.5), "--top-p"),
         (("--length", 0), "--length"),

@@ -212,6 +212,12 @@ def test_a_beam_writes_what_is_more_probable() -> None:
     assert "".join(generate(model, "To be", options=SearchConfig(length=6, beam=12, ignore_end=True)))
 
 
+def test_groups_of_a_beam_write_different_texts() -> None:
+    options = SearchConfig(length=6, beam=4, groups=4, diversity=1e6, n=4, ignore_end=True)
+    (texts,) = write(gpt("character"), ["To be"], options=options)
+    assert len({text.text[0] for text in texts}) == 4
+
+
 def test_a_beam_stops_at_stops(counted: CountedModel) -> None:
     options = SearchConfig(length=12, beam=5, n=5, length_penalty=0.0)
     (found,) = write(counted, ["n"], options=options, label="Czech", stop=["v"])

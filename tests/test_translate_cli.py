@@ -7,6 +7,7 @@ import random
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -70,7 +71,10 @@ def test_two_files_each_for_training_dev_and_test(trained: tuple[Path, Ended], f
     scores = json.loads((out / "scores.json").read_text())
     assert scores["test"]["score"] > 80
     assert "BLEU|" in scores["test"]["signature"].upper()
-    assert set(scores["test"]["scores"]) == {"bleu", "chrf", "ter", "exact_match", "length_ratio"}
+    assert set(scores["test"]["scores"]) == {
+        "bleu", "chrf", "ter", "exact_match", "length_ratio", "rouge_1", "rouge_2", "rouge_l", "distinct_1",
+        "distinct_2",
+    }  # fmt: skip
     line = json.loads((out / "predictions.jsonl").read_text().splitlines()[0])
     assert line["gold"] == texts(40, 3)[1][0]
     assert "textladder translate" in (out / "model" / "README.md").read_text()
@@ -86,6 +90,9 @@ def test_lines_in_lines_out(trained: tuple[Path, Ended], files: Path) -> None:
     assert len(lines) == 40
     said = [json.loads(line) for line in (trained[0] / "predictions.jsonl").read_text().splitlines()]
     assert lines == [one["predicted"] for one in said]
+    ended = textladder("translate", trained[0], stdin="one\n\n  \n")
+    assert len(ended.out.split("\n")) == 4
+    assert "2 texts are empty" in ended.err
 
 
 def test_n_best_scores_and_alignment(trained: tuple[Path, Ended]) -> None:
@@ -120,6 +127,42 @@ def test_a_page_of_what_was_looked_at(trained: tuple[Path, Ended], tmp_path: Pat
     assert given.out.splitlines()[0] == "Hund"
 
 
+def test_the_tree_of_a_search_is_on_the_page(trained: tuple[Path, Ended], tmp_path: Path) -> None:
+    ended = textladder("inspect", trained[0], "--text", "one dog", "--out", tmp_path / "map.html")
+    assert ended.code == 0, ended.err
+    text = (tmp_path / "map.html").read_text(encoding="utf-8")
+    chosen = re.findall(r'<g class="over chosen"><title>([^<]*)</title>', text)
+    assert len(chosen) == 1
+    assert chosen[0].startswith("&lt;/s&gt;: ")
+    way = re.findall(r'<g class="[a-z]+ chosen"><title>([^:]*):', text)
+    assert set(way) == {"&lt;/s&gt;", *ended.out.splitlines()[0].split()}
+    assert '<g class="pruned">' in text
+    assert text.count("<path") < text.count("<rect"), "what stands first is tied to nothing"
+    given = textladder(
+        "inspect", trained[0], "--text", "one", "--target", "eins", "--out", tmp_path / "t.html"
+    )
+    assert given.code == 0
+    assert 'id="tree"' not in (tmp_path / "t.html").read_text(encoding="utf-8"), "no search was made for it"
+
+
+def test_a_map_as_a_picture(
+    trained: tuple[Path, Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = tmp_path / "new" / "map.png"
+    refused(
+        textladder("inspect", trained[0], "--text", "one", "--out", tmp_path / "map.jpg"), "--out", ".png"
+    )
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "matplotlib.figure", None)
+        ended = textladder("inspect", trained[0], "--text", "one", "--out", picture)
+        refused(ended, "matplotlib, which is not installed", "pip install textladder[pictures]")
+    pytest.importorskip("matplotlib")
+    ended = textladder("inspect", trained[0], "--text", "one $dog$ cat", "--out", picture)
+    assert ended.code == 0, ended.err
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert f"The picture: {picture}" in ended.out
+
+
 def test_evaluate_reports_all_scores_with_signatures(trained: tuple[Path, Ended], files: Path) -> None:
     ended = textladder("evaluate", trained[0], files / "test.en", files / "test.de", "--json")
     found = json.loads(ended.out)
@@ -131,6 +174,57 @@ def test_evaluate_reports_all_scores_with_signatures(trained: tuple[Path, Ended]
     plain = textladder("evaluate", trained[0], files / "test.en", files / "test.de").out
     assert "chrf " in plain
     assert "ter " in plain
+
+
+def test_beginnings_of_translations(trained: tuple[Path, Ended], tmp_path: Path) -> None:
+    sources, begins = tmp_path / "s.txt", tmp_path / "p.txt"
+    sources.write_text("one dog\ncat runs\ntwo\n", encoding="utf-8")
+    begins.write_text("zwei\n\nHund rennt\n", encoding="utf-8")
+    lines = textladder("translate", trained[0], sources, "--prefixes", begins).out.splitlines()
+    plain = textladder("translate", trained[0], sources).out.splitlines()
+    assert lines[0].startswith("zwei")
+    assert lines[1] == plain[1]
+    assert lines[2].startswith("Hund rennt")
+    for line in textladder("translate", trained[0], "--prefix", "zwei", stdin="one\ntwo\n").out.splitlines():
+        assert line.startswith("zwei")
+    begins.write_text("zwei\n\n", encoding="utf-8")
+    ended = textladder("translate", trained[0], sources, "--prefixes", begins)
+    refused(ended, "s.txt, line 3", "p.txt has no such line: it ends after 2", "'two'")
+    refused(textladder("translate", trained[0], "--prefixes", begins, stdin="one\n"), "--prefixes", "stdin")
+    refused(textladder("translate", trained[0], "--prefix", "Esel", stdin="one\n"), "'Esel' is not in the")
+
+
+def test_candidates_are_drawn_and_chosen(trained: tuple[Path, Ended], files: Path, tmp_path: Path) -> None:
+    given = ["--mbr", 8, "--seed", 1, "--score"]
+    first, again = (textladder("translate", trained[0], *given, stdin="one dog\ncat\n") for _ in range(2))
+    assert first.code == 0, first.err
+    assert first.out == again.out
+    assert all(0 < float(line.split("\t")[1]) <= 100 for line in first.out.splitlines())
+    drawn = textladder("translate", trained[0], "--temperature", 2, "--seed", 1, "--n-best", 3, stdin="cat\n")
+    assert [line.split("\t")[0] for line in drawn.out.splitlines()] == ["0"] * 3
+    said = textladder(
+        "translate", trained[0], "--rerank", trained[0], "--rerank-weight", 0, stdin="one dog\n"
+    )
+    assert said.out == textladder("translate", trained[0], "--length-penalty", 0, stdin="one dog\n").out
+    classified = tmp_path / "classified"
+    rows = "".join(f"{word},{label}\n" for word, label in zip("abcdefgh", "xyxyxyxy", strict=True))
+    (tmp_path / "c.csv").write_text("text,label\n" + rows * 4, encoding="utf-8")
+    values = set_(["training.epochs=1", "training.min_steps=0"])
+    assert textladder("train", tmp_path / "c.csv", "--out", classified, *values).code == 0
+    ended = textladder("translate", trained[0], "--rerank", classified, stdin="one\n")
+    refused(ended, "--rerank: this model was trained for the task classify", "--task language")
+
+
+def test_given_translations_are_scored(trained: tuple[Path, Ended], files: Path, tmp_path: Path) -> None:
+    said = tmp_path / "said.txt"
+    said.write_text("\n".join(texts(40, 3)[1]) + "\n", encoding="utf-8")
+    pair = files / "test.en", files / "test.de"
+    found = json.loads(textladder("evaluate", trained[0], *pair, "--said", said, "--json").out)
+    assert found["score"] == pytest.approx(100)
+    assert found["scores"]["exact_match"] == 1
+    said.write_text("eins\n", encoding="utf-8")
+    ended = textladder("evaluate", trained[0], *pair, "--said", said)
+    refused(ended, "said.txt", "1 lines", "40 texts")
 
 
 def test_a_table_of_pairs_serves_as_well(files: Path, tmp_path: Path) -> None:
@@ -147,6 +241,15 @@ def test_a_table_of_pairs_serves_as_well(files: Path, tmp_path: Path) -> None:
     assert "columns 'source' and 'target', by their names" in ended.err
     assert textladder("translate", tmp_path / "run", stdin="one\n").code == 0
     refused(textladder("translate", tmp_path / "run", "--alignment", stdin="a\n"), "no attention to show")
+    ended = textladder("translate", tmp_path / "run", "--coverage-penalty", 0.2, stdin="a\n")
+    refused(ended, "--coverage-penalty", "no attention")
+    page = tmp_path / "tree.html"
+    assert textladder("inspect", tmp_path / "run", "--text", "one", "--out", page).code == 0
+    assert 'id="tree"' in page.read_text(encoding="utf-8")
+    refused(
+        textladder("inspect", tmp_path / "run", "--text", "one", "--out", page, "--target", "x"),
+        "no attention",
+    )
 
 
 def test_what_is_translated_before_an_interrupt_is_there(trained: tuple[Path, Ended], tmp_path: Path) -> None:
@@ -223,6 +326,16 @@ def test_a_model_of_another_task(files: Path, tmp_path: Path, reviews: Path) -> 
         (["--n-best", 9], "--n-best, --beam"),
         (["--beam", 1, "--length-penalty", 1], "--length-penalty"),
         (["--length-penalty", -1], "--length-penalty: -1"),
+        (["--mbr", 8, "--beam", 1], "--mbr, --beam: a beam of 1 has no 8 candidates"),
+        (["--mbr", 1], "--mbr: 1 leaves nothing to choose from"),
+        (["--mbr", 2, "--n-best", 3], "--n-best, --mbr"),
+        (["--candidates", 3], "--candidates: nothing chooses among them"),
+        (["--rerank-weight", 1], "--rerank-weight"),
+        (["--beam", 4, "--top-k", 3], "--top-k"),
+        (["--beam", 4, "--groups", 3], "--beam, --groups"),
+        (["--diversity", 1], "--diversity"),
+        (["--beam", 1, "--coverage-penalty", 1], "--coverage-penalty"),
+        (["--prefix", "a", "--prefixes", "b"], "--prefix, --prefixes"),
     ],
 )
 def test_options_that_cannot_be(trained: tuple[Path, Ended], words: list[object], said: str) -> None:
@@ -255,6 +368,16 @@ def test_a_decoder_where_there_is_none(reviews: Path, tmp_path: Path) -> None:
 def test_one_table_needs_one_width(files: Path, tmp_path: Path) -> None:
     ended = train(files, tmp_path / "run", "--set", "decoder.embedding_dim=64")
     refused(ended, "task.tied", "the encoder's have 256, the decoder's 64", "task.tied=target")
+
+
+@pytest.mark.parametrize("side", ["encoder", "decoder"])
+def test_texts_longer_than_the_positions(files: Path, tmp_path: Path, side: str) -> None:
+    given = set_([f"{side}.positions=learned", f"{side}.max_length=16", "tokenizer.max_length=32"])
+    ended = textladder(
+        "train", files / "train.en", files / "train.de", "--rung", "transformer", "--task", "translate",
+        "--out", tmp_path / "run", *given,
+    )  # fmt: skip
+    refused(ended, "tokenizer.max_length", "16 positions", "tokenizer.max_length=16")
 
 
 @pytest.mark.parametrize(

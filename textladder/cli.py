@@ -16,15 +16,23 @@ import typer
 from textladder import __version__, arpa_cli, generating_cli, inspecting_cli, language_cli, translating_cli
 from textladder.cli_options import (
     DataSet,
+    DevFile,
     Device,
     File,
     Json,
     LabelColumn,
     ModelPath,
+    Overwrite,
     ParallelFiles,
+    Resume,
+    Said,
     SecondColumn,
+    Set,
     TargetFile,
+    TaskName,
+    TestFile,
     TextColumn,
+    Units,
     check_units,
     settings_of,
 )
@@ -43,21 +51,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(vectors_app, name="vectors")
-
-DevFile = Annotated[Path | None, typer.Option("--dev", help="file to choose by (split off if not given)")]
-TestFile = Annotated[
-    Path | None, typer.Option("--test", help="file to test on, once (split off if not given)")
-]
-Set = Annotated[list[str] | None, typer.Option("--set", help="any value of the recipe, as table.key=value")]
-TaskName = Annotated[str | None, typer.Option("--task", help="what is learned (inferred if not given)")]
-Units = Annotated[
-    str | None,
-    typer.Option(
-        "--units", help="word whitespace character byte bpe wordpiece unigram (default: the rung's)"
-    ),
-]
-Resume = Annotated[bool, typer.Option("--resume", help="go on where it was stopped")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="start anew in a folder that holds a run")]
 
 
 @dataclass(frozen=True)
@@ -110,14 +103,17 @@ def _program(
         typer.echo(context.get_help())
 
 
-@app.command()
+@app.command(cls=ParallelFiles)
 @reading
 def look(
     read: Reading,
     *,
     task: Annotated[
         str | None,
-        typer.Option("--task", help="classify, pair, span or tag (tag for .conll and .conllu if not given)"),
+        typer.Option(
+            "--task",
+            help="classify, pair, span, tag or translate (by the file's name and number if not given)",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -125,10 +121,10 @@ def look(
 
     Labels, lengths, unknown words, duplicates, texts that dev or test share with it, odd characters.
     """
-    from textladder.looking import look_at
+    from textladder.looking import KINDS, look_at
 
-    if task not in (None, "classify", "pair", "span", "tag"):
-        known = "Known: classify, pair, span, tag."
+    if task is not None and task not in KINDS:
+        known = f"Known: {', '.join(KINDS)}."
         raise Problem("--task", f"look has nothing to say for the task {task!r}.", known)
     found = look_at(read.file, read.dev, read.test, read.settings, task)
     print_json(found.to_dict()) if as_json else found.render()
@@ -269,6 +265,7 @@ def evaluate(
     text: TextColumn = None,
     second: SecondColumn = None,
     label: LabelColumn = None,
+    said: Said = None,
     device: Device = "auto",
     set_: DataSet = None,
     as_json: Json = False,
@@ -281,7 +278,8 @@ def evaluate(
     from textladder.evaluating import evaluate_file
     from textladder.text.two_files import joined
 
-    result = evaluate_file(model, joined(file, target), device, settings_of(text, label, None, set_, second))
+    settings = settings_of(text, label, None, set_, second)
+    result = evaluate_file(model, joined(file, target), device, settings, said)
     if as_json:
         print_json(result)
         return

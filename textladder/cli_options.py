@@ -36,6 +36,43 @@ LabelColumn = Annotated[
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, or another name that torch knows")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON object on stdout, and nothing else there")]
 ModelPath = Annotated[Path, typer.Argument(help="folder of a model, a run, or a compare (its pick)")]
+DevFile = Annotated[Path | None, typer.Option("--dev", help="file to choose by (split off if not given)")]
+TestFile = Annotated[
+    Path | None, typer.Option("--test", help="file to test on, once (split off if not given)")
+]
+Set = Annotated[list[str] | None, typer.Option("--set", help="any value of the recipe, as table.key=value")]
+TaskName = Annotated[str | None, typer.Option("--task", help="what is learned (inferred if not given)")]
+Units = Annotated[
+    str | None,
+    typer.Option(
+        "--units", help="word whitespace character byte bpe wordpiece unigram (default: the rung's)"
+    ),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="go on where it was stopped")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="start anew in a folder that holds a run")]
+Said = Annotated[
+    Path | None,
+    typer.Option("--said", help="translations to score, one a line, in place of the model's own"),
+]
+# Of searches.
+Temperature = Annotated[
+    float | None,
+    typer.Option("--temperature", help="below 1 more predictable, above 1 wilder, 0 greedy"),
+]
+TopK = Annotated[int | None, typer.Option("--top-k", help="draw from the k most probable units")]
+TopP = Annotated[
+    float | None, typer.Option("--top-p", help="draw from the fewest units that have this probability")
+]
+MinP = Annotated[
+    float | None, typer.Option("--min-p", help="leave out units below this share of the most probable")
+]
+SearchSeed = Annotated[int | None, typer.Option("--seed", help="the same seed writes the same text")]
+Groups = Annotated[
+    int | None, typer.Option("--groups", help="parts of the beam, each avoids what those before it write")
+]
+Diversity = Annotated[
+    float | None, typer.Option("--diversity", help="how much groups avoid each other, in nats")
+]
 DataSet = Annotated[list[str] | None, typer.Option("--set", help="how the file is read, as data.key=value")]
 
 

@@ -18,8 +18,9 @@ from textladder.loading import load_model
 from textladder.model import Model
 from textladder.preparing import Part, builtin_corpora, suited_to
 from textladder.run import score_summary
+from textladder.tasks.translated import Written
 from textladder.text.corpus import Corpus
-from textladder.text.formats import ENDINGS, format_of
+from textladder.text.formats import ENDINGS, format_of, open_reader
 from textladder.text.items import ItemSource
 from textladder.text.opening import LIMIT_BYTES, UTF8_MARK, check_file, plain_suffix
 from textladder.text.parallel import open_translations
@@ -34,15 +35,22 @@ FEW = 256  # sentences that are predicted together
 
 
 def evaluate_file(
-    folder: Path, file: str, device: str = "auto", settings: list[str] | None = None
+    folder: Path,
+    file: str,
+    device: str = "auto",
+    settings: list[str] | None = None,
+    said: Path | None = None,
 ) -> dict[str, Any]:
     """Score the model in `folder` on the texts of `file`, or on the test part of a built-in data set.
 
-    settings: "data.key=value", which override how the training files were read. Returns task, rung, metric,
+    settings: "data.key=value", which override how the training files were read. said: of a translator, a file
+    of lines that are scored in place of what it writes. Returns task, rung, metric,
     score, interval, count, scores (every metric by name), details (tables); of a language model what `score`
     returns. Raises Problem for a wrong file and for labels that the model was not trained with.
     """
     model = load_model(folder, str(pick_device(device)))
+    if said is not None and not (isinstance(model, Model) and model.task.reads == "translations"):
+        raise Problem("--said", "only translations can be given.", "Leave it out, or name a translator.")
     if model.task.streams:
         from textladder.scoring import opened
 
@@ -53,7 +61,10 @@ def evaluate_file(
         corpus = _labelled(model, file, settings, Path(work))
         part = Part(corpus, np.arange(len(corpus)))
         notes = model.task.check(part.golds, Path(file).name)  # may be a Problem for labels not in training
-        outcomes = model.task.joined([model.predict(texts) for texts in part.inputs()])
+        if said is None:
+            outcomes = model.task.joined([model.predict(texts) for texts in part.inputs()])
+        else:
+            outcomes = _given(said, len(corpus))
         summary = score_summary(model, outcomes, part) | {"notes": notes}
     return {
         "task": model.recipe.task_name,
@@ -62,6 +73,17 @@ def evaluate_file(
         "higher_is_better": model.task.higher_is_better,
         **summary,
     }
+
+
+def _given(file: Path, count: int) -> list[Written]:
+    """The lines of a file as translations of so many texts."""
+    check_file(file)
+    lines = [str(row[0]) for _, row in open_reader(file, "text", None, None, None).rows(["text"])]
+    if len(lines) != count:
+        raise Problem(
+            str(file), f"it has {len(lines):,} lines, for {count:,} texts.", "Give a line for each."
+        )
+    return [Written.given(line) for line in lines]
 
 
 def predictions(
@@ -121,7 +143,7 @@ def _labelled(model: Model, file: str, settings: list[str] | None, work: Path) -
     if model.task.marks:
         return Corpus.read(_items(model, file, settings, need_label=True), work / "corpus")
     if model.task.reads == "translations":
-        config = replace(model.recipe.data, format=None)
+        config = replace(model.recipe.data, format=None, max_ratio=0.0)
         given = replace(model.recipe, data=config).set(settings or []).data
         return Corpus.read(open_translations(file, given), work / "corpus")
     return Corpus.read(_source(model, file, settings, need_label=True), work / "corpus")
@@ -149,7 +171,7 @@ def _builtin(model: Model, name: str) -> dict[str, Corpus]:
 def _source(model: Model, file: str, settings: list[str] | None, need_label: bool) -> Source:
     """A file read as the training file was; the columns of plain text and fastText files have no names."""
     check_file(Path(file))
-    config: DataConfig = model.recipe.data
+    config: DataConfig = replace(model.recipe.data, max_ratio=0.0)  # of the training file
     if model.task.reads == "translations":  # of each row the source; lines of text end in .en as well
         known = ENDINGS.get(plain_suffix(Path(file)))
         config = replace(config, second=None, format=known or "text", text=config.text if known else None)

@@ -139,6 +139,8 @@ class Writing:
             )
         self.model, self.prompts = model, prompts
         self.options = (options or SearchConfig()).seeded()  # with the seed that is used
+        if self.options.coverage_penalty:
+            raise Problem("coverage_penalty", "there is no source that a text could cover.", "Leave it out.")
         self._speller, self._stop = speller(model), stop
         self._rows = [self._row(prompt) for prompt in prompts for _ in range(self.options.n)]
 

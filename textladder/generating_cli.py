@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from textladder.cli_options import Device, Json, ModelPath
+from textladder.cli_options import (
+    Device,
+    Diversity,
+    Groups,
+    Json,
+    MinP,
+    ModelPath,
+    SearchSeed,
+    Temperature,
+    TopK,
+    TopP,
+)
 from textladder.errors import Problem
 from textladder.output import print_json
 
@@ -24,16 +35,10 @@ def generate(
     model: ModelPath,
     prompt: Annotated[str, typer.Option("--prompt", help="how the text begins; none: at its start")] = "",
     length: Annotated[int | None, typer.Option("--length", help="units to write, at most")] = None,
-    temperature: Annotated[
-        float | None, typer.Option("--temperature", help="below 1 more predictable, above 1 wilder, 0 greedy")
-    ] = None,
-    top_k: Annotated[int | None, typer.Option("--top-k", help="draw from the k most probable units")] = None,
-    top_p: Annotated[
-        float | None, typer.Option("--top-p", help="draw from the fewest units that have this probability")
-    ] = None,
-    min_p: Annotated[
-        float | None, typer.Option("--min-p", help="leave out units below this share of the most probable")
-    ] = None,
+    temperature: Temperature = None,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    min_p: MinP = None,
     repetition_penalty: Annotated[
         float | None, typer.Option("--repetition-penalty", help="above 1: units that were there sink")
     ] = None,
@@ -41,13 +46,15 @@ def generate(
         list[str] | None,
         typer.Option("--stop", help="the text ends before this (a line end: $'\\n'); again for more"),
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="the same seed writes the same text")] = None,
+    seed: SearchSeed = None,
     beam: Annotated[
         int | None, typer.Option("--beam", help="search with so many hypotheses; 1 is greedy")
     ] = None,
     length_penalty: Annotated[
         float | None, typer.Option("--length-penalty", help="of a beam: 0 favours short texts")
     ] = None,
+    groups: Groups = None,
+    diversity: Diversity = None,
     n: Annotated[int | None, typer.Option("--n", help="texts; of a beam the n best")] = None,
     ignore_end: Annotated[
         bool, typer.Option("--ignore-end", help="never end a text before its length")
@@ -69,7 +76,7 @@ def generate(
     given: dict[str, Any] = {
         "length": length, "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p,
         "repetition_penalty": repetition_penalty, "beam": beam, "length_penalty": length_penalty, "n": n,
-        "seed": seed,
+        "seed": seed, "groups": groups, "diversity": diversity,
     }  # fmt: skip
     if beam == 1 and temperature is None:  # a beam of one hypothesis takes the most probable unit each time
         given["temperature"] = 0.0

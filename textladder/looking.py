@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from textladder import recipe
 from textladder.errors import Problem
-from textladder.preparing import read_corpora
+from textladder.preparing import meant_for, read_corpora
 from textladder.text.looking import Look, look
 from textladder.text.opening import plain_suffix
-from textladder.text.two_files import files_of
 
 if TYPE_CHECKING:  # needs torch, which reading files does not
     from textladder.tasks.task import Reads
@@ -23,6 +22,7 @@ KINDS: dict[str, tuple[Reads, str]] = {
     "pair": ("pairs", "bow"),
     "span": ("questions", "window"),
     "tag": ("sentences", "window"),
+    "translate": ("translations", "gru"),
 }
 TAGGED = (".conll", ".conllu", ".iob", ".bio")  # endings of files that are read for tagging
 
@@ -32,9 +32,7 @@ def look_at(
 ) -> Look:
     """Read the files as a training would (with the settings of `--set`) and say what is in them. task: None
     for that which the file's name speaks of."""
-    if files_of(file) is not None:
-        raise Problem(file, "look has nothing to say of two parallel files.", "Give it one of them.")
-    task = task or ("tag" if plain_suffix(Path(file)) in TAGGED else "classify")
+    task = task or meant_for(file, "tag" if plain_suffix(Path(file)) in TAGGED else "classify")
     reads, rung = KINDS[task]
     data, tokenizer = recipe.reading(rung, task, settings)
     with tempfile.TemporaryDirectory(prefix="textladder-") as work:
@@ -42,10 +40,10 @@ def look_at(
             corpora = read_corpora(data, Path(work), file, dev, test, reads=reads)
         else:
             try:  # as for a training, but that all rows are looked at
-                every = replace(data, unlabelled="keep", empty="keep")
+                every = replace(data, unlabelled="keep", empty="keep", max_ratio=0.0)
                 corpora = read_corpora(every, Path(work) / "labelled", file, dev, test, reads=reads)
             except Problem:  # there are no labels, or nothing can be read at all
-                every = replace(data, empty="keep")
+                every = replace(data, empty="keep", max_ratio=0.0)
                 corpora = read_corpora(
                     every, Path(work) / "texts", file, dev, test, need_label=False, reads=reads
                 )

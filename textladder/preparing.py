@@ -119,7 +119,8 @@ def read_corpora(
         if isinstance(source, ItemSource):
             source.lists = None if lists is None else lists / f"misplaced-{name}.jsonl"
         corpora[name] = Corpus.read(source, work / name)
-        config = source.resolved  # dev and test files have the columns of the training file
+        # Dev and test files have the columns of the training file, and are scored whole.
+        config = replace(source.resolved, max_ratio=0.0)
     return corpora
 
 

@@ -100,6 +100,12 @@ class Scored:
             "notes": self.notes,
         }
 
+    def nats(self) -> NDArray[np.float64]:
+        """[documents] -log p of each, with the spelling of what its units leave open."""
+        outcomes = self.model.block_outcomes(self._store)
+        costs = outcomes[:, Block.NATS] + outcomes[:, Block.SPELLING]
+        return np.add.reduceat(costs, np.flatnonzero(part_starts(self.part)))
+
     def units(self) -> Iterator[Unit]:
         """Every unit that is predicted, in order."""
         bits = self.model.unit_nats(self._store) / math.log(2)

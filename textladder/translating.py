@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -12,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder.batch import Tokens
+from textladder.decoders.decoder import aligning
 from textladder.errors import Problem
 from textladder.loading import load_model
 from textladder.model import Model
 from textladder.ragged import Pairs, Ragged
-from textladder.search import Hypothesis, SearchConfig
+from textladder.search import Hypothesis, SearchConfig, Tree
 from textladder.tasks.translate import Translate, searching
 from textladder.text.batching import evaluation_plan
 from textladder.text.overlong import CutReport
 from textladder.text.store import Store
-from textladder.text.tokenizing import END, SPECIAL
+from textladder.text.tokenizing import END, SPECIAL, UNKNOWN
 
 AHEAD = 512  # texts that are read before the first of them is answered, if so many have come
 UNITS = 4096  # of the sources that are encoded together
@@ -34,10 +35,14 @@ class Translation:
 
     text: str
     log_probability: float  # what the model gives for its units and </s>, in nats
-    score: float  # what the search compared it by: the log-probability divided by its length norm
+    score: float  # what it was chosen by; of a search the log-probability divided by its length norm
     units: int  # that were written, </s> among them
     finished: bool  # False: it was cut at the longest length
     alignment: Alignment | None = None  # (word of the source, word of the translation), if it was asked for
+
+
+# Texts, and the candidates for each -> those that are kept, the best first (`choosing`).
+Choose = Callable[[Sequence[str], list[list[Translation]]], list[list[Translation]]]
 
 
 def translator(folder: Path | str, device: str = "cpu") -> Model:
@@ -61,8 +66,10 @@ def task_of(model: Model) -> Translate:
 
 def options_of(model: Model, **given: Any) -> SearchConfig:
     """The options of a search: those that are given, else those that the model was trained with. Raises
-    Problem as `SearchConfig` does."""
-    return searching(task_of(model).config, **given)
+    Problem as `SearchConfig` and `Translate.check_search` do."""
+    options = searching(task_of(model).config, **given)
+    task_of(model).check_search(options)
+    return options
 
 
 def translate(
@@ -71,28 +78,34 @@ def translate(
     options: SearchConfig | None = None,
     *,
     alignment: bool = False,
+    prefixes: Sequence[str] | None = None,
+    choose: Choose | None = None,
     cuts: list[CutReport] | None = None,
 ) -> list[list[Translation]]:
-    """The `options.n` best translations of each text, the best first; fewer where no more were found. cuts:
-    gets what was done to over-long texts.
+    """The `options.n` best translations of each text, the best first (drawn ones as they were drawn); fewer
+    where no more were found. prefixes: what the translations of each text begin with; their scores count it.
+    choose: what makes a choice among them. cuts: gets what was done to over-long texts.
 
-    Raises Problem for a text that is too long, if the recipe says so, and where there is no attention whose
-    alignment could be given.
+    Raises Problem for a text that is too long, if the recipe says so, for a prefix that cannot be written,
+    and where there is no attention whose alignment could be given.
     """
     task = task_of(model)
-    options = options or task.options
+    options = (options or task.options).seeded()
     if alignment and not task.decoder.attends:
         raise Problem("alignment", "this model has no attention.", "Leave it out, or train another rung.")
     rows = model.rows(texts)
-    ids = rows.columns["text"]
+    ids, begins = rows.columns["text"], None if prefixes is None else _begins(model, prefixes)
     if cuts is not None:
         cuts.append(rows.cut)
     found: list[list[Translation]] = [[] for _ in texts]
     with model.predicting():
         for places in evaluation_plan(ids.lengths, UNITS, UNITS):
-            some = ids.take(places)
-            for place, best in zip(places.tolist(), _found(model, some, options), strict=True):
-                found[place] = [_translation(task, one) for one in best]
+            first = None if begins is None else begins.take(places)
+            best = _found(model, ids.take(places), options, begins=first)
+            for place, several in zip(places.tolist(), best, strict=True):
+                found[place] = [_translation(task, one) for one in several]
+    if choose is not None:
+        found = choose(texts, found)
     if alignment:
         flat = [(place, one) for place, several in enumerate(found) for one in several]
         pairs = [(texts[place], one.text) for place, one in flat]
@@ -107,13 +120,30 @@ def translations(
     options: SearchConfig | None = None,
     *,
     alignment: bool = False,
+    prefixes: Iterable[str] | None = None,
+    choose: Choose | None = None,
     cuts: list[CutReport] | None = None,
 ) -> Iterator[list[list[Translation]]]:
     """`translate` of texts that come some at a time, in their order; no more than AHEAD are held."""
+    options = (options or task_of(model).options).seeded()
+    starts = None if prefixes is None else iter(prefixes)
     for chunk in chunks:
         rest = iter(chunk)
         while some := list(islice(rest, AHEAD)):
-            yield translate(model, some, options, alignment=alignment, cuts=cuts)
+            first = None if starts is None else list(islice(starts, len(some)))
+            given: dict[str, Any] = {"alignment": alignment, "prefixes": first, "choose": choose}
+            yield translate(model, some, options, **given, cuts=cuts)
+
+
+def searched(
+    model: Model, text: str, options: SearchConfig | None = None
+) -> tuple[list[Translation], Tree, list[int]]:
+    """The translations of one text, all that its search looked at, and which nodes of that are the best."""
+    task, tree = task_of(model), Tree()
+    with model.predicting():
+        ids = model.rows([text]).columns["text"]
+        (found,) = _found(model, ids, options or task.options, tree=tree)
+    return [_translation(task, one) for one in found], tree, tree.path(found[0])
 
 
 def log_probabilities(model: Model, pairs: Sequence[tuple[str, str]]) -> list[NDArray[np.float32]]:
@@ -127,8 +157,7 @@ def align(model: Model, pairs: Sequence[tuple[str, str]]) -> list[Alignment]:
     """For each word of each translation the word of the source that its units look at most, words being what
     stands between white space.
 
-    The shares are the mean over heads of the last layer but one (Garg et al. 2019,
-    https://aclanthology.org/D19-1453, section 4.2), or of the only one.
+    The shares are the mean over heads of one layer (`decoders.decoder.aligning`).
     """
     task, tokenizer = task_of(model), model.tokenizer
     _, shares = _forced(model, pairs, aligned=True)
@@ -174,8 +203,28 @@ def looked_at(model: Model, source: str, target: str) -> Looked:
     return Looked(read[:columns], [*written, SPECIAL[END]][:rows], found)
 
 
-def _found(model: Model, sources: Ragged, options: SearchConfig) -> list[list[Hypothesis]]:
-    return task_of(model).search(model.encoder, Tokens.of(sources).to(model.device), options)
+def _found(model: Model, sources: Ragged, options: SearchConfig, **more: Any) -> list[list[Hypothesis]]:
+    return task_of(model).search(model.encoder, Tokens.of(sources).to(model.device), options, **more)
+
+
+def _begins(model: Model, prefixes: Sequence[str]) -> Ragged:
+    """The units of what translations begin with. Problem for what the vocabulary cannot spell."""
+    tokenizer = model.tokenizer
+    ids = tokenizer.encode(prefixes)
+    if tokenizer.config.ends:
+        ids = Ragged.of((ids[row][1:-1] for row in range(len(ids))), np.int32)
+    unknown = np.flatnonzero(ids.flat == UNKNOWN)
+    if len(unknown):
+        row = int(np.searchsorted(ids.offsets, unknown[0], side="right")) - 1
+        spans = tokenizer.offsets(prefixes[row])
+        spans = spans[1:-1] if tokenizer.config.ends else spans
+        there = prefixes[row][slice(*spans[int(unknown[0] - ids.offsets[row])])]
+        raise Problem(
+            "prefix",
+            f"{there!r} is not in the vocabulary of the model: it cannot be written.",
+            "Give another prefix, or train with --units bpe, which can write all.",
+        )
+    return ids
 
 
 def _translation(task: Translate, one: Hypothesis) -> Translation:
@@ -202,7 +251,7 @@ def _forced(
             each, offsets, maps = task.forced(model.encoder, batch, aligned)
             if keep is not None:
                 keep += maps
-            mean = maps[max(len(maps) - 2, 0)].mean(1).cpu().numpy() if maps else None  # [B, T, S]
+            mean = aligning(maps).mean(1).cpu().numpy() if maps else None  # [B, T, S]
             bounds = offsets.tolist()
             for number, place in enumerate(places.tolist()):
                 first, end = bounds[number : number + 2]

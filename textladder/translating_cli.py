@@ -4,15 +4,33 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from textladder.cli_options import DataSet, Device, Json, ModelPath, TextColumn, settings_of
+from textladder.cli_options import (
+    DataSet,
+    Device,
+    Diversity,
+    Groups,
+    Json,
+    MinP,
+    ModelPath,
+    SearchSeed,
+    Temperature,
+    TextColumn,
+    TopK,
+    TopP,
+    settings_of,
+)
 from textladder.errors import Problem
 from textladder.signals import noted
 
 if TYPE_CHECKING:
+    from textladder.model import Model
     from textladder.translating import Translation
 
 SPACES = str.maketrans(dict.fromkeys("\t\r\n\v\f\x85\u2028\u2029", " "))
@@ -29,7 +47,34 @@ def translate(
     length_penalty: Annotated[
         float | None, typer.Option("--length-penalty", help="0 favours short texts (the model's own)")
     ] = None,
+    coverage_penalty: Annotated[
+        float | None, typer.Option("--coverage-penalty", help="of source units that were not looked at")
+    ] = None,
+    groups: Groups = None,
+    diversity: Diversity = None,
+    temperature: Temperature = None,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    min_p: MinP = None,
+    seed: SearchSeed = None,
+    prefix: Annotated[str | None, typer.Option("--prefix", help="what every translation begins with")] = None,
+    prefixes: Annotated[
+        Path | None, typer.Option("--prefixes", help="file of lines, each the beginning of a translation")
+    ] = None,
     n_best: Annotated[int, typer.Option("--n-best", help="translations of each text, the best first")] = 1,
+    mbr: Annotated[
+        int, typer.Option("--mbr", help="of so many candidates, drawn if no beam is given, what agrees most")
+    ] = 0,
+    rerank: Annotated[
+        Path | None,
+        typer.Option("--rerank", help="run that chooses too: a reverse translator, or a language model"),
+    ] = None,
+    rerank_weight: Annotated[
+        float | None, typer.Option("--rerank-weight", help="of its log-probability; below 0: against it")
+    ] = None,
+    candidates: Annotated[
+        int | None, typer.Option("--candidates", help="that it chooses among (the whole beam)")
+    ] = None,
     score: Annotated[
         bool, typer.Option("--score", help="also what it was chosen by, and its log-probability in nats")
     ] = False,
@@ -45,16 +90,27 @@ def translate(
     With more than one for a text a line begins with the number of the text, from 0. What else is asked for
     follows after tabs.
     """
-    from textladder.evaluating import texts_of
+    from textladder.choosing import choice, options_for
+    from textladder.loading import load_model
     from textladder.text.overlong import CutReport
     from textladder.training.devices import pick_device
-    from textladder.translating import options_of, task_of, translations, translator
+    from textladder.translating import task_of, translations, translator
 
-    loaded = translator(model, str(pick_device(device)))
-    given: dict[str, Any] = {"beam": beam, "length_penalty": length_penalty, "n": n_best}
-    given = {name: value for name, value in given.items() if value is not None}
+    where = str(pick_device(device))
+    loaded = translator(model, where)
+    search: dict[str, Any] = {
+        "beam": beam, "length_penalty": length_penalty, "coverage_penalty": coverage_penalty,
+        "groups": groups, "diversity": diversity, "temperature": temperature, "top_k": top_k, "top_p": top_p,
+        "min_p": min_p, "seed": seed,
+    }  # fmt: skip
+    other = None if rerank is None else load_model(rerank, where)
     try:
-        options = options_of(loaded, **given)
+        asked: dict[str, Any] = {"mbr": mbr, "rerank": other is not None, "candidates": candidates}
+        options = options_for(loaded, n_best=n_best, **asked, **search)
+        choose = choice(mbr=mbr, other=other, weight=rerank_weight, keep=n_best)
+        if prefix is not None and prefixes is not None:
+            what = "one beginning for all texts, and one for each."
+            raise Problem("prefix, prefixes", what, "Give one of them.")
     except Problem as problem:
         names = {"n": "n-best"}
         listed = ", ".join(f"--{names.get(n, n).replace('_', '-')}" for n in problem.where.split(", "))
@@ -63,16 +119,24 @@ def translate(
         raise Problem(
             "--alignment", "this model has no attention to show.", "Leave it out, or train another rung."
         )
-    number, unfinished, cut, cuts = 0, 0, CutReport(), list[CutReport]()
-    chunks = texts_of(loaded, file, settings_of(text, None, None, set_))
+    number, unfinished, empty, cut, cuts = 0, 0, 0, CutReport(), list[CutReport]()
+    chunks, begins = _read(loaded, file, prefix, prefixes, settings_of(text, None, None, set_))
+
+    def counted() -> Iterator[list[str]]:
+        nonlocal empty
+        for some in chunks:
+            empty += sum(not one.strip() for one in some)
+            yield some
+
+    given: dict[str, Any] = {"alignment": alignment, "prefixes": begins, "choose": choose, "cuts": cuts}
     try:
-        for chunk in translations(loaded, chunks, options, alignment=alignment, cuts=cuts):
+        for chunk in translations(loaded, counted(), options, **given):
             cut = sum(cuts, cut)
             cuts.clear()
             with noted() as arrived:  # what is written is counted, and no line is cut
                 for several in chunk:
                     for one in several:
-                        _say(one, number, several=options.n > 1, score=score, as_json=as_json)
+                        _say(one, number, several=n_best > 1, score=score, as_json=as_json)
                     unfinished += not several[0].finished
                     number += 1
                 sys.stdout.flush()  # a program at the other end of a pipe may be waiting for this answer
@@ -80,13 +144,38 @@ def translate(
                 raise KeyboardInterrupt
     except KeyboardInterrupt:
         sys.stdout.flush()
+        also = " (the same of --prefixes)" if prefixes is not None else ""
         said = f"{number:,} texts are translated"
-        typer.echo(f"{said}; the rest: tail -n +{number + 1} FILE | textladder translate ...", err=True)
+        typer.echo(f"{said}; the rest: tail -n +{number + 1} FILE | textladder translate ...{also}", err=True)
         raise
     if cut.texts_cut:
         typer.echo(f"{cut.line(loaded.recipe.tokenizer)}.", err=True)
+    if empty:
+        typer.echo(f"{empty:,} texts are empty: their translations are made of nothing.", err=True)
     if unfinished:
         typer.echo(f"{unfinished:,} translations were cut at the longest length.", err=True)
+
+
+def _read(
+    model: Model, file: str, prefix: str | None, prefixes: Path | None, settings: list[str]
+) -> tuple[Iterator[list[str]], Iterable[str] | None]:
+    """The texts some at a time, and what their translations begin with. Problem for files of prefixes that
+    are longer or shorter than the file of texts."""
+    from textladder.evaluating import texts_of
+    from textladder.text.parallel import open_translations
+    from textladder.text.reading import DataConfig
+    from textladder.text.two_files import joined
+
+    if prefixes is None:
+        return texts_of(model, file, settings), None if prefix is None else repeat(prefix)
+    if file == "-":
+        what = "texts from stdin have no lines that are known beforehand."
+        raise Problem("--prefixes", what, "Give a file of texts, or one beginning for all with --prefix.")
+    both = open_translations(joined(file, str(prefixes)), DataConfig(empty="keep"))
+    for _ in both.batches():  # unequal lengths are said before anything is translated
+        pass
+    rows, again = both.batches(), both.batches()
+    return (some.texts for some in rows), chain.from_iterable(some.seconds or () for some in again)
 
 
 def _say(one: Translation, number: int, *, several: bool, score: bool, as_json: bool) -> None:

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from textladder import translating
+from textladder import choosing, translating
 from textladder.batch import Example
 from textladder.estimating import RungEstimator, several
+from textladder.loading import load_model
 from textladder.text.corpus import Corpus
 from textladder.translating import Translation
 
@@ -65,13 +66,33 @@ class Translator(RungEstimator):
         return [best[0].text for best in translating.translate(self.model_, texts)]
 
     def translate(
-        self, text: str, *, n_best: int = 1, alignment: bool = False, **options: Any
+        self,
+        text: str,
+        *,
+        n_best: int = 1,
+        alignment: bool = False,
+        prefix: str | None = None,
+        mbr: int = 0,
+        rerank: RungEstimator | str | Path | None = None,
+        rerank_weight: float | None = None,
+        candidates: int | None = None,
+        **options: Any,
     ) -> list[Translation]:
-        """The `n_best` translations of one text. options: of the search, such as beam and length_penalty
-        (`search.SearchConfig`). Raises Problem for options that contradict each other."""
+        """The `n_best` translations of one text. options: of the search, such as beam and length_penalty, or
+        temperature to have them drawn (`search.SearchConfig`). prefix: what they begin with.
+
+        mbr: so many candidates, of which those are given that agree most with all. rerank: a fitted
+        Translator of the other direction, or a LanguageModel, or the folder of one, that makes a choice among
+        `candidates`, weighed by `rerank_weight` (see `choosing`). Raises Problem for options that contradict
+        each other."""
         check_is_fitted(self)
-        chosen = translating.options_of(self.model_, n=n_best, **options)
-        return translating.translate(self.model_, [text], chosen, alignment=alignment)[0]
+        asked: dict[str, Any] = {"mbr": mbr, "rerank": rerank is not None, "candidates": candidates}
+        chosen = choosing.options_for(self.model_, n_best=n_best, **asked, **options)
+        other = load_model(rerank) if isinstance(rerank, (str, Path)) else getattr(rerank, "model_", None)
+        choose = choosing.choice(mbr=mbr, other=other, weight=rerank_weight, keep=n_best)
+        prefixes = None if prefix is None else [prefix]
+        given: dict[str, Any] = {"alignment": alignment, "prefixes": prefixes, "choose": choose}
+        return translating.translate(self.model_, [text], chosen, **given)[0]
 
     def log_probabilities(self, X: Sequence[str], y: Sequence[str]) -> list[NDArray[np.float32]]:
         """What the model gives for given translations y: the nats of each unit, and of the end, of each."""

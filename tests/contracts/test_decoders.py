@@ -78,19 +78,29 @@ def forced(decoder: Decoder, prefix: Tokens, source: Encoded, maps: Any = None) 
 
 
 @torch.no_grad()
-def stepped(decoder: Decoder, ids: Tensor, source: Encoded) -> Tensor:
-    state, vectors = decoder.start(source), []
+def stepped(decoder: Decoder, ids: Tensor, source: Encoded) -> tuple[Tensor, list[list[Tensor]]]:
+    """Vectors [B, T, D], and of each step the maps of its layers."""
+    state, vectors, maps = decoder.start(source), [], []
     for column in ids.T:
-        vector, state = decoder.step(column, state)
+        maps.append(list[Tensor]())
+        vector, state = decoder.step(column, state, maps[-1])
         vectors.append(vector)
-    return torch.stack(vectors, 1)
+    return torch.stack(vectors, 1), maps
 
 
 @each_case
 def test_steps_give_what_the_whole_prefix_gives(name: str, config: Any) -> None:
-    decoder, prefix = build(name, config), Tokens.of_rows(PREFIXES)
-    found = stepped(decoder, prefix.ids, memory()) * prefix.mask[..., None]
-    assert_close(found, forced(decoder, prefix, memory()))
+    decoder, prefix, maps = build(name, config), Tokens.of_rows(PREFIXES), list[Tensor]()
+    found, steps = stepped(decoder, prefix.ids, memory())
+    assert_close(found * prefix.mask[..., None], forced(decoder, prefix, memory(), maps))
+    assert bool(maps) == decoder.attends
+    for layer, whole in enumerate(maps):  # [B, H, T, S]
+        shares = torch.stack([step[layer] for step in steps], 2)
+        there = prefix.mask[:, None, :, None]
+        assert_close(shares * there, whole * there)
+    with torch.no_grad():  # the shares cost a path of their own in some: it changes nothing else
+        vector, _ = decoder.step(prefix.ids[:, 0], decoder.start(memory()))
+    assert_close(vector, found[:, 0])
 
 
 @each_case

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from textladder.batch import Tokens
 from textladder.encoders.recurrent import Gru, Lstm, RecurrentEncoder, Rnn
-from textladder.layers.together import branched, limit, one_thread_each, together
+from textladder.layers.together import alone, branched, limit, one_thread_each, together
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +35,20 @@ def test_functions_run_at_the_same_time_and_answer_in_order() -> None:
         assert together([lambda: meet(0), lambda: meet(1)]) == [(0, 1), (1, 1)]
     assert limit() == 1
     assert torch.get_num_threads() == 2
+
+
+def test_a_function_alone_has_all_threads_and_gives_them_back() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert alone(lambda: (torch.get_num_threads(), limit())) == (2, 1)
+        with one_thread_each():
+            assert alone(lambda: (torch.get_num_threads(), limit())) == (2, 1)
+            with pytest.raises(ZeroDivisionError):
+                alone(lambda: 1 / 0)
+            assert (torch.get_num_threads(), limit()) == (1, 2)
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("failing", [0, 1])

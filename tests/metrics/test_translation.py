@@ -7,8 +7,10 @@ import random
 import numpy as np
 import pytest
 from sacrebleu.metrics import BLEU, CHRF, TER
+from sacrebleu.significance import PairedTest
 
 from textladder.metrics import translation
+from textladder.metrics.paired import compare_pair
 from textladder.metrics.statistic import Statistic
 
 WORDS = ["the", "a", "dog", "cat", "runs", "sleeps", "fast", "on", "grass", ",", ".", "über", "日本"]
@@ -64,3 +66,33 @@ def test_a_text_alone_is_as_wrong_as_its_chrf_says() -> None:
     assert found[[0, 1]].tolist() == [0, 0]
     assert found[2] == pytest.approx(1 - CHRF().sentence_score(said[2], [wanted[2]]).score / 100)
     assert found[3] == 1
+
+
+def test_chrf_between_texts_is_that_of_each_pair() -> None:
+    said, wanted = texts(6, seed=5)
+    several = [*said, *wanted[:4], "", "aaaaaaaa aaa", "a", "日本", "aaaa"]
+    found, scorer = translation.chrf_between(several), CHRF()
+    for row, one in zip(found, several, strict=True):
+        assert row.tolist() == pytest.approx([scorer.sentence_score(one, [two]).score for two in several])
+    assert translation.chrf_between([""]).tolist() == [[0]]
+    assert translation.chrf_between(["ab", "a"]).tolist() == [
+        pytest.approx([scorer.sentence_score(one, [two]).score for two in ("ab", "a")]) for one in ("ab", "a")
+    ]
+
+
+@pytest.mark.parametrize("name", ["bleu", "chrf"])
+def test_the_paired_test_is_that_of_sacrebleu(name: str) -> None:
+    """Approximate randomisation of corpus scores: the same difference, and p within five standard errors."""
+    (said, wanted), draw = texts(60, seed=3), random.Random(1)
+    first, second = ([one[: -4 if draw.random() < share else None] for one in said] for share in (0.3, 0.5))
+    systems = [("first", first), ("second", second)]
+    scorer = {"bleu": BLEU(references=[wanted]), "chrf": CHRF(references=[wanted])}[name]
+    test = PairedTest(systems, {name: scorer}, None, test_type="ar", n_samples=2000)
+    _, theirs = test()[1].values()
+    p = theirs[1].p_value
+    ours = compare_pair(
+        *(translation.statistic(said, wanted, name, "13a") for said in (first, second)), permutations=10_000
+    )
+    assert ours.value == pytest.approx(theirs[0].score - theirs[1].score)
+    assert 0.001 < p < 0.5, "a test at either end shows nothing"
+    assert abs(ours.p - p) < 5 * (p * (1 - p) * (1 / 2000 + 1 / 10_000)) ** 0.5

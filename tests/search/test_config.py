@@ -36,6 +36,13 @@ from textladder.search import SearchConfig
         ({"temperature": 0, "seed": 3}, "seed"),
         ({"temperature": 0, "n": 2}, "n, temperature"),
         ({"length_penalty": 1.0}, "length_penalty"),
+        ({"beam": 4, "coverage_penalty": -0.1}, "coverage_penalty"),
+        ({"coverage_penalty": 0.2}, "coverage_penalty"),
+        ({"beam": 4, "groups": 0}, "groups"),
+        ({"beam": 4, "groups": 3}, "beam, groups"),
+        ({"groups": 2}, "groups"),
+        ({"beam": 4, "diversity": 0.3}, "diversity"),
+        ({"beam": 4, "groups": 2, "diversity": -1.0}, "diversity"),
     ],
     ids=str,
 )
@@ -48,6 +55,7 @@ def test_refused(options: dict[str, Any], named: str) -> None:
 
 def test_what_goes_together() -> None:
     SearchConfig(beam=4, n=4, length_penalty=1.0, repetition_penalty=1.2)
+    SearchConfig(beam=6, groups=3, diversity=0.3, coverage_penalty=0.2, n=6)
     SearchConfig(temperature=0, repetition_penalty=1.2)
     SearchConfig(temperature=0.8, top_k=40, top_p=0.9, min_p=0.05, n=16, seed=0)
 

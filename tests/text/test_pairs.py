@@ -146,7 +146,7 @@ def test_an_empty_side_is_named_counted_left_out_or_kept(tmp_path: Path) -> None
     assert caught.value.next_step.endswith("--set data.empty=drop")
     dropping = open_source(path, DataConfig(empty="drop"), pairs=True)
     assert len(list(dropping)) == len(ROWS)
-    assert dropping.report() == ["2 rows with an empty text were left out."]
+    assert dropping.report() == ["2 rows with an empty text were left out (line 6, 7)."]
     assert len(list(open_source(path, DataConfig(empty="keep"), pairs=True))) == len(rows)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from textladder.errors import Problem
+from textladder.preparing import read_data
 from textladder.text.corpus import Corpus
 from textladder.text.parallel import open_translations
 from textladder.text.reading import DataConfig
@@ -74,9 +75,41 @@ def test_empty_lines_by_policy(tmp_path: Path, english: str, german: str, what: 
     source = open_translations(name, DataConfig(empty="drop"))
     (rows,) = source.batches()
     assert rows.lines == [1, 3]
-    assert source.report() == ["1 rows with an empty text were left out."]
+    assert source.report() == ["1 rows with an empty text were left out (line 2)."]
     (rows,) = open_translations(name, DataConfig(empty="keep")).batches()
     assert rows.lines == [1, 2, 3]
+
+
+def test_pairs_of_very_unequal_length_are_left_out_where_that_is_asked(tmp_path: Path) -> None:
+    name = write(tmp_path, "ab\n  abc\nabcdef\na\n\n", "ab\nabcdefghi  \nab\nabcd\nabc\n")
+    source = open_translations(name, DataConfig(max_ratio=3.0, empty="keep"))
+    (rows,) = source.batches()
+    assert rows.lines == [1, 2, 3, 5], "3 is not above 3; of an empty side there is no ratio"
+    longer = (
+        "1 rows whose longer text has more than 3 times the characters of the other were left out (line 4)."
+    )
+    assert source.report() == [longer]
+    (rows,) = open_translations(name, DataConfig(empty="keep")).batches()
+    assert len(rows.lines) == 5, "nothing is left out unasked"
+    table = tmp_path / "p.tsv"
+    table.write_text("source\ttarget\nx y\tz\nv\tw u\n", encoding="utf-8")
+    of_table = open_translations(table, DataConfig(max_ratio=2.5))
+    assert list(of_table.batches()) == []
+    assert of_table.report()[0].startswith("2 rows whose longer text has more than 2.5 times")
+    for wrong in (0.5, -1.0, float("nan")):
+        with pytest.raises(Problem, match="no ratio of the longer text"):
+            DataConfig(max_ratio=wrong)
+
+
+def test_cleaning_is_of_the_training_file_alone(tmp_path: Path) -> None:
+    train = write(tmp_path, "ab\nabcdef\nab\nAB\ncd\n", "xy\nx\nxy\nxy\nzz\n")
+    (tmp_path / "dev.tsv").write_text("source\ttarget\nx y\tz\nx y\tz\nv\tw u\n", encoding="utf-8")
+    config = DataConfig(max_ratio=2.0, duplicates="drop", dev_share=0.0, test_share=0.0)
+    dev = tmp_path / "dev.tsv"
+    data = read_data(config, tmp_path / "work", train, dev, dev, reads="translations")
+    assert [len(part) for part in data.parts().values()] == [2, 3, 3]
+    assert "2 repeated pairs were left out (a.en:3, a.en:4)." in data.notes
+    assert any("were left out (line 2)" in note for note in data.notes)
 
 
 def test_a_table_of_pairs_needs_no_label(tmp_path: Path) -> None:

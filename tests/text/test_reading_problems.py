@@ -56,7 +56,7 @@ def test_unlabelled_rows_are_counted_and_named(tmp_path: Path) -> None:
     assert "data.unlabelled=drop" in found.next_step
     source = open_source(path, DataConfig(unlabelled="drop"))
     assert len(list(source)) == 2001
-    assert source.report() == ["2 rows without a label were left out."]
+    assert source.report() == ["2 rows without a label were left out (line 2,002, 2,003)."]
 
 
 def test_fasttext_line_without_label(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from textladder.batch import Encoded, Tokens
 from textladder.decoders.decoder import Decoder
 from textladder.errors import Problem
 from textladder.layers.attention import ActivationName, Layout, NormPlace, TransformerLayer
-from textladder.layers.cross_attention import CrossAttention, attend
+from textladder.layers.cross_attention import CrossAttention, attend, shares_of
 from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.parts import parted, side_by_side, split_texts
@@ -51,8 +51,12 @@ class DecoderLayer(nn.Module):
         branch, kept = self.cross(asked, layout, self.cross.pairs(memory), source, keep_map)
         return block.fed_forward(block.added(x, branch, self.cross_norm)), kept
 
-    def step(self, x: Tensor, kept: Kept, number: int, path: Tensor, source: Tensor) -> Tensor:
-        """One unit of each row: x [B, D] -> [B, D]. kept: of layer `number`."""
+    def step(
+        self, x: Tensor, kept: Kept, number: int, rows: tuple[Tensor, Tensor], maps: list[Tensor] | None
+    ) -> Tensor:
+        """One unit of each row: x [B, D] -> [B, D]. kept: of layer `number`; rows: path and source of each
+        row; maps: gets the shares [B, H, S]."""
+        path, source = rows
         block, heads = self.block, self.cross.num_heads
         joint = block.attention.projection(block.before(x, block.attention_norm))
         query, pairs = joint.split([x.shape[1], 2 * x.shape[1]], -1)
@@ -62,6 +66,8 @@ class DecoderLayer(nn.Module):
         x = block.added(x, branch, block.attention_norm)
         query = self.cross.query(block.before(x, self.cross_norm))
         there = kept.places[source], kept.lengths[source]
+        if maps is not None:
+            maps.append(shares_of(query, kept.pairs[number], *there, heads))
         branch = self.cross.output(attend(query, kept.pairs[number], *there, heads).to(x.dtype))
         return block.fed_forward(block.added(x, branch, self.cross_norm))
 
@@ -188,14 +194,14 @@ class TransformerDecoder(Decoder):
         texts = len(memory.mask)
         return kept, torch.arange(texts, device=flat.device), numbers.new_zeros(texts, 0)
 
-    def step(self, last: Tensor, state: State) -> tuple[Tensor, State]:
+    def step(self, last: Tensor, state: State, maps: list[Tensor] | None = None) -> tuple[Tensor, State]:
         kept, source, path = state
         at = path.shape[1]
         self.check_length(at + 1)
         path = torch.cat([path, kept.grow(len(last))[:, None]], 1)
         x = self._vectors(last, torch.full_like(last, at), at + 1)
         for number, layer in enumerate(self._stack):
-            x = layer.step(x, kept, number, path, source)
+            x = layer.step(x, kept, number, (path, source), maps)
         return self.norm(x), (kept, source, path)
 
     @property

@@ -96,15 +96,17 @@ class ConvolutionalDecoder(Decoder):
         before = tuple(empty for _ in self.blocks)
         return torch.zeros(texts, dtype=torch.int64, device=empty.device), before, self._read(memory)
 
-    def step(self, last: Tensor, state: State) -> tuple[Tensor, State]:
+    def step(self, last: Tensor, state: State, maps: list[Tensor] | None = None) -> tuple[Tensor, State]:
         at, before, read = state
         width = int(at[0]) + 1 if len(at) else 1
         words = x = self._vectors(last[:, None], at[:, None], width)
         after = []
         for block, seen, source in zip(self._stack, before, read, strict=True):
             h, now_seen = block.block.step(x[:, 0], seen)
-            x, _ = block.attend(h[:, None], words, source)
+            x, shares = block.attend(h[:, None], words, source)
             after.append(now_seen)
+            if maps is not None:
+                maps.append(shares[:, :, 0])
         return self.norm(x[:, 0]), (at + 1, tuple(after), read)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -78,6 +79,19 @@ class Decoder(nn.Module):
         values without rows, which all rows share. A state is not changed by the steps after it."""
         raise NotImplementedError(f"{type(self).__name__}.start")
 
-    def step(self, last: Tensor, state: State) -> tuple[Tensor, State]:
-        """One more unit of each row: ids [B] -> vectors for the next [B, D], and the state after it."""
+    def step(self, last: Tensor, state: State, maps: list[Tensor] | None = None) -> tuple[Tensor, State]:
+        """One more unit of each row: ids [B] -> vectors for the next [B, D], and the state after it. maps:
+        gets the shares [B, H, S] of each layer, as those of `forward`."""
         raise NotImplementedError(f"{type(self).__name__}.step")
+
+    def looking(self, last: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
+        """`step`, and the shares [B, S] by which its rows looked at the units of the source."""
+        maps: list[Tensor] = []
+        vectors, state = self.step(last, state, maps)
+        return vectors, state, aligning(maps).mean(1)
+
+
+def aligning(maps: Sequence[Tensor]) -> Tensor:
+    """Of the maps of all layers that which says most of what came from where: of the last but one, or of the
+    only one (Garg et al. 2019, https://aclanthology.org/D19-1453, section 4.2)."""
+    return maps[max(len(maps) - 2, 0)]

@@ -98,10 +98,13 @@ class RecurrentDecoder(Decoder):
         fed = memory.pooled.new_zeros(len(memory.pooled), self.dim)
         return self._first(memory), fed, self._read(memory)
 
-    def step(self, last: Tensor, state: State) -> tuple[Tensor, State]:
+    def step(self, last: Tensor, state: State, maps: list[Tensor] | None = None) -> tuple[Tensor, State]:
         states, fed, source = state
         words = self.dropout(self.rows(last))[:, None]  # [B, 1, E]
-        vectors, states = self._one(words, fed, source, states, None)
+        seen = list[Tensor]()
+        vectors, states = self._one(words, fed, source, states, None if maps is None else seen)
+        if maps is not None:
+            maps += [shares[:, :, 0] for shares in seen]
         return vectors, (states, vectors, source)
 
     @property

@@ -10,6 +10,7 @@ import numpy as np
 from textladder import translating
 from textladder.batch import Batch
 from textladder.errors import Problem
+from textladder.inspection.beam_tree import render_tree
 from textladder.inspection.maps import Map, Shares
 from textladder.model import Model
 from textladder.tasks.pair import Pair
@@ -19,10 +20,11 @@ from textladder.text.store import Store
 
 
 class Looked(NamedTuple):
-    """said: what the model says of the texts, in a line."""
+    """said: what the model says of the texts, in a line; more: further sections of a page."""
 
     said: str
     maps: list[Map]
+    more: Sequence[str] = ()
 
 
 def looked_at(model: Model, text: str, second: str | None = None, target: str | None = None) -> Looked:
@@ -32,16 +34,14 @@ def looked_at(model: Model, text: str, second: str | None = None, target: str | 
     task = model.task
     if isinstance(task, Translate):
         _demand(second, "--second", "a translator reads one text.", given=False)
-        if not task.decoder.attends:
-            raise _nothing(model, "Train another rung.")
-        return _of_translation(model, text, target)
+        return _of_translation(model, task, text, target)
     _demand(target, "--target", "only a translator writes a text.", given=False)
     if isinstance(task, Pair):
         return _of_pair(model, task, text, _demand(second, "--second", "a pair has two texts.", given=True))
     if isinstance(task, Span):
         what = "there is no question about the passage."
         return _of_passage(model, task, text, _demand(second, "--second", what, given=True))
-    raise _nothing(model, "Give a model of --task pair, span or translate.")
+    raise nothing(model, "Give a model of --task pair, span or translate.")
 
 
 def _demand(value: str | None, option: str, what: str, *, given: bool) -> str:
@@ -50,16 +50,25 @@ def _demand(value: str | None, option: str, what: str, *, given: bool) -> str:
     return value or ""
 
 
-def _nothing(model: Model, step: str) -> Problem:
+def nothing(model: Model, step: str) -> Problem:
     return Problem(model.recipe.rung, "this model has no attention to show.", step)
 
 
-def _of_translation(model: Model, text: str, target: str | None) -> Looked:
-    written = translating.translate(model, [text])[0][0].text if target is None else target
-    found = translating.looked_at(model, text, written)
+def _of_translation(model: Model, task: Translate, text: str, target: str | None) -> Looked:
+    """With the tree of what was searched, where a translation was."""
+    more = []
+    if target is None:
+        (best, *_), tree, path = translating.searched(model, text)
+        target, spelled = best.text, task.shown([node.unit for node in tree.nodes])
+        more = [render_tree(tree, spelled, path, task.options.length_penalty)]
+    elif not task.decoder.attends:
+        raise nothing(model, "Leave out --target, to see what was searched; or train another rung.")
+    if not task.decoder.attends:
+        return Looked(target, [], more)
+    found = translating.looked_at(model, text, target)
     told = "Rows: what was written, from the top down. Columns: the source. Each row sums to 1."
     maps = [Map(name, found.targets, found.sources, shares, told) for name, shares in _layers(found.maps)]
-    return Looked(written, maps)
+    return Looked(target, maps, more)
 
 
 def _layers(maps: Sequence[Shares]) -> Iterator[tuple[str, Shares]]:
@@ -83,7 +92,7 @@ def _of_pair(model: Model, task: Pair, first: str, second: str) -> Looked:
         batch = _batch(model, [(first, second)])
         shares = task.looked_at(model.encoder, batch)
         if shares is None:
-            raise _nothing(model, "Its texts never meet: train with task.matching=decomposable or esim.")
+            raise nothing(model, "Its texts never meet: train with task.matching=decomposable or esim.")
         (said,) = task.present(task.predict(model.encoder, batch))
     of_first, of_second = (part[0].float().cpu().numpy() for part in shares)
     # Of an over-long text its first units are read.

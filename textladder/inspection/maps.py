@@ -1,4 +1,5 @@
-"""What a model looked at: one HTML file, a table for each map, which opens offline."""
+"""What a model looked at: one HTML file, a table for each map, which opens offline; and below it what a
+translator searched (`beam_tree`)."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from textladder.inspection.pieces import bdi, esc
 
 COLOUR = "76, 120, 168"  # the first of `figures.COLOURS`
 FAINT = 0.005  # shares below are not drawn
+KEY = "The darker a cell, the larger the share; point at it for the number."
 
 Shares = NDArray[np.floating]
 
@@ -30,22 +32,27 @@ class Map:
     told: str
 
 
-def render(maps: Sequence[Map], *, title: str, subtitle: str) -> str:
-    """The page as text; the first map is shown first."""
+def render(sections: Sequence[str], *, title: str, subtitle: str) -> str:
+    """The page as text. sections: of `section` and `beam_tree.render_tree`."""
+    return Template(asset("maps.html")).substitute(
+        title=html.escape(title),
+        subtitle=html.escape(subtitle),
+        css=asset("page.css") + asset("maps.css"),
+        sections="\n".join(sections),
+        js=asset("maps.js"),
+    )
+
+
+def section(maps: Sequence[Map]) -> str:
+    """Of all maps; the first is shown first."""
     tables = "\n".join(
         f'<div class="scroll" data-map="{number}"{" hidden" if number else ""} tabindex="0" role="region" '
         f'aria-label="{esc(one.name)}">{_table(one)}<p class="soft">{esc(one.told)}</p></div>'
         for number, one in enumerate(maps)
     )
     options = (f'<option value="{number}">{esc(one.name)}</option>' for number, one in enumerate(maps))
-    return Template(asset("maps.html")).substitute(
-        title=html.escape(title),
-        subtitle=html.escape(subtitle),
-        css=asset("page.css") + asset("maps.css"),
-        options="".join(options),
-        tables=tables,
-        js=asset("maps.js"),
-    )
+    chooser = f'<label>Shown: <select id="which">{"".join(options)}</select></label>'
+    return f'<form id="bar" autocomplete="off">{chooser}</form>\n{tables}\n<p class="soft">{KEY}</p>'
 
 
 def _table(one: Map) -> str:

@@ -92,14 +92,19 @@ def attend(query: Tensor, pairs: Tensor, places: Tensor, lengths: Tensor, heads:
         given = query.float().contiguous(), pairs.float(), places, lengths
         attend_rows(*(part.numpy() for part in given), heads, mixed.numpy())
         return mixed
-    dim = query.shape[1]
-    known = pairs[places]  # [B, C, 2D]
-    queries = query.unflatten(-1, (heads, -1))  # [B, H, d]
-    key, value = (part.unflatten(-1, (heads, -1)) for part in known.split(dim, -1))
-    there = torch.arange(places.shape[1], device=query.device) < lengths[:, None]
-    scores = torch.einsum("bhd,bchd->bhc", queries, key).float() * (dim // heads) ** -0.5
-    shares = scores.masked_fill(~there[:, None], -math.inf).softmax(-1).nan_to_num(0.0)  # NaN: none to see
+    shares = shares_of(query, pairs, places, lengths, heads)
+    value = pairs[places, query.shape[1] :].unflatten(-1, (heads, -1))  # [B, C, H, d]
     return torch.einsum("bhc,bchd->bhd", shares.to(value.dtype), value).flatten(1)
+
+
+def shares_of(query: Tensor, pairs: Tensor, places: Tensor, lengths: Tensor, heads: int) -> Tensor:
+    """What `attend` mixes by: [B, H, C] in float32, zeros where there is nothing to see."""
+    dim = query.shape[1]
+    key = pairs[places, :dim].unflatten(-1, (heads, -1))  # [B, C, H, d]
+    there = torch.arange(places.shape[1], device=query.device) < lengths[:, None]
+    scores = torch.einsum("bhd,bchd->bhc", query.unflatten(-1, (heads, -1)), key).float()
+    scores = (scores * (dim // heads) ** -0.5).masked_fill(~there[:, None], -math.inf)
+    return scores.softmax(-1).nan_to_num(0.0)  # NaN: none to see
 
 
 @any_order

@@ -59,6 +59,20 @@ def limit() -> int:
     return _LIMIT.get()
 
 
+def alone(function: Callable[[], T]) -> T:
+    """What one function returns that has all threads again: with nothing beside it the others would wait."""
+    before = limit()
+    if before == 1:
+        return function()
+    mark = _LIMIT.set(1)
+    torch.set_num_threads(before)
+    try:
+        return function()
+    finally:
+        torch.set_num_threads(1)
+        _LIMIT.reset(mark)
+
+
 def together(functions: Sequence[Callable[[], T]]) -> list[T]:
     """What each function returns, in order; the first runs here, the others in threads. All have ended when
     it returns or raises."""

@@ -1,8 +1,9 @@
-"""Texts beside the texts that they should be: BLEU, chrF and TER as sacrebleu counts them, and exact match.
+"""Texts beside the texts that they should be: BLEU, chrF and TER as sacrebleu counts them, ROUGE
+(`metrics.rouge`), exact match; and how varied they are (`metrics.diversity`).
 
-Each is a function of sums over texts, so that intervals and paired tests resample texts and not words. The
-counts of a text are sacrebleu's; the formulas over sums are written here so that thousands of resamples are
-one computation, and tests hold them to sacrebleu's own.
+Each of the first is a function of sums over texts, so that intervals and paired tests resample texts and not
+words. The counts of a text are sacrebleu's; the formulas over sums are written here so that thousands of
+resamples are one computation, and tests hold them to sacrebleu's own.
 """
 
 from __future__ import annotations
@@ -13,32 +14,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from textladder.metrics import diversity, rouge
 from textladder.metrics.scores import Scores, sign
 from textladder.metrics.statistic import Floats, Statistic
 
-HEADLINES = ("bleu", "chrf", "exact_match")
+HEADLINES = ("bleu", "chrf", "exact_match", *rouge.NAMES)
 ORDERS = 4  # of BLEU's n-grams
+LETTERS = 6  # the longest of chrF's n-grams
 BETA = 2.0  # of chrF: recall counts so many times as much
 
 
 def score(
     said: Sequence[str], wanted: Sequence[str], *, metric: str, tokenize: str, unfinished: int = 0
 ) -> Scores:
-    """bleu, chrf and ter from 0 to 100 (of ter lower is better, and it may be more), exact_match from 0 to 1,
-    length_ratio in words. tokenize: how sacrebleu cuts texts for BLEU. unfinished: texts that were cut at the
-    longest length."""
+    """bleu, chrf, ter and rouge_1, _2 and _l from 0 to 100 (of ter lower is better, and it may be more),
+    exact_match, distinct_1 and distinct_2 from 0 to 1, length_ratio in words. tokenize: how sacrebleu cuts
+    texts for BLEU. unfinished: texts that were cut at the longest length."""
     scorers = {name: _scorer(name, tokenize) for name in ("bleu", "chrf", "ter")}
     counts = {name: _counts(scorer, said, wanted) for name, scorer in scorers.items()}
     sums = {name: rows.sum(0) for name, rows in counts.items()}
     of = {"bleu": bleu, "chrf": chrf, "ter": ter}
     values = {name: float(of[name](sums[name])) for name in scorers}
     values["exact_match"] = float(_exact(said, wanted).mean())
+    values |= {name: float(each.mean()) for name, each in rouge.scores(said, wanted).items()}
+    values |= diversity.distinct(said)
     lengths = sums["bleu"][:2].tolist()
     values["length_ratio"] = lengths[0] / max(lengths[1], 1)
     signature = "; ".join(
         [
             *(f"{name}|{scorer.get_signature()}" for name, scorer in scorers.items()),
             sign("exact_match", texts=len(wanted), white_space="joined"),
+            rouge.signature(),
+            diversity.signature(),
         ]
     )
     details = {"unfinished": unfinished, "words": {"said": lengths[0], "wanted": lengths[1]}}
@@ -49,6 +56,8 @@ def statistic(said: Sequence[str], wanted: Sequence[str], metric: str, tokenize:
     """The headline `metric` as a Statistic of the texts."""
     if metric == "exact_match":
         return Statistic.mean(_exact(said, wanted))
+    if metric in rouge.NAMES:
+        return Statistic.mean(rouge.scores(said, wanted)[metric])
     counts = _counts(_scorer(metric, tokenize), said, wanted)
     return Statistic.rows(counts, bleu if metric == "bleu" else chrf)
 
@@ -86,6 +95,33 @@ def chrf(sums: Floats) -> Floats:
     recall = np.where(there, matches / np.maximum(wanted, 1), 0).sum(-1) / orders
     weighted = BETA**2 * precision + recall
     return 100 * (1 + BETA**2) * precision * recall / np.where(weighted > 0, weighted, 1)
+
+
+def chrf_between(texts: Sequence[str]) -> NDArray[np.float64]:
+    """[n, n] chrF of text i where text j is wanted, as sacrebleu has it of each pair. Every n-gram is counted
+    once for each text, not for each pair."""
+    letters = ["".join(text.split()) for text in texts]
+    codes = np.frombuffer("".join(letters).encode("utf-32-le", "surrogatepass"), np.uint32)
+    owners = np.repeat(np.arange(len(texts)), [len(text) for text in letters])
+    _, first = np.unique(codes, return_inverse=True)
+    kinds, grams, sums = int(first.max(initial=0)) + 1, first, np.zeros((len(texts), len(texts), 3 * LETTERS))
+    for n in range(min(LETTERS, len(first))):
+        if n:  # the n-grams before, each with the letter after it, but for those that a text ends with
+            grams, whole = grams[:-1] * kinds + first[n:], owners[: len(first) - n] == owners[n:]
+            _, found = np.unique(grams[whole], return_inverse=True)
+            grams = np.zeros(len(grams), np.int64)
+            grams[whole] = found
+        else:
+            whole = np.ones(len(first), np.bool_)
+        width = int(grams.max(initial=0)) + 1
+        cells = owners[: len(grams)][whole] * width + grams[whole]
+        counts = np.bincount(cells, minlength=len(texts) * width).reshape(len(texts), width)
+        totals = counts.sum(1)
+        sums[..., 3 * n], sums[..., 3 * n + 1] = totals[:, None], totals[None]
+        for times in range(1, int(counts.max(initial=0)) + 1):  # min(a, b): how often both are at least k
+            there = (counts[:, counts.max(0) >= times] >= times).astype(np.float32)
+            sums[..., 3 * n + 2] += there @ there.T
+    return np.asarray(chrf(sums), np.float64)
 
 
 def ter(sums: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Beam search with length normalisation."""
+"""Beam search with length normalisation, in one part or in groups that avoid each other's units."""
 
 from __future__ import annotations
 
@@ -11,13 +11,19 @@ from torch import Tensor
 from textladder.search.config import SearchConfig
 from textladder.search.filters import penalised
 from textladder.search.hypothesis import Hypothesis, length_norm
-from textladder.search.sampling import barrier_of
+from textladder.search.sampling import NOTHING, barrier_of, forced_at
 from textladder.search.state import State, Stepper, select
+from textladder.search.tree import Tree
 
 Ended = Callable[[Sequence[int]], bool]
 # What a step said [R, ...] and a number -> so many of the most probable units of each row, from the best
 # down: their log-probabilities [R, C] and the units [R, C].
 Top = Callable[[Tensor, int], tuple[Tensor, Tensor]]
+# The state after a step -> what is added to the score of a hypothesis that ends there [R], at most 0.
+Added = Callable[[State], Tensor]
+Candidates = tuple[
+    Tensor, Tensor, Tensor
+]  # scores [R, C] of units [R, C], and their log-probabilities [R, C]
 
 
 @torch.inference_mode()
@@ -33,6 +39,9 @@ def beam(
     ended: Ended | None = None,
     lengths: Sequence[int] | None = None,
     top: Top | None = None,
+    forced: Tensor | None = None,
+    added: Added | None = None,
+    tree: Tree | None = None,
 ) -> list[list[Hypothesis]]:
     """The best `config.n` hypotheses of each prompt, from the best down; fewer where no more were found.
 
@@ -42,52 +51,94 @@ def beam(
     log-probability / norm of the longest length bounds what it may reach. Stopping there loses nothing, and a
     prompt that is done costs nothing any more: only hypotheses that go on are rows of a step.
 
-    state, last, end, banned, seen: as in `sample`. ended: told the units of a hypothesis, says whether it
-    ends with them. lengths: the longest for each prompt, at most `config.length` (None: that for all).
-    top: what chooses among what `step` says, which then need not be log-probabilities; `banned`, `seen` and
-    `config.ignore_end` are not heeded.
+    With `config.groups` each group is such a search with its share of the beam, but for what it chooses by: a
+    unit loses `config.diversity` for each hypothesis of an earlier group that has it at the same place
+    (Vijayakumar et al. 2016, https://arxiv.org/abs/1610.02424, algorithm 1 with Hamming diversity). Scores
+    are without that. The n best are taken from the groups in turn, a text that several have found once.
+
+    state, last, end, banned, seen, forced: as in `sample`. ended: told the units of a hypothesis, says
+    whether it ends with them. lengths: the longest for each prompt, at most `config.length` (None: that for
+    all), and longer than what is forced. top: what chooses among what `step` says, which then
+    need not be log-probabilities; `banned`, `seen`, `forced` and `config.ignore_end` are not heeded. added:
+    see Added; it bounds nothing, being at most 0. tree: gets what is kept and given up, of one prompt.
     """
-    prompts, width = len(last), config.beam
-    longest = [config.length] * prompts if lengths is None else [min(n, config.length) for n in lengths]
+    groups, device = config.groups, last.device
+    width = config.beam // groups
+    longest = [config.length] * len(last) if lengths is None else [min(n, config.length) for n in lengths]
     pools = _Pools(config, longest, end, ended)
-    limits = torch.tensor(longest, device=last.device)
-    before = None if config.repetition_penalty == 1 else seen
-    barrier: Tensor | None = None
-    # A row for each hypothesis that goes on, those of a prompt side by side; at first one without units.
-    prompt = torch.arange(prompts, device=last.device)
-    sums = torch.zeros(prompts, device=last.device)
+    chooser = _Chooser(config, end, banned, None if config.repetition_penalty == 1 else seen, top)
+    # A row for each hypothesis that goes on, those of a prompt and of a group of it side by side; at first
+    # one without units. place: prompt * groups + group of each row.
+    place = torch.arange(len(longest) * groups, device=device)
+    if groups > 1:
+        state, last = select(state, place // groups), last[place // groups]
+        chooser.keep(place // groups, None)
+    sums = torch.zeros(len(place), device=device)
     nats = sums.clone()  # the sums without penalties
-    written = last.new_zeros(prompts, 0)
-    for _ in range(max(longest, default=0)):
+    written = last.new_zeros(len(place), 0)
+    for number in range(max(longest, default=0)):
         said, state = step(last, state)
-        # No more of a hypothesis than of its whole prompt can be kept: [R, C].
-        if top is None:
-            if barrier is None:
-                barrier = barrier_of(said, end, banned, config)
-            scores = said if before is None else penalised(said, before, config.repetition_penalty)
-            more, units = (scores + barrier).topk(min(width, scores.shape[1]))
-            own = said.gather(1, units)
+        more, units, own = chooser.candidates(said, forced_at(forced, number, place // groups))
+        totals = sums[:, None] + more
+        if groups == 1:
+            parents, column = _best(totals, place, width)
         else:
-            more, units = top(said, width)
-            own = more
-        sums, parents, column = _best(sums[:, None] + more, prompt, width)
+            parents, column = _diverse(totals, units, place, config)
         last = units[parents, column]
-        prompt, nats = prompt[parents], nats[parents] + own[parents, column]
+        place, nats, sums = place[parents], nats[parents] + own[parents, column], totals[parents, column]
         written = torch.cat([written[parents], last[:, None]], 1)
-        going = pools.set_aside(prompt, sums, nats, written, limits)
+        more_score = None if added is None else added(state)[parents]
+        going = pools.set_aside(place, sums, nats, written, more_score)
+        if tree is not None:
+            tree.grow((units, more, totals), (parents, column), going)
         if not len(going):
             break
         parents, last = parents[going], last[going]
-        prompt, sums, nats, written = prompt[going], sums[going], nats[going], written[going]
+        place, sums, nats, written = place[going], sums[going], nats[going], written[going]
         state = select(state, parents)
-        if before is not None:
-            before = before[parents].scatter_(1, last[:, None], True)
-    return pools.best
+        chooser.keep(parents, last)
+    return pools.found()
 
 
-def _best(scores: Tensor, prompt: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The `width` highest of the scores [R, C] of each prompt, without -inf: (scores, rows, columns). prompt:
-    [R] of each row, rising."""
+class _Chooser:
+    """The best units of each row. before: which units each has [R, V]; None: it does not matter."""
+
+    def __init__(
+        self, config: SearchConfig, end: int, banned: Tensor | None, before: Tensor | None, top: Top | None
+    ) -> None:
+        self.config, self.end, self.banned, self.before, self.top = config, end, banned, before, top
+        self.barrier: Tensor | None = None
+
+    def candidates(self, said: Tensor, forced: Tensor | None) -> Candidates:
+        """No more of a hypothesis than of its whole prompt can be kept. (Of a group neither: earlier groups
+        have chosen at most beam - width units, so that its own `width` are among the first `beam`.)"""
+        if self.top is not None:
+            more, units = self.top(said, self.config.beam)
+            return more, units, more
+        if self.barrier is None:
+            self.barrier = barrier_of(said, self.end, self.banned, self.config)
+        penalty = self.config.repetition_penalty
+        scores = said if self.before is None else penalised(said, self.before, penalty)
+        more, units = (scores + self.barrier).topk(min(self.config.beam, scores.shape[1]))
+        if forced is not None:
+            there = forced != NOTHING
+            first = torch.where(there, forced, units[:, 0])
+            units = torch.cat([first[:, None], units[:, 1:]], 1)
+            more = more.masked_fill(there[:, None], -math.inf)
+            more[there, 0] = scores[there, forced[there]]
+        return more, units, said.gather(1, units)
+
+    def keep(self, parents: Tensor, last: Tensor | None) -> None:
+        """The rows that go on, and what each has written."""
+        if self.before is not None:
+            self.before = self.before[parents]
+            if last is not None:
+                self.before.scatter_(1, last[:, None], True)
+
+
+def _best(scores: Tensor, prompt: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """The `width` highest of the scores [R, C] of each prompt, without -inf: (rows, columns). prompt: [R] of
+    each row, rising."""
     _, place, counts = torch.unique_consecutive(prompt, return_inverse=True, return_counts=True)
     firsts = counts.cumsum(0) - counts  # the first row of each prompt
     within = torch.arange(len(prompt), device=prompt.device) - firsts[place]
@@ -97,18 +148,45 @@ def _best(scores: Tensor, prompt: Tensor, width: int) -> tuple[Tensor, Tensor, T
     best, at = table.flatten(1).topk(min(width, most * columns))  # [prompts, K]
     found = best > -math.inf
     rows = firsts[:, None] + at // columns
-    return best[found], rows[found], (at % columns)[found]
+    return rows[found], (at % columns)[found]
+
+
+def _diverse(scores: Tensor, units: Tensor, place: Tensor, config: SearchConfig) -> tuple[Tensor, Tensor]:
+    """The same for each group, one after the other, with scores that fall by what earlier groups of the
+    prompt have chosen. place: [R], rising."""
+    width, prompt, group = config.beam // config.groups, place // config.groups, place % config.groups
+    taken = units.new_full((int(prompt[-1]) + 1, config.beam), -1)
+    found = []
+    for number in range(config.groups):
+        rows = (group == number).nonzero()[:, 0]
+        if not len(rows):
+            continue
+        mine = prompt[rows]
+        times = (units[rows][:, :, None] == taken[mine][:, None]).sum(-1)
+        chosen, column = _best(scores[rows] - config.diversity * times, mine, width)
+        parents = rows[chosen]
+        _, inverse, counts = torch.unique_consecutive(
+            prompt[parents], return_inverse=True, return_counts=True
+        )
+        rank = torch.arange(len(parents), device=rows.device) - (counts.cumsum(0) - counts)[inverse]
+        taken[prompt[parents], number * width + rank] = units[parents, column]
+        found.append((parents, column))
+    parents, column = (torch.cat(parts) for parts in zip(*found, strict=True))
+    order = place[parents].argsort(stable=True)
+    return parents[order], column[order]
 
 
 class _Pools:
-    """The n best hypotheses of each prompt that have ended. longest: units of each prompt's, at most."""
+    """The n best hypotheses that have ended, of each group of each prompt. longest: units of each prompt's,
+    at most."""
 
     def __init__(self, config: SearchConfig, longest: Sequence[int], end: int, ended: Ended | None) -> None:
         self.config, self.longest, self.end, self.ended = config, longest, end, ended
-        self.best: list[list[Hypothesis]] = [[] for _ in longest]
+        self.limits = torch.tensor(longest)
+        self.best: list[list[Hypothesis]] = [[] for _ in longest for _ in range(config.groups)]
 
     def set_aside(
-        self, prompt: Tensor, sums: Tensor, nats: Tensor, written: Tensor, limits: Tensor
+        self, place: Tensor, sums: Tensor, nats: Tensor, written: Tensor, added: Tensor | None
     ) -> Tensor:
         """Take what ends of the rows of a step (written [R, length]); the numbers of those that go on, of
         prompts that are not done."""
@@ -116,30 +194,50 @@ class _Pools:
         if self.ended is not None:
             said = [self.ended(ids) for ids in written.tolist()]
             finished |= torch.tensor(said, dtype=torch.bool, device=finished.device)
-        over = finished | (limits[prompt] <= written.shape[1])
+        over = finished | (self.limits.to(place.device)[place // self.config.groups] <= written.shape[1])
         taken = over.nonzero()[:, 0]
-        parts = (part[taken].tolist() for part in (prompt, written, nats, sums, finished))
-        for number, ids, own, total, whole in zip(*parts, strict=True):
-            self._add(number, ids, own, total, whole)
+        more = torch.zeros_like(sums) if added is None else added
+        parts = (part[taken].tolist() for part in (place, written, nats, sums, more, finished))
+        for number, ids, own, total, add, whole in zip(*parts, strict=True):
+            score = total / length_norm(len(ids), self.config.length_penalty) + add
+            self._add(number, Hypothesis(tuple(ids), own, score, whole))
         going = (~over).nonzero()[:, 0]
         best: dict[int, float] = {}
-        for number, total in zip(prompt[going].tolist(), sums[going].tolist(), strict=True):
+        for number, total in zip(place[going].tolist(), sums[going].tolist(), strict=True):
             best[number] = max(total, best.get(number, -math.inf))
-        done = {number for number, total in best.items() if self._done(number, total)}
-        if not done:
+        # A group that is done goes on beside the others of its prompt, which avoid what it has.
+        groups = self.config.groups
+        unfinished = {number // groups for number, total in best.items() if not self._done(number, total)}
+        kept = [number // groups in unfinished for number in place[going].tolist()]
+        if all(kept):
             return going
-        kept = [number not in done for number in prompt[going].tolist()]
         return going[torch.tensor(kept, dtype=torch.bool, device=going.device)]
 
-    def _add(self, prompt: int, ids: list[int], nats: float, total: float, finished: bool) -> None:
-        score = total / length_norm(len(ids), self.config.length_penalty)
-        pool = self.best[prompt]
-        pool.append(Hypothesis(tuple(ids), nats, score, finished))
+    def _add(self, number: int, found: Hypothesis) -> None:
+        pool = self.best[number]
+        pool.append(found)
         pool.sort(key=lambda hypothesis: -hypothesis.score)
         del pool[self.config.n :]
 
-    def _done(self, prompt: int, total: float) -> bool:
+    def _done(self, number: int, total: float) -> bool:
         """Whether no hypothesis that goes on, of log-probability `total` at best, can come among the best."""
-        pool = self.best[prompt]
-        bound = total / length_norm(self.longest[prompt], self.config.length_penalty)
+        pool = self.best[number]
+        longest = self.longest[number // self.config.groups]
+        bound = total / length_norm(longest, self.config.length_penalty)
         return len(pool) == self.config.n and bound <= pool[-1].score
+
+    def found(self) -> list[list[Hypothesis]]:
+        """The best of each prompt: of groups first the best of each, then the second, each text once."""
+        groups, n = self.config.groups, self.config.n
+        if groups == 1:
+            return self.best
+        made = []
+        for start in range(0, len(self.best), groups):
+            pools = self.best[start : start + groups]
+            ranked = [(rank, -one.score, one) for pool in pools for rank, one in enumerate(pool)]
+            ranked.sort(key=lambda three: three[:2])
+            once: dict[tuple[int, ...], Hypothesis] = {}
+            for _, _, one in ranked:
+                once.setdefault(one.ids, one)
+            made.append(sorted(list(once.values())[:n], key=lambda one: -one.score))
+        return made

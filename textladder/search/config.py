@@ -24,6 +24,9 @@ class SearchConfig:
     repetition_penalty: float = 1.0  # of units that were there before (Keskar et al. 2019); 1: none
     beam: int = 1  # hypotheses kept at each step of a beam search; 1: units are drawn, not searched
     length_penalty: float = 0.6  # of a beam search: alpha of Wu et al. 2016, equation 14; 0: none
+    coverage_penalty: float = 0.0  # of a beam search over a source: beta of the same equation; 0: none
+    groups: int = 1  # parts of a beam that avoid each other's units (Vijayakumar et al. 2016); 1: no parts
+    diversity: float = 0.5  # nats that a unit loses for each earlier group's hypothesis that has it there
     n: int = 1  # texts for each prompt
     seed: int | None = None  # the same seed draws the same units; None: another each time
     ignore_end: bool = False  # </s> is never written, so that every text has `length` units
@@ -38,6 +41,9 @@ class SearchConfig:
             ("repetition_penalty", 0 < self.repetition_penalty < math.inf, "a number above 0; 1 is none"),
             ("beam", self.beam >= 1, "a whole number from 1 on; 1 is no beam"),
             ("length_penalty", 0 <= self.length_penalty < math.inf, "a number from 0 on; 0 is none"),
+            ("coverage_penalty", 0 <= self.coverage_penalty < math.inf, "a number from 0 on; 0 is none"),
+            ("groups", self.groups >= 1, "a whole number from 1 on; 1 is the whole beam"),
+            ("diversity", 0 <= self.diversity < math.inf, "a number from 0 on; 0 is none"),
             ("n", self.n >= 1, "a whole number from 1 on"),
             ("seed", self.seed is None or 0 <= self.seed < 2**63, "a whole number from 0 to below 2^63"),
         ):
@@ -52,8 +58,17 @@ class SearchConfig:
             if self.n > self.beam:
                 what = f"a beam of {self.beam} has no {self.n} texts to give."
                 raise Problem("n, beam", what, f"Give a beam of at least {self.n}, or a smaller n.")
+            if self.beam % self.groups:
+                what = f"a beam of {self.beam} cannot be shared by {self.groups} groups alike."
+                raise Problem("beam, groups", what, "Give a beam that is a multiple of the groups.")
+            if self.groups == 1:
+                self._refuse(("diversity",), "one group has no other to differ from", "or give groups")
             return
-        self._refuse(("length_penalty",), "without a beam there are no lengths to weigh", "or give a beam")
+        self._refuse(
+            ("length_penalty", "coverage_penalty", "groups", "diversity"),
+            "without a beam nothing is searched",
+            "or give a beam",
+        )
         if self.temperature == 0:
             self._refuse(
                 ("top_k", "top_p", "min_p", "seed"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ def sample(
     banned: Tensor | None = None,
     seen: Tensor | None = None,
     ended: Callable[[Tensor], Tensor] | None = None,
+    forced: Tensor | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Unit by unit: ids [B * n] and what the model gave for each, log-probabilities [B * n] in nats (before
     any filter). Row b * n + i is text i of prompt b; a row that has ended says NOTHING, at 0 nats.
@@ -37,7 +39,7 @@ def sample(
     state, last: after all units of the prompts but the last, and the last, of each [B]. end: a row ends with
     this unit. banned: ids that are never chosen [any]. seen: which units each prompt has [B, V], for the
     repetition penalty. ended: is told the ids [B * n] before they are given out, and says which rows end with
-    them [B * n].
+    them [B * n]. forced: the units that each prompt's texts begin with [B, P], with NOTHING behind fewer.
 
     Text i of a prompt depends on the seed and i alone, not on the other prompts beside it (but for rounding:
     a product of many rows may differ from that of one in its last bit).
@@ -57,6 +59,9 @@ def sample(
         scores = log_probs if before is None else penalised(log_probs, before, penalty)
         scores = scores + barrier
         last = scores.argmax(-1) if chance is None else _drawn(scores, config, chance(number, live))
+        must = forced_at(forced, number, rows[live])
+        if must is not None:
+            last = torch.where(must == NOTHING, last, must)
         nats = log_probs.gather(1, last[:, None])[:, 0]
         if before is not None:
             before.scatter_(1, last[:, None], True)
@@ -87,6 +92,7 @@ def drawn(
     lengths: Sequence[int],
     banned: Tensor | None = None,
     seen: Tensor | None = None,
+    forced: Tensor | None = None,
 ) -> list[list[Hypothesis]]:
     """`sample` to the end: `config.n` sequences of each prompt, in the order in which they were drawn; their
     score is their log-probability. lengths: the longest for each prompt, at most `config.length`. banned:
@@ -100,7 +106,8 @@ def drawn(
 
     config = replace(config, length=int(longest.max()))
     number = 1  # of the unit that comes next
-    units = sample(step, state, last, config, end=end, banned=banned, seen=seen, ended=ended)
+    given: dict[str, Any] = {"end": end, "banned": banned, "seen": seen, "ended": ended, "forced": forced}
+    units = sample(step, state, last, config, **given)
     for ids, said in units:
         number += 1
         nats += said.cpu()
@@ -122,6 +129,14 @@ def barrier_of(log_probs: Tensor, end: int, banned: Tensor | None, config: Searc
     if config.ignore_end:
         barrier[end] = -torch.inf
     return barrier
+
+
+def forced_at(forced: Tensor | None, number: int, prompt: Tensor) -> Tensor | None:
+    """[R] the unit that each row must have at place `number`, NOTHING where it may choose; None: all may.
+    forced: [prompts, P]; prompt: [R] of each row."""
+    if forced is None or number >= forced.shape[1]:
+        return None
+    return forced[prompt, number]
 
 
 def _drawn(scores: Tensor, config: SearchConfig, chance: Tensor) -> Tensor:

@@ -19,9 +19,9 @@ from textladder.errors import Problem
 from textladder.layers.attention import Layout
 from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.softmax import UnitSoftmax
-from textladder.layers.together import as_here, limit, together
+from textladder.layers.together import alone, as_here, limit, together
 from textladder.ragged import Pairs
-from textladder.search import Hypothesis, SearchConfig, State, beam, drawn
+from textladder.search import Coverage, Hypothesis, SearchConfig, State, Stepper, Tree, beam, drawn
 from textladder.tasks.task import Encode, Rows, Task
 from textladder.tasks.translated import Translated, Written
 from textladder.text.overlong import shorten
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 PAD = 0
 SEARCHED = 64  # sources that are searched for side by side
+DRAWING = ("temperature", "top_k", "top_p", "min_p", "seed")  # options of a search that is drawn
 
 
 class Translate(Translated, Task):
@@ -49,10 +50,11 @@ class Translate(Translated, Task):
         # Tables that are one: of source, target and output (Press and Wolf 2017); of target and output; none
         tied: Literal["all", "target", "none"] = "all"
         label_smoothing: float = 0.1  # share of the truth that is spread over all units
-        metric: Literal["bleu", "chrf", "exact_match"] = "bleu"  # what weights and rungs are chosen by
+        # What weights and rungs are chosen by
+        metric: Literal["bleu", "chrf", "exact_match", "rouge_1", "rouge_2", "rouge_l"] = "bleu"
         bleu_tokenize: Literal["13a", "intl", "char", "zh", "none"] = "13a"  # how sacrebleu cuts texts
         beam: int = 5  # hypotheses of the search; 1: greedy, as dev always is while a model is trained
-        length_penalty: float = 0.6  # of the search: alpha of Wu et al. 2016, equation 14
+        length_penalty: float = 1.0  # of the search: alpha of Wu et al. 2016, equation 14
         length_factor: float = 2.0  # the longest translation has so many units for each unit of the source
         length_extra: int = 20  # and so many more
 
@@ -186,49 +188,91 @@ class Translate(Translated, Task):
         return [_written(best[0]) for best in found]
 
     def search(
-        self, encode: Encode, source: Tokens, options: SearchConfig, banned: Sequence[int] = ()
+        self,
+        encode: Encode,
+        source: Tokens,
+        options: SearchConfig,
+        banned: Sequence[int] = (),
+        *,
+        begins: Ragged | None = None,
+        tree: Tree | None = None,
     ) -> list[list[Hypothesis]]:
         """The best `options.n` translations of each source. banned: units that are not written, beside <pad>,
-        <unk> and <s>."""
+        <unk> and <s>. begins: the units that each translation begins with. tree: gets what the search for the
+        one source kept and gave up. Raises Problem as `check_search` does."""
+        self.check_search(options)
         never = torch.tensor([PAD, UNKNOWN, BEGIN, *banned], device=source.flat.device)
+        forced = [None] * len(source) if begins is None else _split(Tokens.of(begins), SEARCHED)
         jobs = [
-            as_here(partial(self._searched, encode, some, options, never))
-            for some in _split(source, SEARCHED)
+            as_here(partial(self._searched, encode, some, options, never, first=first, tree=tree))
+            for some, first in zip(_split(source, SEARCHED), forced, strict=False)
         ]
+        if len(jobs) == 1:
+            return alone(jobs[0])
         at_once = limit()
         groups = [jobs[start : start + at_once] for start in range(0, len(jobs), at_once)]
         return [best for group in groups for some in together(group) for best in some]
 
     def _searched(
-        self, encode: Encode, source: Tokens, options: SearchConfig, never: Tensor
+        self,
+        encode: Encode,
+        source: Tokens,
+        options: SearchConfig,
+        never: Tensor,
+        *,
+        first: Tokens | None,
+        tree: Tree | None,
     ) -> list[list[Hypothesis]]:
         memory = encode(source)
-        device, longest = source.flat.device, self.longest(source.lengths).tolist()
+        device = source.flat.device
+        begun = None if first is None else first.lengths.to(device)
+        longest = self.longest(source.lengths, begun).tolist()
+        forced = None if first is None else first.to(device).ids
         # In float32: of products with so few rows, converting the weights would take longer than multiplying.
         with torch.no_grad(), torch.autocast(device.type, enabled=False):
             memory = Encoded(memory.pooled.float(), memory.mask, memory.states.float())
             last = torch.full((len(source),), BEGIN, device=device)
             state = self.decoder.start(memory)
-            if options.draws or options.repetition_penalty != 1 or options.ignore_end:
+            given: dict[str, Any] = {"end": END, "lengths": longest}
+            step: Stepper = self.decoder.step
+            if not options.draws:
+                given["tree"] = tree
+            if options.coverage_penalty:
+                cover = Coverage(self.decoder.looking, options.coverage_penalty)
+                state, step, given["added"] = cover.start(state, memory.mask), cover.step, cover.added
+            if options.draws or options.repetition_penalty != 1 or options.ignore_end or forced is not None:
                 seen = torch.zeros(len(source), self.output.units, dtype=torch.bool, device=device)
-                given: dict[str, Any] = {"end": END, "banned": never, "seen": seen, "lengths": longest}
+                given |= {"banned": never, "seen": seen, "forced": forced}
                 search = drawn if options.draws else beam
-                return search(self._log_probs, state, last, options, **given)
+                return search(partial(self._log_probs, step), state, last, options, **given)
             top = partial(self.output.best, banned=never)
-            return beam(self.decoder.step, state, last, options, end=END, lengths=longest, top=top)
+            return beam(step, state, last, options, **given, top=top)
 
-    def _log_probs(self, last: Tensor, state: State) -> tuple[Tensor, State]:
+    def _log_probs(self, step: Stepper, last: Tensor, state: State) -> tuple[Tensor, State]:
         """A step whose log-probabilities [R, V] are all made."""
-        vectors, state = self.decoder.step(last, state)
+        vectors, state = step(last, state)
         return self.output.log_probs(vectors), state
 
-    def longest(self, lengths: Tensor) -> Tensor:
-        """Units of the longest translation of sources of these lengths [B]."""
+    def check_search(self, options: SearchConfig) -> None:
+        """Raises Problem for a coverage penalty where nothing is looked at."""
+        if options.coverage_penalty and not self.decoder.attends:
+            what = "this model has no attention, and so no coverage."
+            raise Problem("coverage_penalty", what, "Leave it out, or train another rung.")
+
+    def longest(self, lengths: Tensor, begun: Tensor | None = None) -> Tensor:
+        """Units of the longest translation of sources of these lengths [B]; begun: [B] units of it that are
+        given, behind which there is always room for some. Problem where there is none."""
         most = self.tokenizer.config.max_length
         if self.decoder.max_length is not None:
             most = min(most, self.decoder.max_length)
         config = self.config
-        return (lengths * config.length_factor).long().add(config.length_extra).clamp(max=most)
+        found = (lengths * config.length_factor).long().add(config.length_extra)
+        if begun is not None:
+            if (given := int(begun.max())) >= most:
+                what = f"it has {given} units, and a translation has at most {most}."
+                raise Problem("prefix", what, "Give the beginning of a translation.")
+            found = torch.maximum(found, begun + config.length_extra)
+        return found.clamp(max=most)
 
     @property
     def _now(self) -> SearchConfig:
@@ -248,6 +292,14 @@ class Translate(Translated, Task):
         spoken = [unit for unit in units if unit != END]
         return "".join([*map(pieces.add, spoken), pieces.end()])
 
+    def shown(self, units: Sequence[int]) -> list[str]:
+        """Each unit by itself, as it would be written, or as it is called where that is nothing to see."""
+        names = {unit: self.speller.after() for unit in units}
+        texts = {
+            unit: (pieces.add(unit) + pieces.end()).strip() for unit, pieces in names.items() if unit != END
+        }
+        return [texts.get(unit) or self.tokenizer.vocabulary[unit] for unit in units]
+
     @property
     def speller(self) -> Speller:
         if self._speller is None:
@@ -262,11 +314,13 @@ class Translate(Translated, Task):
 
 
 def searching(config: Translate.Config, **more: Any) -> SearchConfig:
-    """The options of a search for translations; `more` of them, where they are given."""
-    given: dict[str, Any] = {"length": 1 << 20, "beam": config.beam} | more
+    """The options of a search for translations; `more` of them, where they are given. Those that only drawing
+    heeds put drawing in the place of the recipe's beam."""
+    drawn = not more.keys().isdisjoint(DRAWING)
+    given: dict[str, Any] = {"length": 1 << 20, "beam": 1 if drawn else config.beam} | more
     if given["beam"] > 1:
         return SearchConfig(**({"length_penalty": config.length_penalty} | given))
-    return SearchConfig(**({"temperature": 0.0} | given))
+    return SearchConfig(**(({} if drawn else {"temperature": 0.0}) | given))
 
 
 def _written(best: Hypothesis) -> Written:

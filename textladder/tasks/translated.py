@@ -18,15 +18,21 @@ from textladder.text.tokenizing import END
 
 
 class Written(NamedTuple):
-    """units: [T] of the best translation, </s> among them if it ended; nats: [1] its log-probability."""
+    """units: [T] of the best translation, </s> among them if it ended; nats: [1] its log-probability. text:
+    that which was given from elsewhere, in the place of units."""
 
     units: NDArray[np.int64]
     nats: NDArray[np.float32]
+    text: str | None = None
+
+    @classmethod
+    def given(cls, text: str) -> Written:
+        return cls(np.zeros(0, np.int64), np.zeros(1, np.float32), text)
 
     @property
     def finished(self) -> bool:
         """False: it was cut at the longest length."""
-        return bool(len(self.units)) and int(self.units[-1]) == END
+        return self.text is not None or (bool(len(self.units)) and int(self.units[-1]) == END)
 
     @property
     def confidence(self) -> float:
@@ -45,7 +51,7 @@ class Translated:
         raise NotImplementedError
 
     def texts_of(self, outcomes: Sequence[Written]) -> list[str]:
-        return [self.spell(said.units.tolist()) for said in outcomes]
+        return [self.spell(said.units.tolist()) if said.text is None else said.text for said in outcomes]
 
     def present(self, outcomes: Sequence[Written], texts: Any = ()) -> list[dict[str, Any]]:
         """{"translation", "log_probability" in nats, "confidence", "finished"}"""

@@ -41,14 +41,17 @@ class Lack:
 
     def problem(self, place: Callable[[int], str], unit: str, seen: int) -> Problem:
         """place: where a line stands; unit: what lines are called; seen: all rows."""
-        listed = ", ".join(f"{line:,}" for line in self.lines)
-        more = ", ..." if self.count > len(self.lines) else ""
         return Problem(
             place(self.lines[0]),
-            f"{self.first} is empty. {self.count:,} of {seen:,} rows {self.have} ({unit}{listed}{more}).",
+            f"{self.first} is empty. {self.count:,} of {seen:,} rows {self.have} ({unit}{self._listed}).",
             f"Fix them, or leave them out with --set data.{self.key}=drop",
         )
 
-    def line(self) -> str:
-        """What was left out, as a sentence."""
-        return f"{self.count:,} rows {self.without} were left out."
+    def line(self, unit: str = "line ") -> str:
+        """What was left out, as a sentence that names the first. unit: what lines are called."""
+        return f"{self.count:,} rows {self.without} were left out ({unit}{self._listed})."
+
+    @property
+    def _listed(self) -> str:
+        listed = ", ".join(f"{line:,}" for line in self.lines)
+        return listed + (", ..." if self.count > len(self.lines) else "")

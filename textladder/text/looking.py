@@ -16,6 +16,7 @@ from textladder.errors import Problem
 from textladder.text.corpus import Corpus
 from textladder.text.leakage import Leakage, find_copies, find_leakage, text_keys
 from textladder.text.reading import Source
+from textladder.text.sides import Sides, look_at_sides
 from textladder.text.tokenizing import UNKNOWN, Tokenizer, TokenizerConfig
 
 if TYPE_CHECKING:
@@ -67,11 +68,14 @@ class Look:
     examples: dict[str, list[tuple[str, str]]] = field(
         default_factory=dict
     )  # label: (where, beginning of the text)
+    sides: Sides | None = None  # of pairs
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON writes it."""
         shared = {name: leakage.to_dict() for name, leakage in self.shared.items()}
-        return {**vars(self), "copies": self.copies.to_dict(), "shared": shared, "warnings": self.warnings()}
+        sides = None if self.sides is None else self.sides.to_dict()
+        whole = {**vars(self), "copies": self.copies.to_dict(), "shared": shared, "sides": sides}
+        return whole | {"warnings": self.warnings()}
 
     def warnings(self) -> list[str]:
         """What to heed before training, in sentences."""
@@ -105,15 +109,14 @@ class Look:
                 f"{self.unknown_share:.1%} of the {self.units_are} units of {self.unknown_in} are not known: "
                 "try subwords or characters (--units bpe)."
             )
+        row = self.copies.rows_are.removesuffix("s")
         if self.copies.exact:
-            said.append(f"{_of(self.copies.exact, 'text')} repeating an earlier one.")
+            said.append(f"{_of(self.copies.exact, row)} repeating an earlier one.")
         if self.copies.contradicting:
-            said.append(
-                f"{_of(self.copies.contradicting, 'text')} repeating an earlier one with another label."
-            )
+            said.append(f"{_of(self.copies.contradicting, row)} repeating an earlier one with another label.")
         if self.copies.near:
             said.append(
-                f"{_of(self.copies.near, 'text')} nearly repeating an earlier one "
+                f"{_of(self.copies.near, row)} nearly repeating an earlier one "
                 f"(Jaccard similarity at least {self.copies.threshold}; {self.copies.checked:,} compared)."
             )
         for name, labels in self.unseen_labels.items():
@@ -146,6 +149,8 @@ class Look:
         units = PLURALS.get(self.units_are, f"{self.units_are}s")
         for what, values in (("characters", self.characters), (units, self.units)):
             said.append(f"{what:<12}" + "".join(f"{value:>10,.0f}" for value in values.values()))
+        if self.sides is not None:
+            said += ["", *self.sides.lines()]
         said += [
             "",
             f"{self.vocabulary:,} {self.units_are} units in the vocabulary; "
@@ -202,9 +207,12 @@ def look(
         notes.append(f"Copies were looked for among {NEAR_ROWS:,} of the texts, evenly spaced.")
     counts, answers = train.label_counts(), train.store.columns.get("answer")
     bare = [code for code, some in enumerate(train.label_sets) if not some]
-    unlabelled = 0 if answers is not None else int(np.isin(train.label_codes, bare).sum())
+    paired = "second" in train.store.columns
+    wants_none = answers is not None or (paired and not counts)  # translations have no labels
+    unlabelled = 0 if wants_none else int(np.isin(train.label_codes, bare).sum())
     if answers is not None and (unanswered := int((answers.lengths == 0).sum())):
         notes.append(f"{unanswered:,} of {len(train):,} questions have no answer.")
+    copies = find_copies(train, rows, near=answers is None)  # questions share their passage
     return Look(
         name=train.name,
         rows=len(train),
@@ -214,7 +222,7 @@ def look(
         unlabelled=unlabelled,
         empty=empty,
         characters=_quantiles(characters),
-        copies=find_copies(train, rows, near=answers is None),  # questions share their passage
+        copies=copies,
         shared={name: find_leakage(train, part) for name, part in given.items()},
         unseen_labels={
             name: unseen
@@ -223,6 +231,7 @@ def look(
         },
         oddities={name: number for name, number in oddities.items() if number},
         examples=_examples(train),
+        sides=look_at_sides(train, copies) if paired and answers is None else None,
         **units,
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from textladder.errors import Problem
+from textladder.text.cleaning import PairCleaning
 from textladder.text.formats import open_reader
 from textladder.text.lacking import Lack
 from textladder.text.opening import Row, check_file
@@ -29,7 +30,7 @@ class ParallelSource:
             check_file(path)
             self._readers.append(open_reader(path, "text", None, None, None))
         self.notes = [f"{first.name} and {second.name} are read line by line: source and target."]
-        self._empty = Lack("empty", config.empty, "with an empty text", "have an empty text")
+        self._lacks: list[Lack] = []
 
     @property
     def resolved(self) -> DataConfig:
@@ -38,16 +39,15 @@ class ParallelSource:
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Rows]:
         """The rows, `size` at a time. Raises Problem for files of unequal length, and for empty lines if they
         are not to be left out or kept."""
-        self._empty = empty = Lack("empty", self.config.empty, "with an empty text", "have an empty text")
+        cleaning = PairCleaning(self.config, ("the source", "the target"))
+        self._lacks, empty = cleaning.lacks, cleaning.empty
         rows, line = Rows([], [], [], seconds=[]), 0
         lines = (reader.rows(["text"]) for reader in self._readers)
         for line, (one, other) in enumerate(zip_longest(*lines), 1):
             if one is None or other is None:
                 raise self._unequal(line, one, other)
             source, target = str(one[1][0]), str(other[1][0])
-            if not (source.strip() and target.strip()) and empty.leaves_out(
-                line, "the target" if source.strip() else "the source"
-            ):
+            if cleaning.leaves_out(line, source, target):
                 continue
             assert rows.seconds is not None
             rows.texts.append(source)
@@ -64,7 +64,7 @@ class ParallelSource:
             yield rows
 
     def report(self) -> list[str]:
-        return [self._empty.line()] if self._empty.count else []
+        return [lack.line() for lack in self._lacks if lack.count]
 
     def _unequal(self, line: int, one: Row | None, other: Row | None) -> Problem:
         """line: the first that only one of the files has."""

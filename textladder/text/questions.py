@@ -100,7 +100,8 @@ class QuestionSource(ItemSource):
         self.left_out["{} questions were left out with them, which have no other answer."] = lost
 
     def report(self) -> list[str]:
-        return [*(lack.line() for lack in self.lacks if lack.count), *super().report()]
+        unit = self.unit or "line "
+        return [*(lack.line(unit) for lack in self.lacks if lack.count), *super().report()]
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Rows]:
         rows = _fresh()

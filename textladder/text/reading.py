@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from textladder.errors import Problem
 from textladder.ragged import Around, Example
 from textladder.ranges import Count, Seed, Share
+from textladder.text.cleaning import PairCleaning
 from textladder.text.columns import choose_columns
 from textladder.text.formats import Reader, format_of, open_reader
 from textladder.text.lacking import Lack
@@ -47,6 +48,9 @@ class DataConfig:
     rare: Literal["error", "drop", "keep"] = "error"
     # Pairs: a row with an empty text: a Problem; left out and counted; or kept.
     empty: Literal["error", "drop", "keep"] = "error"
+    # Pairs of the training file: the longer text's characters over the shorter one's, above which a pair is
+    # left out and counted; 0: none is
+    max_ratio: float = 0.0
     duplicates: Literal["keep", "drop"] = (
         "keep"  # a text that was there before: kept in the same part, or left out
     )
@@ -66,6 +70,9 @@ class DataConfig:
             raise Problem(
                 "data.delimiter", f"{self.delimiter!r} is not one character.", "Give one, such as ';'."
             )
+        if not (self.max_ratio == 0 or self.max_ratio >= 1):
+            what = f"{self.max_ratio} is no ratio of the longer text to the shorter."
+            raise Problem("data.max_ratio", what, "Give a number from 1 on, or 0 to leave nothing out.")
         shares = (self.dev_share, self.test_share)
         if not all(0 <= share < 1 for share in shares) or sum(shares) >= 1:
             raise Problem(
@@ -199,8 +206,8 @@ class Source:
     def _read(self, pieces: Iterable[Iterable[Row] | Labelled], size: int) -> Iterator[Any]:
         label_policy = self.config.unlabelled if self.need_label else "keep"
         unlabelled = Lack("unlabelled", label_policy, "without a label", "have no label")
-        empty = Lack("empty", self.config.empty, "with an empty text", "have an empty text")
-        self._lacks = [unlabelled, empty]
+        cleaning = PairCleaning(self.config, (repr(self.text_column), repr(self.second_column)))
+        self._lacks = [unlabelled, *cleaning.lacks]
         targets_of = self._targets()
         labelled, second = self.label_column is not None, self.second_column is not None
         rows, seen = self._fresh(), 0
@@ -218,8 +225,10 @@ class Source:
                 text = fields[0]
                 if not isinstance(text, str) or not text.isascii():
                     self._check_text(self.text_column, text, line)
-                if second and self._lacks_text(fields, line, empty):
-                    continue
+                if second:
+                    self._check_text(self.second_column, fields[1], line)
+                    if cleaning.leaves_out(line, fields[0], fields[1]):
+                        continue
                 target = targets_of(fields[-1], line) if labelled else ()
                 if target is None:
                     if unlabelled.leaves_out(line, "the label"):
@@ -231,7 +240,7 @@ class Source:
                 if rows.seconds is not None:
                     rows.seconds.append(fields[1])
                 if len(rows.lines) >= size:
-                    if not (unlabelled.wrong or empty.wrong):
+                    if not any(lack.wrong for lack in self._lacks):
                         yield rows
                     rows = self._fresh()
         self.blank_lines = self._reader.blank_lines
@@ -241,16 +250,9 @@ class Source:
         if rows.lines:
             yield rows
 
-    def _lacks_text(self, fields: Sequence[Any], line: int, empty: Lack) -> bool:
-        """Whether a row of two texts is left out because one of them is empty; both are checked."""
-        self._check_text(self.second_column, fields[1], line)
-        if fields[0].strip() and fields[1].strip():
-            return False
-        return empty.leaves_out(line, repr(self.second_column if fields[0].strip() else self.text_column))
-
     def report(self) -> list[str]:
         """What the last pass left out, in sentences."""
-        said = [lack.line() for lack in self._lacks if lack.count]
+        said = [lack.line(self.unit or "line ") for lack in self._lacks if lack.count]
         if self.blank_lines:
             said.append(f"{self.blank_lines:,} blank lines were skipped.")
         return said

@@ -12,6 +12,7 @@ from textladder.errors import Problem
 from textladder.ragged import Ragged
 from textladder.text.corpus import Corpus
 from textladder.text.cutting import BLOCK_CHARACTERS
+from textladder.text.lacking import LISTED
 from textladder.text.leakage import text_keys
 
 Array = NDArray[np.int64]
@@ -70,9 +71,12 @@ def split(
     _, first, group_of = np.unique(keys, return_index=True, return_inverse=True)
     copies = len(rows) - len(first)
     if duplicates == "drop":
-        rows, group_of, first = rows[np.sort(first)], np.arange(len(first)), np.arange(len(first))
         if copies:
-            notes.append(f"{copies:,} repeated {corpus.rows_are} were left out.")
+            left = np.setdiff1d(np.arange(len(rows)), first)[:LISTED]
+            places = ", ".join(corpus[int(row)].where for row in rows[left])
+            more = ", ..." if copies > len(left) else ""
+            notes.append(f"{copies:,} repeated {corpus.rows_are} were left out ({places}{more}).")
+        rows, group_of, first = rows[np.sort(first)], np.arange(len(first)), np.arange(len(first))
     elif copies:
         notes.append(f"{copies:,} {corpus.rows_are} repeat another; copies were kept in the same part.")
     if len(corpus.text_columns) > 1:
