@@ -16,6 +16,7 @@ from textladder import (
     __version__,
     arpa_cli,
     generating_cli,
+    inspecting_cli,
     language_cli,
     predicting_cli,
     retrieving_cli,
@@ -300,7 +301,7 @@ def evaluate(
 app.command()(predicting_cli.predict)
 app.command()(retrieving_cli.search)
 app.command()(translating_cli.translate)
-app.command()(translating_cli.inspect)
+app.command()(inspecting_cli.inspect)
 app.command()(generating_cli.generate)
 app.command()(language_cli.score)
 app.command()(arpa_cli.arpa)

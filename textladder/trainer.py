@@ -261,7 +261,7 @@ class Trainer:
         """`Task.settle`"""
         store = self.prepared.stores["train"]
         with self.model.predicting():
-            batches = (batch for _, batch in self.model.batches(store, np.arange(len(store))))
+            batches = self.model.batches(store, np.arange(len(store)))
             self.model.task.settle(self.model.encoder, batches)
 
     def score(self, name: str, precision: str = "float32") -> Scores:

@@ -119,6 +119,12 @@ class Pair(Task):
             return found
         return F.cosine_similarity(*sides(encoded.pooled.float()), dim=-1)[:, None]
 
+    def looked_at(self, encode: Encode, batch: Batch) -> tuple[Tensor, Tensor] | None:
+        """[B, T, T] twice: of each unit of the first texts its shares in the second, and the other way round;
+        None where they do not see each other (`layers.matching`)."""
+        (tokens,) = batch.inputs
+        return None if self.cosine else self.matching.shares(encode(tokens), tokens)
+
     def loss(self, encode: Encode, batch: Batch) -> Loss:
         """Summed over pairs."""
         return self.answer.loss_of(self.vectors(encode, batch), batch.target, batch.count)

@@ -57,9 +57,10 @@ class Corpus:
     of each. label_codes: [rows] int32, the number of each row's label set in `label_sets`. notes: what was
     inferred and left out, in sentences. in_order: the rows are one text, in its order (`text.documents`).
     Where each row has two texts, the column "second" holds the other, and "negative" a third. span_labels: of
-    tagged sentences (`text.sentences`), whose columns "token" and "span" hold places in characters, the
-    labels of their spans; a label set is then the labels that occur in a sentence. Of questions
-    (`text.questions`) the column "answer" holds the places of their answers.
+    tagged sentences (`text.sentences`), whose columns "token" and "span" hold places in characters and
+    "around", if it was asked for, what stands around them as JSON (`text.context`), the labels of their
+    spans; a label set is then the labels that occur in a sentence. Of questions (`text.questions`) the
+    column "answer" holds the places of their answers.
     """
 
     def __init__(
@@ -209,7 +210,9 @@ class Corpus:
             if "token" in taken:
                 for i, (tokens, spans) in enumerate(self._marked(taken)):
                     place = self.place(int(lines[i]))
-                    yield Example(tuple(t.string(i) for t in texts), spans, place, tokens=tokens)
+                    around = json.loads(taken["around"].string(i)) if "around" in taken else None
+                    read = tuple(t.string(i) for t in texts)
+                    yield Example(read, spans, place, tokens=tokens, around=around)
                 continue
             for i, code in enumerate(self.label_codes[numbers]):
                 place = self.place(int(lines[i]))
@@ -312,6 +315,8 @@ def _columns(rows: Rows | Labelled, span_labels: dict[str, int] | None = None) -
         )
         columns["token"] = Ragged.of((np.array(t, np.int32).ravel() for t in rows.tokens), np.int32)
         columns["span"] = Ragged.of((np.array(s, np.int32).ravel() for s in numbered), np.int32)
+    if rows.arounds is not None:
+        columns["around"] = _bytes([json.dumps(around).encode() for around in rows.arounds])
     if rows.answers is not None:
         columns["answer"] = Ragged.of((np.array(a, np.int32).ravel() for a in rows.answers), np.int32)
     if rows.seconds is not None:

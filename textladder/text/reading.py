@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from textladder.errors import Problem
-from textladder.ragged import Example
-from textladder.ranges import Seed, Share
+from textladder.ragged import Around, Example
+from textladder.ranges import Count, Seed, Share
 from textladder.text.cleaning import PairCleaning
 from textladder.text.columns import choose_columns
 from textladder.text.formats import Reader, format_of, open_reader
@@ -60,6 +60,7 @@ class DataConfig:
     # Tagging: a span that lies on no whole tokens: a Problem; moved to the nearest; or left out and counted.
     # Answers that do not stand in their passage where the file says: the same, but see `misplaced_share`.
     misplaced: Literal["error", "snap", "drop"] = "error"
+    context: Count = 0  # Tagging: tokens of its document, before and after, that a sentence is read with
     misplaced_share: Share = 0.01  # of answers, up to which they are left out and no Problem (error)
     dev_share: float = 0.1  # of the texts, if no dev file is given
     test_share: float = 0.2  # of the texts, if no test file is given
@@ -94,6 +95,7 @@ class Rows(NamedTuple):
     seconds: list[str] | None = None  # the other text of each row, where rows have two
     negatives: list[str] | None = None  # a third one
     answers: list[Sequence[tuple[int, int]]] | None = None  # of questions (`questions`), in characters
+    arounds: list[Around | None] | None = None  # of sentences (`context`)
 
 
 class Source:
