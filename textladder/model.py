@@ -28,7 +28,7 @@ from textladder.decoders import decoder_class
 from textladder.encoders import encoder_class
 from textladder.errors import Problem
 from textladder.files import damaged, fresh_folder, read_json, verify_folder, write_header
-from textladder.ragged import Numbers
+from textladder.ragged import Numbers, Pairs
 from textladder.recipe import Recipe
 from textladder.tasks import task_class
 from textladder.tasks.language import Language
@@ -43,6 +43,7 @@ FILES = ("recipe.toml", "weights.safetensors", "tokenizer.json", "labels.json")
 OURS = {*FILES, "model.json", "README.md"}
 PREDICT_UNITS = 16384  # units of one batch when predicting
 PREDICT_TEXTS = 1024
+ONE = ("rows", "matches")  # what tasks read that say something of a single text
 TOLD_APART = ("label", "owner")  # columns of a store that predicting does not read
 
 
@@ -101,7 +102,8 @@ class Model(nn.Module):
     def predict(self, texts: Any) -> Any:
         """Outcomes of the task, one per text, in order. texts: strings, UTF-8 bytes as a Ragged, or whatever
         else the task reads (`Task.read`)."""
-        if self.task.reads == "rows" and len(texts) == 1 and not isinstance(texts, Ragged):
+        whole = isinstance(texts, (Ragged, Pairs)) or self.task.reads not in ONE
+        if not whole and len(texts) == 1 and isinstance(texts[0], str):
             return self._predict_one(texts[0])
         return self._predict_rows(texts)
 
@@ -117,16 +119,21 @@ class Model(nn.Module):
         outcomes: list[Any] = []
         order: list[Numbers] = []
         with self.predicting(precision):
-            lengths = store.columns["text"].lengths
-            rows = np.arange(len(lengths)) if rows is None else rows
-            names = [name for name in store.columns if name not in TOLD_APART]
-            for places in evaluation_plan(lengths[rows], PREDICT_UNITS, PREDICT_TEXTS):
-                batch = self.task.collate(store.take(rows[places], names)).to(self.device)
+            rows = np.arange(len(store)) if rows is None else rows
+            for places, batch in self.batches(store, rows):
                 outcomes.append(self.task.predict(self.encoder, batch))
                 order.append(places)
             if not outcomes:
-                return self.task.predict(self.encoder, self.task.collate(store.take(rows, names)))
+                columns = store.take(rows, [name for name in store.columns if name not in TOLD_APART])
+                return self.task.predict(self.encoder, self.task.collate(columns))
         return in_order(outcomes, np.concatenate(order))
+
+    def batches(self, store: Store, rows: NDArray[np.int64]) -> Iterator[tuple[Numbers, Batch]]:
+        """Rows of a store to be predicted, those of similar length together: batches, and the places in
+        `rows` that each is of."""
+        names = [name for name in store.columns if name not in TOLD_APART]
+        for places in evaluation_plan(store.columns["text"].lengths[rows], PREDICT_UNITS, PREDICT_TEXTS):
+            yield places, self.task.collate(store.take(rows[places], names)).to(self.device)
 
     def _predict_one(self, text: str) -> Any:
         """The shortest way for one text: what `latency` measures and a server answers with."""
