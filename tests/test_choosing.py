@@ -16,6 +16,7 @@ from textladder import LanguageModel, TextClassifier, Translator, choosing, tran
 from textladder.decoders.decoder import aligning
 from textladder.errors import Problem
 from textladder.search.beam_search import length_norm
+from textladder.tasks.translate import Translate
 
 SOURCES = ("abc", "dcb", "a", "bb ab")
 
@@ -51,7 +52,9 @@ def test_every_translation_begins_as_asked_and_its_score_counts_that(half: Trans
                 if one.finished:
                     nats = float(nats_of(half, source, one.text).sum())
                     assert one.log_probability == pytest.approx(nats, abs=1e-4)
-                    assert one.score == pytest.approx(nats / length_norm(one.units, 0.6), abs=1e-4)
+                    assert one.score == pytest.approx(
+                        nats / length_norm(one.units, Translate.Config.length_penalty), abs=1e-4
+                    )
 
 
 def test_the_beginning_of_the_best_leads_to_the_best(half: Translator) -> None:
@@ -137,8 +140,8 @@ def test_groups_find_different_translations(half: Translator) -> None:
 def test_coverage_is_that_of_forced_decoding(half: Translator) -> None:
     changed = False
     for source in SOURCES:
-        plain = half.translate(source, beam=6, n_best=4)
-        found = half.translate(source, beam=6, n_best=4, coverage_penalty=2.0)
+        plain = half.translate(source, beam=6, n_best=4, length_penalty=0.6)
+        found = half.translate(source, beam=6, n_best=4, length_penalty=0.6, coverage_penalty=2.0)
         changed |= [one.text for one in plain] != [one.text for one in found]
         for one in found:
             if not one.finished:

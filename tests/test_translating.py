@@ -16,6 +16,7 @@ from textladder import Translator, translating
 from textladder.errors import Problem
 from textladder.search import SearchConfig
 from textladder.search.beam_search import length_norm
+from textladder.tasks.translate import Translate
 from textladder.text.tokenizing import END, SPECIAL
 
 # A rung is made small enough for a test, and taught one thing.
@@ -127,7 +128,8 @@ def test_scores_of_a_search_are_those_of_forced_decoding(half: Translator) -> No
             nats = nats_of(half, source, one.text)
             assert len(nats) == one.units
             assert one.log_probability == pytest.approx(float(nats.sum()), abs=1e-4)
-            assert one.score == pytest.approx(one.log_probability / length_norm(one.units, 0.6), abs=1e-4)
+            norm = length_norm(one.units, Translate.Config.length_penalty)
+            assert one.score == pytest.approx(one.log_probability / norm, abs=1e-4)
 
 
 def test_a_full_beam_finds_the_best_of_all_translations(half: Translator) -> None:
@@ -168,7 +170,7 @@ def test_a_beam_of_one_is_greedy_and_no_better_than_a_wider_one(half: Translator
         best = half.translate(text, beam=8, n_best=3)
         assert [one.score for one in best] == sorted((one.score for one in best), reverse=True)
         if greedy.finished:
-            score = greedy.log_probability / length_norm(greedy.units, 0.6)
+            score = greedy.log_probability / length_norm(greedy.units, Translate.Config.length_penalty)
             assert best[0].score >= score - 1e-4 or greedy.text not in {one.text for one in best}
 
 
