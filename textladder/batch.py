@@ -138,7 +138,8 @@ class Batch:
     inputs: tuple[Tokens, ...]
     target: Any  # Tensor, Tokens or None: the task's own
     count: int  # what the loss is divided by: texts for classify, units for a language model, tokens for tag
-    places: Any = None  # of tag: where tokens stand among the units (`Tag.collate`)
+    places: Any = None  # of tag: where tokens stand among the units (`Tag.collate`); of embed: equal texts
+    together: bool = False  # the loss of a row depends on the others: a batch is not the sum of its parts
 
     def to(self, device: torch.device | str) -> Batch:
         return move(self, device)

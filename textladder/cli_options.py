@@ -73,6 +73,10 @@ Groups = Annotated[
 Diversity = Annotated[
     float | None, typer.Option("--diversity", help="how much groups avoid each other, in nats")
 ]
+Ensemble = Annotated[
+    list[Path] | None,
+    typer.Option("--ensemble", help="translators: a run that writes with it, by the mean; can be repeated"),
+]
 DataSet = Annotated[list[str] | None, typer.Option("--set", help="how the file is read, as data.key=value")]
 
 

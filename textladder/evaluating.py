@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -28,6 +28,7 @@ from textladder.text.questions import open_questions
 from textladder.text.reading import BATCH_ROWS, DataConfig, Source, open_source
 from textladder.text.sentences import open_sentences
 from textladder.training.devices import pick_device
+from textladder.translating import translator
 
 READ_BYTES = 1 << 18  # of stdin at once, at most
 TEXT_ENDINGS = (".txt", ".csv", ".tsv", ".parquet")  # of files of texts that a tagger cuts into tokens itself
@@ -40,15 +41,21 @@ def evaluate_file(
     device: str = "auto",
     settings: list[str] | None = None,
     said: Path | None = None,
+    *,
+    others: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Score the model in `folder` on the texts of `file`, or on the test part of a built-in data set.
 
     settings: "data.key=value", which override how the training files were read. said: of a translator, a file
-    of lines that are scored in place of what it writes. Returns task, rung, metric,
-    score, interval, count, scores (every metric by name), details (tables); of a language model what `score`
-    returns. Raises Problem for a wrong file and for labels that the model was not trained with.
+    of lines that are scored in place of what it writes. others: folders of translators that write with it.
+    Returns task, rung, metric, score, interval, count, scores (every metric by name), details (tables); of a
+    language model what `score` returns. Raises Problem for a wrong file and for labels that the model was not
+    trained with.
     """
-    model = load_model(folder, str(pick_device(device)))
+    if said is not None and others:
+        raise Problem("--said, --ensemble", "what is given need not be written.", "Give one of them.")
+    on = str(pick_device(device))
+    model = translator(folder, on, others) if others else load_model(folder, on)
     if said is not None and not (isinstance(model, Model) and model.task.reads == "translations"):
         raise Problem("--said", "only translations can be given.", "Leave it out, or name a translator.")
     if model.task.streams:
@@ -59,7 +66,7 @@ def evaluate_file(
     assert isinstance(model, Model)
     with tempfile.TemporaryDirectory(prefix="textladder-") as work:
         corpus = _labelled(model, file, settings, Path(work))
-        part = Part(corpus, np.arange(len(corpus)))
+        part = Part(corpus, np.arange(len(corpus)), searched=model.task.reads == "matches")
         notes = model.task.check(part.golds, Path(file).name)  # may be a Problem for labels not in training
         if said is None:
             outcomes = model.task.joined([model.predict(texts) for texts in part.inputs()])
@@ -114,25 +121,27 @@ def texts_of(model: Model, file: str, settings: list[str] | None) -> Iterator[li
 
 def line_of(said: dict[str, Any]) -> str:
     """A prediction as text: label, tab, confidence; several labels of a text are joined by |; a number by
-    itself. Of a tagger lines of token, tab, tag, and an empty one after each text; of questions answer, tab,
-    confidence."""
+    itself, a vector as a JSON array. Of a tagger lines of token, tab, tag, and an empty one after each text;
+    of questions answer, tab, confidence."""
     if "translation" in said:
-        return f"{_one_line(said['translation'])}\t{said['confidence']:.4f}"
+        return f"{one_line(said['translation'])}\t{said['confidence']:.4f}"
+    if "vector" in said:
+        return json.dumps(said["vector"])
     if "score" in said:
         return f"{said['score']:.4f}"
     if "tags" in said:
         tokens = (said["text"][start:end] for start, end in said["tokens"])
-        rows = [f"{_one_line(token)}\t{tag}" for token, tag in zip(tokens, said["tags"], strict=True)]
+        rows = [f"{one_line(token)}\t{tag}" for token, tag in zip(tokens, said["tags"], strict=True)]
         return "\n".join([*rows, ""])
     if "n_best" in said:
-        return f"{_one_line(said['answer'] or '')}\t{said['confidence']:.4f}"
+        return f"{one_line(said['answer'] or '')}\t{said['confidence']:.4f}"
     if "labels" not in said:
-        return f"{_one_line(said['label'])}\t{said['confidence']:.4f}"
+        return f"{one_line(said['label'])}\t{said['confidence']:.4f}"
     shares = [f"{said['probabilities'][label]:.4f}" for label in said["labels"]]
-    return f"{'|'.join(map(_one_line, said['labels']))}\t{'|'.join(shares)}"
+    return f"{'|'.join(map(one_line, said['labels']))}\t{'|'.join(shares)}"
 
 
-def _one_line(label: str) -> str:
+def one_line(label: str) -> str:
     """A label with white space as blanks: it must not part columns or lines (--json has it exactly)."""
     return " ".join(label.split())
 
@@ -179,11 +188,14 @@ def _source(model: Model, file: str, settings: list[str] | None, need_label: boo
         config = replace(config, text=None, label=None)
     if not need_label:
         config = replace(config, label=None)
-    pairs = model.task.reads == "pairs"
-    if pairs and not need_label:  # every pair gets its answer
+    pairs, matches = model.task.reads == "pairs", model.task.reads == "matches"
+    if not need_label:  # every pair gets its answer, of those that belong together each text by itself
         config = replace(config, empty="keep")
+        config = replace(config, second=None, negative=None) if matches else config
     given = replace(model.recipe, data=config).set(settings or [])
-    return open_source(file, given.data, need_label=need_label, pairs=pairs)
+    matches = matches and need_label
+    needed = need_label and not matches
+    return open_source(file, given.data, need_label=needed, pairs=pairs, matches=matches)
 
 
 def _file(model: Model, file: str, settings: list[str] | None) -> Iterator[list[Any]]:

@@ -88,10 +88,11 @@ class Ragged:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Rows of two texts each, as UTF-8 bytes."""
+    """Rows of two texts each, as UTF-8 bytes; negative: a third that is not close to the first."""
 
     first: Ragged
     second: Ragged
+    negative: Ragged | None = None
 
     @classmethod
     def of_strings(cls, firsts: Iterable[str], seconds: Iterable[str]) -> Pairs:

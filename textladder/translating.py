@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder.batch import Tokens
-from textladder.decoders.decoder import aligning
+from textladder.ensembling import ensemble
 from textladder.errors import Problem
+from textladder.forcing import UNITS, check_replacing, forced, replaced, source_spans
 from textladder.loading import load_model
 from textladder.model import Model
 from textladder.ragged import Pairs, Ragged
@@ -21,11 +22,9 @@ from textladder.search import Hypothesis, SearchConfig, Tree
 from textladder.tasks.translate import Translate, searching
 from textladder.text.batching import evaluation_plan
 from textladder.text.overlong import CutReport
-from textladder.text.store import Store
 from textladder.text.tokenizing import END, SPECIAL, UNKNOWN
 
 AHEAD = 512  # texts that are read before the first of them is answered, if so many have come
-UNITS = 4096  # of the sources that are encoded together
 Alignment = tuple[tuple[int, int], ...]
 
 
@@ -45,8 +44,12 @@ class Translation:
 Choose = Callable[[Sequence[str], list[list[Translation]]], list[list[Translation]]]
 
 
-def translator(folder: Path | str, device: str = "cpu") -> Model:
-    """The model in a folder; Problem for one that translates nothing."""
+def translator(folder: Path | str, device: str = "cpu", others: Sequence[Path | str] = ()) -> Model:
+    """The model in a folder, or with `others` the ensemble of all; Problem for one that translates nothing,
+    and for models that write other units."""
+    if others:
+        folders = [folder, *others]
+        return ensemble([translator(one, device) for one in folders], [str(one) for one in folders])
     model = load_model(folder, device)
     if not isinstance(model, Model) or not isinstance(model.task, Translate):
         task = model.recipe.task_name
@@ -80,30 +83,39 @@ def translate(
     alignment: bool = False,
     prefixes: Sequence[str] | None = None,
     choose: Choose | None = None,
+    replace_unknown: bool = False,
     cuts: list[CutReport] | None = None,
 ) -> list[list[Translation]]:
     """The `options.n` best translations of each text, the best first (drawn ones as they were drawn); fewer
     where no more were found. prefixes: what the translations of each text begin with; their scores count it.
-    choose: what makes a choice among them. cuts: gets what was done to over-long texts.
+    choose: what makes a choice among them. replace_unknown: <unk> may be written, and becomes the word of the
+    source that it came from. cuts: gets what was done to over-long texts.
 
     Raises Problem for a text that is too long, if the recipe says so, for a prefix that cannot be written,
     and where there is no attention whose alignment could be given.
     """
     task = task_of(model)
     options = (options or task.options).seeded()
-    if alignment and not task.decoder.attends:
+    if alignment and not task.attends:
         raise Problem("alignment", "this model has no attention.", "Leave it out, or train another rung.")
     rows = model.rows(texts)
     ids, begins = rows.columns["text"], None if prefixes is None else _begins(model, prefixes)
     if cuts is not None:
         cuts.append(rows.cut)
-    found: list[list[Translation]] = [[] for _ in texts]
+    if replace_unknown:
+        check_replacing(model)
+    hypotheses: list[list[Hypothesis]] = [[] for _ in texts]
     with model.predicting():
         for places in evaluation_plan(ids.lengths, UNITS, UNITS):
             first = None if begins is None else begins.take(places)
-            best = _found(model, ids.take(places), options, begins=first)
+            best = _found(model, ids.take(places), options, begins=first, unknown=replace_unknown)
             for place, several in zip(places.tolist(), best, strict=True):
-                found[place] = [_translation(task, one) for one in several]
+                hypotheses[place] = several
+    if replace_unknown:
+        said = replaced(model, texts, ids, hypotheses)
+    else:
+        said = [[task.spell(one.ids) for one in several] for several in hypotheses]
+    found = [list(map(_translation, *both)) for both in zip(hypotheses, said, strict=True)]
     if choose is not None:
         found = choose(texts, found)
     if alignment:
@@ -122,6 +134,7 @@ def translations(
     alignment: bool = False,
     prefixes: Iterable[str] | None = None,
     choose: Choose | None = None,
+    replace_unknown: bool = False,
     cuts: list[CutReport] | None = None,
 ) -> Iterator[list[list[Translation]]]:
     """`translate` of texts that come some at a time, in their order; no more than AHEAD are held."""
@@ -132,6 +145,7 @@ def translations(
         while some := list(islice(rest, AHEAD)):
             first = None if starts is None else list(islice(starts, len(some)))
             given: dict[str, Any] = {"alignment": alignment, "prefixes": first, "choose": choose}
+            given["replace_unknown"] = replace_unknown
             yield translate(model, some, options, **given, cuts=cuts)
 
 
@@ -143,7 +157,7 @@ def searched(
     with model.predicting():
         ids = model.rows([text]).columns["text"]
         (found,) = _found(model, ids, options or task.options, tree=tree)
-    return [_translation(task, one) for one in found], tree, tree.path(found[0])
+    return [_translation(one, task.spell(one.ids)) for one in found], tree, tree.path(found[0])
 
 
 def log_probabilities(model: Model, pairs: Sequence[tuple[str, str]]) -> list[NDArray[np.float32]]:
@@ -157,7 +171,7 @@ def align(model: Model, pairs: Sequence[tuple[str, str]]) -> list[Alignment]:
     """For each word of each translation the word of the source that its units look at most, words being what
     stands between white space.
 
-    The shares are the mean over heads of one layer (`decoders.decoder.aligning`).
+    The shares are the mean over heads of one layer (`tasks.writing.Writing.aligning`).
     """
     task, tokenizer = task_of(model), model.tokenizer
     _, shares = _forced(model, pairs, aligned=True)
@@ -165,7 +179,7 @@ def align(model: Model, pairs: Sequence[tuple[str, str]]) -> list[Alignment]:
     for (source, target), share in zip(pairs, shares, strict=True):
         units = tokenizer.encode_one(target).tolist()
         units = units[1:-1] if tokenizer.config.ends else units
-        columns = _words(source, tokenizer.offsets(source))[: share.shape[1]]
+        columns = _words(source, source_spans(model, source))[: share.shape[1]]
         rows = _words(target, _spans(task, units))[: len(share)]
         words = np.zeros((rows.max(initial=-1) + 1, columns.max(initial=-1) + 1))
         if words.size:
@@ -182,11 +196,13 @@ def align(model: Model, pairs: Sequence[tuple[str, str]]) -> list[Alignment]:
 @dataclass(frozen=True)
 class Looked:
     """What a decoder looked at while it wrote a text. sources, targets: the units as they stand in the texts
-    (the last of the target is </s>); maps: of each layer with attention to the source [H, T, S]."""
+    (the last of the target is </s>); maps: of each layer with attention to the source [H, T, S], and if there
+    is a `pointer` its own behind them."""
 
     sources: list[str]
     targets: list[str]
     maps: list[NDArray[np.float32]]
+    pointer: bool
 
 
 def looked_at(model: Model, source: str, target: str) -> Looked:
@@ -198,9 +214,8 @@ def looked_at(model: Model, source: str, target: str) -> Looked:
     units = units[1:-1] if tokenizer.config.ends else units
     written = [target[slice(*span)] for span in _spans(task, units)]
     found = [layer[0].cpu().numpy() for layer in maps]
-    rows, columns = found[0].shape[1:]
-    read = [source[slice(*span)] for span in tokenizer.offsets(source)]
-    return Looked(read[:columns], [*written, SPECIAL[END]][:rows], found)
+    read = [source[slice(*span)] for span in source_spans(model, source)]
+    return Looked(read, [*written, SPECIAL[END]][: found[0].shape[1]], found, task.pointer is not None)
 
 
 def _found(model: Model, sources: Ragged, options: SearchConfig, **more: Any) -> list[list[Hypothesis]]:
@@ -227,8 +242,7 @@ def _begins(model: Model, prefixes: Sequence[str]) -> Ragged:
     return ids
 
 
-def _translation(task: Translate, one: Hypothesis) -> Translation:
-    text = task.spell(one.ids)
+def _translation(one: Hypothesis, text: str) -> Translation:
     return Translation(text, one.log_probability, one.score, len(one.ids), one.finished)
 
 
@@ -240,25 +254,8 @@ def _forced(
     model: Model, pairs: Sequence[tuple[str, str]], *, aligned: bool, keep: list[Any] | None = None
 ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
     """Of each pair the nats of the target's units [T], and the shares [T, S] if `aligned`."""
-    task = task_of(model)
-    rows = model.rows(Pairs.of_strings(*zip(*pairs, strict=True)) if pairs else Pairs.of_strings((), ()))
-    store, lengths = Store.of(rows.columns), rows.columns["text"].lengths
-    nats: list[NDArray[np.float32]] = [np.zeros(0, np.float32)] * len(pairs)
-    shares = list(nats)
-    with model.predicting():
-        for places in evaluation_plan(lengths, UNITS, UNITS):
-            batch = task.collate(store.take(places)).to(model.device)
-            each, offsets, maps = task.forced(model.encoder, batch, aligned)
-            if keep is not None:
-                keep += maps
-            mean = aligning(maps).mean(1).cpu().numpy() if maps else None  # [B, T, S]
-            bounds = offsets.tolist()
-            for number, place in enumerate(places.tolist()):
-                first, end = bounds[number : number + 2]
-                nats[place] = each[first:end].cpu().numpy()
-                if mean is not None:
-                    shares[place] = mean[number, : end - first, : lengths[place]]
-    return nats, shares
+    both = Pairs.of_strings(*zip(*pairs, strict=True)) if pairs else Pairs.of_strings((), ())
+    return forced(model, model.rows(both).columns, aligned=aligned, keep=keep)
 
 
 def _spans(task: Translate, units: Sequence[int]) -> list[tuple[int, int]]:

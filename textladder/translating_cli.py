@@ -15,6 +15,7 @@ from textladder.cli_options import (
     DataSet,
     Device,
     Diversity,
+    Ensemble,
     Groups,
     Json,
     MinP,
@@ -75,6 +76,10 @@ def translate(
     candidates: Annotated[
         int | None, typer.Option("--candidates", help="that it chooses among (the whole beam)")
     ] = None,
+    ensemble: Ensemble = None,
+    replace_unknown: Annotated[
+        bool, typer.Option("--replace-unknown", help="by the words of the text that were looked at")
+    ] = False,
     score: Annotated[
         bool, typer.Option("--score", help="also what it was chosen by, and its log-probability in nats")
     ] = False,
@@ -91,13 +96,14 @@ def translate(
     follows after tabs.
     """
     from textladder.choosing import choice, options_for
+    from textladder.forcing import check_replacing
     from textladder.loading import load_model
     from textladder.text.overlong import CutReport
     from textladder.training.devices import pick_device
     from textladder.translating import task_of, translations, translator
 
     where = str(pick_device(device))
-    loaded = translator(model, where)
+    loaded = translator(model, where, ensemble or ())
     search: dict[str, Any] = {
         "beam": beam, "length_penalty": length_penalty, "coverage_penalty": coverage_penalty,
         "groups": groups, "diversity": diversity, "temperature": temperature, "top_k": top_k, "top_p": top_p,
@@ -107,6 +113,8 @@ def translate(
     try:
         asked: dict[str, Any] = {"mbr": mbr, "rerank": other is not None, "candidates": candidates}
         options = options_for(loaded, n_best=n_best, **asked, **search)
+        if replace_unknown:
+            check_replacing(loaded)
         choose = choice(mbr=mbr, other=other, weight=rerank_weight, keep=n_best)
         if prefix is not None and prefixes is not None:
             what = "one beginning for all texts, and one for each."
@@ -115,7 +123,7 @@ def translate(
         names = {"n": "n-best"}
         listed = ", ".join(f"--{names.get(n, n).replace('_', '-')}" for n in problem.where.split(", "))
         raise Problem(listed, problem.what, problem.next_step) from problem
-    if alignment and not task_of(loaded).decoder.attends:
+    if alignment and not task_of(loaded).attends:
         raise Problem(
             "--alignment", "this model has no attention to show.", "Leave it out, or train another rung."
         )
@@ -129,6 +137,7 @@ def translate(
             yield some
 
     given: dict[str, Any] = {"alignment": alignment, "prefixes": begins, "choose": choose, "cuts": cuts}
+    given["replace_unknown"] = replace_unknown
     try:
         for chunk in translations(loaded, counted(), options, **given):
             cut = sum(cuts, cut)

@@ -14,6 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from textladder import choosing, translating
 from textladder.batch import Example
+from textladder.ensembling import ensemble
+from textladder.errors import Problem
 from textladder.estimating import RungEstimator, several
 from textladder.loading import load_model
 from textladder.text.corpus import Corpus
@@ -76,6 +78,7 @@ class Translator(RungEstimator):
         rerank: RungEstimator | str | Path | None = None,
         rerank_weight: float | None = None,
         candidates: int | None = None,
+        replace_unknown: bool = False,
         **options: Any,
     ) -> list[Translation]:
         """The `n_best` translations of one text. options: of the search, such as beam and length_penalty, or
@@ -83,7 +86,8 @@ class Translator(RungEstimator):
 
         mbr: so many candidates, of which those are given that agree most with all. rerank: a fitted
         Translator of the other direction, or a LanguageModel, or the folder of one, that makes a choice among
-        `candidates`, weighed by `rerank_weight` (see `choosing`). Raises Problem for options that contradict
+        `candidates`, weighed by `rerank_weight` (see `choosing`). replace_unknown: words that the model does
+        not know are those of the text that it looked at. Raises Problem for options that contradict
         each other."""
         check_is_fitted(self)
         asked: dict[str, Any] = {"mbr": mbr, "rerank": rerank is not None, "candidates": candidates}
@@ -92,6 +96,7 @@ class Translator(RungEstimator):
         choose = choosing.choice(mbr=mbr, other=other, weight=rerank_weight, keep=n_best)
         prefixes = None if prefix is None else [prefix]
         given: dict[str, Any] = {"alignment": alignment, "prefixes": prefixes, "choose": choose}
+        given["replace_unknown"] = replace_unknown
         return translating.translate(self.model_, [text], chosen, **given)[0]
 
     def log_probabilities(self, X: Sequence[str], y: Sequence[str]) -> list[NDArray[np.float32]]:
@@ -107,8 +112,27 @@ class Translator(RungEstimator):
         task = translating.task_of(self.model_)
         return task.score(self.model_.predict([e.texts[0] for e in examples]), examples).headline
 
+    def together(self, *others: Translator) -> Translator:
+        """One that says what the mean of the probabilities of all says; they may be of any rungs. Raises
+        Problem where they cut texts into other units."""
+        every = (self, *others)
+        for one in every:
+            check_is_fitted(one)
+        return self._of(ensemble([one.model_ for one in every]))
+
+    def save(self, folder: str | Path) -> None:
+        """Write a model folder: what the command line and `load` read. Problem for several `together`."""
+        if self.__sklearn_is_fitted__() and translating.task_of(self.model_).fellows:
+            raise Problem("save", "this is several models.", "Save each, and load them with `ensemble`.")
+        super().save(folder)
+
     @classmethod
-    def load(cls, folder: str | Path, device: str = "auto") -> Translator:
+    def load(
+        cls, folder: str | Path, device: str = "auto", *, ensemble: Sequence[str | Path] = ()
+    ) -> Translator:
         """A translator, ready to predict, from a model folder, a run folder or a compare folder (its pick).
-        Problem also for a model of another task."""
-        return cls._open(folder, device, "translator", "TextClassifier")
+        ensemble: folders of others that it writes together with. Problem also for a model of another task."""
+        first, *others = (
+            cls._open(one, device, "translator", "TextClassifier") for one in (folder, *ensemble)
+        )
+        return first.together(*others) if others else first

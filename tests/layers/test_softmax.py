@@ -108,7 +108,7 @@ def test_no_gradients_are_made_where_none_are_asked_for(monkeypatch: pytest.Monk
 
 
 def _refuse_gradients(
-    part: Any, vectors: Tensor, rows: Tensor, bias: Tensor, at: Tensor, learns: bool
+    part: Any, vectors: Tensor, rows: Tensor, bias: Tensor, at: Tensor, *, learns: bool, weights: None
 ) -> None:
     raise StopIteration(str(learns))
 

@@ -48,6 +48,21 @@ def test_epochs_is_the_plain_mean_over_checks() -> None:
         assert averaged(average, model) == pytest.approx(sum(VALUES[:number]) / number, rel=1e-6)
 
 
+@pytest.mark.parametrize("checks", [1, 3, 9])
+def test_last_is_the_mean_over_the_last_checks_and_goes_on(checks: int) -> None:
+    model = line(9.0)
+    average = Average(model, "last", 0.999, checks)
+    for number, value in enumerate(VALUES, start=1):
+        nn.init.constant_(model.weight, value)
+        average.after_step(model)  # of no concern to it
+        average.after_check(model)
+        some = VALUES[max(number - checks, 0) : number]
+        assert averaged(average, model) == pytest.approx(sum(some) / len(some), rel=1e-6)
+        again = Average(line(5.0), "last", 0.999, checks)
+        again.load_state_tensors({n: v.clone() for n, v in average.state_tensors().items()})
+        average = again
+
+
 def test_none_changes_nothing_and_keeps_nothing() -> None:
     model = line(2.0)
     average = Average(model, "none", 0.999)
@@ -81,7 +96,7 @@ def test_state_goes_on() -> None:
     assert torch.equal(first.weights["weight"], whole.weights["weight"])
 
 
-@pytest.mark.parametrize("kind", ["ema", "epochs"])
+@pytest.mark.parametrize("kind", ["ema", "epochs", "last"])
 @pytest.mark.parametrize("rung", ["ngrams", "lstm"])
 def test_averaged_weights_are_those_scored_and_saved(rung: str, kind: str, tmp_path: Path) -> None:
     chosen = small(rung, training__average=kind, training__ema_decay=0.5, training__epochs=1)

@@ -254,7 +254,9 @@ def test_schedules() -> None:
     assert cosine[5] == 0.5
     assert cosine == sorted(cosine, reverse=True)
     assert factors(schedule="inverse_sqrt", warmup=4)[3:5] == [1.0, 1.0]
-    assert factors(schedule="inverse_sqrt", warmup=4)[9] == round(math.sqrt(4 / 9), 4)
+    # Vaswani et al. 2017, equation 3, but for a constant; steps after the warm-up are counted from 0.
+    wanted = [math.sqrt(4) * min(n**-0.5, n * 4**-1.5) for n in (1, 2, 3, 4, *range(4, 10))]
+    assert factors(schedule="inverse_sqrt", warmup=4) == [round(factor, 4) for factor in wanted]
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ CASES = {
     "moving average": ("gru", {"training__average": "ema", "dropout": True}),
     "adamw, rows put off, decay": ("lstm", {"dropout": True, "training__weight_decay": 0.1}),
     "moving average, rows put off": ("gru", {"training__average": "ema", "dropout": True}),
+    "average of the last checks": ("ngrams", {"training__average": "last", "training__average_checks": 2}),
     "average of epochs, layer norms": ("attention", {"training__average": "epochs", "dropout": True}),
 }
 DEFERRING = [case for case in CASES if "rows put off" in case]

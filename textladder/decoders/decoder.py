@@ -35,6 +35,7 @@ class Decoder(nn.Module):
     dim: int  # D of the vectors that it gives
     max_length: int | None = None  # longest prefix in units that positions allow; None: any
     attends: bool = True  # False: it has no alignment to show
+    sequential: ClassVar[bool] = False  # True: it goes through a text unit by unit, also in training
     own: UnitEmbedding | None  # its table of units; None: it shares another's (`share`)
 
     def __init__(self, config: Any, units: int, memory_dim: int) -> None:

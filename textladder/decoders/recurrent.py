@@ -37,6 +37,7 @@ class RecurrentDecoder(Decoder):
         "Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473; "
         "Luong et al. 2015, https://arxiv.org/abs/1508.04025"
     )
+    sequential = True
 
     @dataclass(frozen=True)
     class Config(Decoder.Config):

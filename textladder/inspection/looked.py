@@ -61,26 +61,28 @@ def _of_translation(model: Model, task: Translate, text: str, target: str | None
         (best, *_), tree, path = translating.searched(model, text)
         target, spelled = best.text, task.shown([node.unit for node in tree.nodes])
         more = [render_tree(tree, spelled, path, task.options.length_penalty)]
-    elif not task.decoder.attends:
+    elif not task.attends:
         raise nothing(model, "Leave out --target, to see what was searched; or train another rung.")
-    if not task.decoder.attends:
+    if not task.attends:
         return Looked(target, [], more)
     found = translating.looked_at(model, text, target)
     told = "Rows: what was written, from the top down. Columns: the source. Each row sums to 1."
-    maps = [Map(name, found.targets, found.sources, shares, told) for name, shares in _layers(found.maps)]
+    layers = _layers(found.maps, found.pointer)
+    maps = [Map(name, found.targets, found.sources, shares, told) for name, shares in layers]
     return Looked(target, maps, more)
 
 
-def _layers(maps: Sequence[Shares]) -> Iterator[tuple[str, Shares]]:
-    """Each map [T, S] with its name; first the mean over heads of the last layer but one, which alignments
-    are read from, then every layer's mean and its heads."""
-    chosen = max(len(maps) - 2, 0)
+def _layers(maps: Sequence[Shares], pointer: bool) -> Iterator[tuple[str, Shares]]:
+    """Each map [T, S] with its name; first that which alignments are read from, of the pointer (the last, if
+    there is one) or the mean over heads of the last layer but one, then every layer's mean and its heads."""
+    chosen = len(maps) - 1 if pointer else max(len(maps) - 2, 0)
     order = [chosen, *(layer for layer in range(len(maps)) if layer != chosen)]
     for layer in order:
         heads = maps[layer]
         mean = " (alignments are read from it)" if layer == chosen else ""
         several = "the mean of its heads" if len(heads) > 1 else "its one head"
-        yield f"layer {layer + 1}, {several}{mean}", heads.mean(0)
+        name = "pointer" if pointer and layer == chosen else f"layer {layer + 1}, {several}"
+        yield f"{name}{mean}", heads.mean(0)
     for layer, heads in enumerate(maps):
         if len(heads) > 1:
             for number, shares in enumerate(heads, 1):

@@ -28,17 +28,21 @@ MOST_ROWS = 4096  # of one product
 FEWEST_ROWS = 256  # below, adding to the gradient of a table would cost as much as the products
 
 
-def cross_entropy(vectors: Tensor, rows: Tensor, bias: Tensor, target: Tensor) -> Tensor:
+def cross_entropy(
+    vectors: Tensor, rows: Tensor, bias: Tensor, target: Tensor, weights: Tensor | None = None
+) -> Tensor:
     """The sum of -log softmax(rows . vector + bias)[target] over targets that are not IGNORED, in nats.
 
-    vectors [N, D], rows [V, D], bias [V], target [N]. Under autocast to bfloat16 the products are in that,
-    the softmax in float32.
+    vectors [N, D], rows [V, D], bias [V], target [N]; weights: [N] of each in the sum, without gradient
+    (None: 1). Under autocast to bfloat16 the products are in that, the softmax in float32.
     """
     if len(rows) <= FEW:
         logits = F.linear(vectors, rows, bias).float()
-        return F.cross_entropy(logits, target, ignore_index=IGNORED, reduction="sum")
+        if weights is None:
+            return F.cross_entropy(logits, target, ignore_index=IGNORED, reduction="sum")
+        return (F.cross_entropy(logits, target, ignore_index=IGNORED, reduction="none") * weights).sum()
     learns = torch.is_grad_enabled() and any(t.requires_grad for t in (vectors, rows, bias))
-    total: Tensor = _CrossEntropy.apply(vectors, rows, bias, target, learns)
+    total: Tensor = _CrossEntropy.apply(vectors, rows, bias, target, learns, weights)
     return total
 
 
@@ -77,16 +81,17 @@ class _CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, vectors: Tensor, rows: Tensor, bias: Tensor, *given: Any) -> Tensor:
-        """given: target [N], and whether gradients are wanted."""
-        target, learns = given
+        """given: target [N], whether gradients are wanted, and weights [N] or None."""
+        target, learns, weights = given
         dtype = product_type(vectors.device)
         table, shift = rows.detach().to(dtype), bias.detach().float()
         parts = limit() if vectors.device.type == "cpu" else 1
         size = -(-max(len(vectors), 1) // parts)
         with torch.autocast(vectors.device.type, enabled=False):
+            each = [None] * parts if weights is None else weights.split(size)
             jobs: list[Callable[[], _Part]] = [
-                partial(_Part, x, table, shift, at, learns)
-                for x, at in zip(vectors.detach().split(size), target.split(size), strict=True)
+                partial(_Part, x, table, shift, at, learns=learns, weights=part)
+                for x, at, part in zip(vectors.detach().split(size), target.split(size), each, strict=False)
             ]
             done = together(jobs)
             if learns:
@@ -102,16 +107,19 @@ class _CrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         (scale,) = gradients
         to_vectors, to_rows, to_bias = ctx.saved_tensors
-        return to_vectors * scale.to(to_vectors.dtype), to_rows * scale, to_bias * scale, None, None
+        return to_vectors * scale.to(to_vectors.dtype), to_rows * scale, to_bias * scale, None, None, None
 
 
 class _Part:
     """The loss of some vectors [N, D], and its gradients."""
 
     @torch.no_grad()
-    def __init__(self, vectors: Tensor, rows: Tensor, bias: Tensor, target: Tensor, learns: bool) -> None:
+    def __init__(
+        self, vectors: Tensor, rows: Tensor, bias: Tensor, target: Tensor, *, learns: bool, weights: Any
+    ) -> None:
         device, units = rows.device, len(rows)
         self.rows, self.bias, self.learns = rows, bias, learns
+        counts = target != IGNORED if weights is None else weights * (target != IGNORED)
         self.total = torch.zeros((), device=device)
         # Made once: memory that is new to the process costs more than what is done with it.
         size = min(rows_at_a_time(units), len(vectors))
@@ -123,14 +131,14 @@ class _Part:
             self.to_bias = torch.zeros(units, device=device)
         for start in range(0, len(vectors), max(size, 1)):
             here = slice(start, start + size)
-            self._add(vectors[here].to(rows.dtype), target[here, None], here)
+            self._add(vectors[here].to(rows.dtype), target[here, None], counts[here, None], here)
 
-    def _add(self, x: Tensor, target: Tensor, here: slice) -> None:
+    def _add(self, x: Tensor, target: Tensor, counts: Tensor, here: slice) -> None:
         logits = torch.mm(x, self.rows.t(), out=self.logits[: len(x)])
         inverse = torch.empty(len(x), 1, device=x.device)
         for start in range(0, len(x), len(self.work)):
             few = slice(start, start + len(self.work))
-            self._softmax(logits[few], target[few], inverse[few])
+            self._softmax(logits[few], target[few], counts[few], inverse[few])
         if not self.learns:
             return
         torch.mul(logits @ self.rows, inverse, out=self.to_vectors[here])
@@ -140,11 +148,10 @@ class _Part:
         else:  # converted first: adding numbers of two types takes three times as long
             self.to_rows += (logits.t() @ scaled).float()
 
-    def _softmax(self, logits: Tensor, target: Tensor, inverse: Tensor) -> None:
-        """Adds to the loss, and puts e - s y in place of the logits and 1/s into `inverse`, 0 where IGNORED:
-        these rows stay, so that their number is the same in every batch (`layers.strip.ROUND`)."""
-        counts = target != IGNORED  # [n, 1]
-        target = target * counts
+    def _softmax(self, logits: Tensor, target: Tensor, counts: Tensor, inverse: Tensor) -> None:
+        """Adds to the loss, and puts e - s y in place of the logits and counts/s into `inverse`, 0 where
+        IGNORED: these rows stay, so that their number is the same in every batch (`layers.strip.ROUND`)."""
+        target = target.clamp_min(0)
         e = logits if logits.dtype == torch.float32 else self.work[: len(logits)].copy_(logits)
         e += self.bias
         e -= e.amax(1, keepdim=True)

@@ -90,6 +90,27 @@ class UnitSoftmax(nn.Module):
         total = cross_entropy(x, self.rows, self.bias + self.never, at)
         return total + smoothing * self._above_mean(x, at) if smoothing else total
 
+    def mixed_loss(
+        self, vectors: Tensor, target: Tensor, gate: Tensor, copied: Tensor, smoothing: float = 0.0
+    ) -> Tensor:
+        """The sum of -log(g p(target) + (1 - g) copied): of a pointer (`layers.pointing`). gate: [N] logits
+        of g; copied: [N] the target's probability by other means.
+
+        smoothing s: (1 - s) of it and s times the mean of -log p over all units that can be predicted, which
+        is `loss` where g is 1. As there, no number per unit of vocabulary is kept: where a share r of a
+        target's probability is p's, the gradient of the logarithm is r times that of log p.
+        """
+        x, at = self._reduced(vectors), _entries(target)
+        bias, kept = self.bias + self.never, at != IGNORED
+        with torch.no_grad():
+            nats = cross_entropies(x, self.rows, bias, at)
+        written = F.logsigmoid(gate) - nats
+        mixed = mixed_logs(written, F.logsigmoid(-gate), copied)
+        shares = (written - mixed).exp().detach()
+        own = cross_entropy(x, self.rows, bias, at, (1 - smoothing) * shares + smoothing)
+        total = -(1 - smoothing) * (mixed * kept).sum() + own - own.detach()
+        return total + smoothing * (nats.sum() + self._above_mean(x, at)) if smoothing else total
+
     def _above_mean(self, x: Tensor, at: Tensor) -> Tensor:
         """The sum of (logit of the target - mean logit): with it, -log p_y becomes the smoothed loss, since
         (1 - s) (-log p_y) + s mean_k(-log p_k) = -log p_y + s (z_y - mean_k z_k). No number per unit of
@@ -217,6 +238,13 @@ def cutoffs_for(tokens: int) -> tuple[int, ...]:
     """A sixteenth of the units in the head, two clusters behind it. Where frequencies follow Zipf's law that
     is within 15 % of the fewest products that two clusters can have, from 4,000 units to a million."""
     return tokens // 16, tokens // 4
+
+
+def mixed_logs(written: Tensor, chance: Tensor, copied: Tensor) -> Tensor:
+    """log(exp(written) + exp(chance) copied); finite gradients also where `copied` is 0."""
+    some = copied > 0
+    logs = torch.where(some, copied, 1.0).log().masked_fill(~some, -math.inf)
+    return torch.logaddexp(written, chance + logs)
 
 
 def _entries(target: Tensor) -> Tensor:

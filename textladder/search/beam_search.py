@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import repeat
 
 import torch
 from torch import Tensor
@@ -78,7 +79,8 @@ def beam(
     written = last.new_zeros(len(place), 0)
     for number in range(max(longest, default=0)):
         said, state = step(last, state)
-        more, units, own = chooser.candidates(said, forced_at(forced, number, place // groups))
+        must = None if forced is None else forced_at(forced, number, place // groups)
+        more, units, own = chooser.candidates(said, must)
         totals = sums[:, None] + more
         if groups == 1:
             parents, column = _best(totals, place, width)
@@ -182,7 +184,7 @@ class _Pools:
 
     def __init__(self, config: SearchConfig, longest: Sequence[int], end: int, ended: Ended | None) -> None:
         self.config, self.longest, self.end, self.ended = config, longest, end, ended
-        self.limits = torch.tensor(longest)
+        self.limits = torch.tensor(longest).repeat_interleave(config.groups)
         self.best: list[list[Hypothesis]] = [[] for _ in longest for _ in range(config.groups)]
 
     def set_aside(
@@ -194,21 +196,21 @@ class _Pools:
         if self.ended is not None:
             said = [self.ended(ids) for ids in written.tolist()]
             finished |= torch.tensor(said, dtype=torch.bool, device=finished.device)
-        over = finished | (self.limits.to(place.device)[place // self.config.groups] <= written.shape[1])
+        over = finished | (self.limits.to(place.device)[place] <= written.shape[1])
         taken = over.nonzero()[:, 0]
-        more = torch.zeros_like(sums) if added is None else added
-        parts = (part[taken].tolist() for part in (place, written, nats, sums, more, finished))
-        for number, ids, own, total, add, whole in zip(*parts, strict=True):
+        parts = (part[taken].tolist() for part in (place, written, nats, sums, finished))
+        more = repeat(0.0, len(taken)) if added is None else added[taken].tolist()
+        for number, ids, own, total, whole, add in zip(*parts, more, strict=True):
             score = total / length_norm(len(ids), self.config.length_penalty) + add
             self._add(number, Hypothesis(tuple(ids), own, score, whole))
         going = (~over).nonzero()[:, 0]
-        best: dict[int, float] = {}
-        for number, total in zip(place[going].tolist(), sums[going].tolist(), strict=True):
+        numbers, best = place[going].tolist(), dict[int, float]()
+        for number, total in zip(numbers, sums[going].tolist(), strict=True):
             best[number] = max(total, best.get(number, -math.inf))
         # A group that is done goes on beside the others of its prompt, which avoid what it has.
         groups = self.config.groups
         unfinished = {number // groups for number, total in best.items() if not self._done(number, total)}
-        kept = [number // groups in unfinished for number in place[going].tolist()]
+        kept = [number // groups in unfinished for number in numbers]
         if all(kept):
             return going
         return going[torch.tensor(kept, dtype=torch.bool, device=going.device)]

@@ -59,7 +59,7 @@ def sample(
         scores = log_probs if before is None else penalised(log_probs, before, penalty)
         scores = scores + barrier
         last = scores.argmax(-1) if chance is None else _drawn(scores, config, chance(number, live))
-        must = forced_at(forced, number, rows[live])
+        must = None if forced is None else forced_at(forced, number, rows[live])
         if must is not None:
             last = torch.where(must == NOTHING, last, must)
         nats = log_probs.gather(1, last[:, None])[:, 0]
@@ -131,12 +131,10 @@ def barrier_of(log_probs: Tensor, end: int, banned: Tensor | None, config: Searc
     return barrier
 
 
-def forced_at(forced: Tensor | None, number: int, prompt: Tensor) -> Tensor | None:
+def forced_at(forced: Tensor, number: int, prompt: Tensor) -> Tensor | None:
     """[R] the unit that each row must have at place `number`, NOTHING where it may choose; None: all may.
     forced: [prompts, P]; prompt: [R] of each row."""
-    if forced is None or number >= forced.shape[1]:
-        return None
-    return forced[prompt, number]
+    return forced[prompt, number] if number < forced.shape[1] else None
 
 
 def _drawn(scores: Tensor, config: SearchConfig, chance: Tensor) -> Tensor:

@@ -3,43 +3,42 @@ translations afterwards: `translated`."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from textladder.batch import Batch, Encoded, Example, Loss, Ragged, Tokens
+from textladder.batch import Batch, Example, Loss, Ragged, Tokens
 from textladder.errors import Problem
-from textladder.layers.attention import Layout
-from textladder.layers.embedding import UnitEmbedding
-from textladder.layers.softmax import UnitSoftmax
 from textladder.layers.together import alone, as_here, limit, together
 from textladder.ragged import Pairs
-from textladder.search import Coverage, Hypothesis, SearchConfig, State, Stepper, Tree, beam, drawn
+from textladder.ranges import Share
+from textladder.search import Coverage, Hypothesis, SearchConfig, Stepper, Tree, beam, drawn
+from textladder.tasks.histories import ScheduleName, mixed, share_at
 from textladder.tasks.task import Encode, Rows, Task
 from textladder.tasks.translated import Translated, Written
+from textladder.tasks.writing import NEVER, Together, Writing, mean_of_logs
 from textladder.text.overlong import shorten
 from textladder.text.pieces import Speller
 from textladder.text.spelling import Spelling
 from textladder.text.tokenizing import BEGIN, END, UNKNOWN
 
 if TYPE_CHECKING:
-    from textladder.decoders.decoder import Decoder
     from textladder.text.tokenizing import Tokenizer
 
-PAD = 0
 SEARCHED = 64  # sources that are searched for side by side
 DRAWING = ("temperature", "top_k", "top_p", "min_p", "seed")  # options of a search that is drawn
 
 
-class Translate(Translated, Task):
-    """The decoder, the output layer over units, the loss and the search.
+class Translate(Translated, Writing, Task):
+    """The loss and the search of what writes (`Writing`).
 
     labels: {"units": size of the tokenizer's vocabulary, "labels": [], "spelling": see `text.spelling`}. One
     tokenizer cuts both sides.
@@ -50,6 +49,13 @@ class Translate(Translated, Task):
         # Tables that are one: of source, target and output (Press and Wolf 2017); of target and output; none
         tied: Literal["all", "target", "none"] = "all"
         label_smoothing: float = 0.1  # share of the truth that is spread over all units
+        copying: bool = False  # units can be taken from the source (See et al. 2017; `layers.pointing`)
+        # Weight of the coverage loss (See et al. 2017: 1), for looking where the model looked before; above 0
+        # where it looks depends on that, too; 0: none
+        coverage: float = 0.0
+        # Share of the units before that the model wrote itself, at the end of training (Bengio et al. 2015)
+        scheduled_sampling: Share = 0.0
+        sampling_schedule: ScheduleName = "linear"  # how it rises to that; constant: it is that throughout
         # What weights and rungs are chosen by
         metric: Literal["bleu", "chrf", "exact_match", "rouge_1", "rouge_2", "rouge_l"] = "bleu"
         bleu_tokenize: Literal["13a", "intl", "char", "zh", "none"] = "13a"  # how sacrebleu cuts texts
@@ -68,6 +74,8 @@ class Translate(Translated, Task):
             raise Problem(
                 "task.label_smoothing", f"{config.label_smoothing} is out of range.", "Give 0 to below 1."
             )
+        if not 0 <= config.coverage < math.inf:
+            raise Problem("task.coverage", f"{config.coverage} is out of range.", "Give a number from 0 on.")
         if config.length_factor < 0 or config.length_extra < 1:
             raise Problem(
                 "task.length_factor, task.length_extra",
@@ -76,7 +84,12 @@ class Translate(Translated, Task):
             )
         self.headline = config.metric
         self.options = searching(config)
+        self.memory_dim = dim
+        # Others that write with it, each with its encoder; in a tuple: their parameters are not its own.
+        self.fellows: tuple[tuple[Encode, Translate], ...] = ()
+        self._speller: Speller | None = None
         self._greedy = False
+        self._own = 0.0  # share of the units before that are the model's own (`proceed`)
 
     @staticmethod
     def learn(
@@ -90,37 +103,6 @@ class Translate(Translated, Task):
         """targets: the training texts that are to be written, in chunks."""
         spelling = Spelling.learn(targets, tokenizer, inner=True)
         return labels | {"units": len(tokenizer), "spelling": spelling.to_dict()}
-
-    def equip(self, decoder: Decoder, tokenizer: Tokenizer) -> None:
-        """Called once, before `tie`: what writes, and what knows how its units are written."""
-        positions, longest = decoder.max_length, tokenizer.config.max_length
-        if positions is not None and longest > positions:
-            raise Problem(
-                "tokenizer.max_length",
-                f"{longest} units are more than the decoder's {positions} positions.",
-                f"Set tokenizer.max_length={positions}, or decoder.max_length={longest}.",
-            )
-        self.decoder, self.tokenizer = decoder, tokenizer
-        self.output = UnitSoftmax(decoder.dim, int(self.labels["units"]))
-        self._speller: Speller | None = None
-
-    def tie(self, embedding: nn.Embedding | None) -> None:
-        if self.config.tied == "none":
-            return
-        if self.config.tied == "all":
-            width = None if embedding is None else embedding.weight.shape[1]
-            own = self.decoder.embedding.weight.shape[1]
-            if width != own or not isinstance(embedding, UnitEmbedding):
-                raise Problem(
-                    "task.tied",
-                    "one table for both sides needs vectors of one width: the encoder's have "
-                    f"{width or 'no table'}, the decoder's {own}.",
-                    "Set encoder.embedding_dim and decoder.embedding_dim alike, or task.tied=target.",
-                )
-            self.decoder.share(embedding)
-        table = self.decoder.embedding
-        table.shared = True
-        self.output.tie(cast(nn.Parameter, table.weight))
 
     # Texts to batches.
 
@@ -163,25 +145,34 @@ class Translate(Translated, Task):
 
     # Training and predicting.
 
-    def loss(self, encode: Encode, batch: Batch) -> Loss:
-        """Summed over the units of the targets, in nats."""
-        prefix, units = batch.target
-        vectors = self._forced(encode(batch.inputs[0]), prefix)
-        return Loss(self.output.loss(vectors, units, self.config.label_smoothing), batch.count)
+    def proceed(self, done: float) -> None:
+        self._own = share_at(self.config.scheduled_sampling, self.config.sampling_schedule, done)
 
-    def _forced(self, memory: Encoded, prefix: Tokens, maps: list[Tensor] | None = None) -> Tensor:
-        """[N, D] a vector for each unit of the targets."""
-        return Layout(prefix, exact=True).unpad(self.decoder(prefix, memory, maps))
+    def loss(self, encode: Encode, batch: Batch) -> Loss:
+        """Summed over the units of the targets, in nats; with what was lost to coverage, if that has a
+        weight."""
+        (source,), (prefix, units) = batch.inputs, batch.target
+        memory, smoothing = encode(source), self.config.label_smoothing
+        if self.training and self._own > 0:
+            prefix = mixed(self, memory, source, prefix, self._own)
+        said = self.said(memory, source, prefix)
+        if self.pointer is None:
+            return Loss(self.output.loss(said, units, smoothing), batch.count)
+        total = self.pointer.loss(self.output, said, units, smoothing)
+        return Loss(total + self.config.coverage * said.lost.sum(), batch.count)
 
     def forced(
         self, encode: Encode, batch: Batch, aligned: bool = False
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """What the model gives for given targets: [N] nats of each unit, offsets [B + 1] of the targets in
-        it; and if `aligned`, the maps of `Decoder.forward`."""
-        prefix, units = batch.target
-        maps: list[Tensor] | None = [] if aligned and self.decoder.attends else None
-        vectors = self._forced(encode(batch.inputs[0]), prefix, maps)
-        return -self.output.losses(vectors, units), prefix.offsets, maps or []
+        """What the model gives for given targets: [N] nats of each unit (with `fellows`, of the mean of all
+        probabilities), offsets [B + 1] of the targets in it; and if `aligned`, the maps of `said`."""
+        (source,), (prefix, units) = batch.inputs, batch.target
+        maps: list[Tensor] | None = [] if aligned and self.attends else None
+        said = self.said(encode(source), source, prefix, maps)
+        each = [-self.losses(said, units)]
+        for read, other in self.fellows:
+            each.append(-other.losses(other.said(read(source), source, prefix), units))
+        return mean_of_logs(each), prefix.offsets, maps or []
 
     def predict(self, encode: Encode, batch: Batch) -> list[Written]:
         found = self.search(encode, batch.inputs[0], self._now)
@@ -196,12 +187,14 @@ class Translate(Translated, Task):
         *,
         begins: Ragged | None = None,
         tree: Tree | None = None,
+        unknown: bool = False,
     ) -> list[list[Hypothesis]]:
         """The best `options.n` translations of each source. banned: units that are not written, beside <pad>,
         <unk> and <s>. begins: the units that each translation begins with. tree: gets what the search for the
-        one source kept and gave up. Raises Problem as `check_search` does."""
+        one source kept and gave up. unknown: <unk> is written too. Raises Problem as `check_search` does."""
         self.check_search(options)
-        never = torch.tensor([PAD, UNKNOWN, BEGIN, *banned], device=source.flat.device)
+        never = torch.tensor([*NEVER, *banned], device=source.flat.device)
+        never = never[never != UNKNOWN] if unknown else never
         forced = [None] * len(source) if begins is None else _split(Tokens.of(begins), SEARCHED)
         jobs = [
             as_here(partial(self._searched, encode, some, options, never, first=first, tree=tree))
@@ -223,39 +216,35 @@ class Translate(Translated, Task):
         first: Tokens | None,
         tree: Tree | None,
     ) -> list[list[Hypothesis]]:
-        memory = encode(source)
+        memories = [read(source) for read, _ in ((encode, self), *self.fellows)]
         device = source.flat.device
         begun = None if first is None else first.lengths.to(device)
         longest = self.longest(source.lengths, begun).tolist()
         forced = None if first is None else first.to(device).ids
+        whole = options.draws or options.repetition_penalty != 1 or options.ignore_end or forced is not None
+        whole = whole or self.pointer is not None or bool(self.fellows)  # log-probabilities of all units
+        several = Together((self, *(other for _, other in self.fellows)))
+        writer: Writing | Together = several if whole else self
         # In float32: of products with so few rows, converting the weights would take longer than multiplying.
         with torch.no_grad(), torch.autocast(device.type, enabled=False):
-            memory = Encoded(memory.pooled.float(), memory.mask, memory.states.float())
             last = torch.full((len(source),), BEGIN, device=device)
-            state = self.decoder.start(memory)
+            state = several.begin(memories, source) if whole else self.begin(memories[0], source)
             given: dict[str, Any] = {"end": END, "lengths": longest}
-            step: Stepper = self.decoder.step
+            step: Stepper = writer.step
             if not options.draws:
                 given["tree"] = tree
             if options.coverage_penalty:
-                cover = Coverage(self.decoder.looking, options.coverage_penalty)
-                state, step, given["added"] = cover.start(state, memory.mask), cover.step, cover.added
-            if options.draws or options.repetition_penalty != 1 or options.ignore_end or forced is not None:
-                seen = torch.zeros(len(source), self.output.units, dtype=torch.bool, device=device)
-                given |= {"banned": never, "seen": seen, "forced": forced}
-                search = drawn if options.draws else beam
-                return search(partial(self._log_probs, step), state, last, options, **given)
-            top = partial(self.output.best, banned=never)
-            return beam(step, state, last, options, **given, top=top)
-
-    def _log_probs(self, step: Stepper, last: Tensor, state: State) -> tuple[Tensor, State]:
-        """A step whose log-probabilities [R, V] are all made."""
-        vectors, state = step(last, state)
-        return self.output.log_probs(vectors), state
+                cover = Coverage(writer.looking, options.coverage_penalty)
+                state, step, given["added"] = cover.start(state, memories[0].mask), cover.step, cover.added
+            if not whole:
+                return beam(step, state, last, options, **given, top=partial(self.output.best, banned=never))
+            seen = torch.zeros(len(source), self.output.units, dtype=torch.bool, device=device)
+            given |= {"banned": never, "seen": seen, "forced": forced}
+            return (drawn if options.draws else beam)(step, state, last, options, **given)
 
     def check_search(self, options: SearchConfig) -> None:
         """Raises Problem for a coverage penalty where nothing is looked at."""
-        if options.coverage_penalty and not self.decoder.attends:
+        if options.coverage_penalty and not self.attends:
             what = "this model has no attention, and so no coverage."
             raise Problem("coverage_penalty", what, "Leave it out, or train another rung.")
 
@@ -263,8 +252,8 @@ class Translate(Translated, Task):
         """Units of the longest translation of sources of these lengths [B]; begun: [B] units of it that are
         given, behind which there is always room for some. Problem where there is none."""
         most = self.tokenizer.config.max_length
-        if self.decoder.max_length is not None:
-            most = min(most, self.decoder.max_length)
+        for writer in (self, *(other for _, other in self.fellows)):
+            most = min(most, writer.decoder.max_length or most)
         config = self.config
         found = (lengths * config.length_factor).long().add(config.length_extra)
         if begun is not None:

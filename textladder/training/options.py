@@ -26,8 +26,11 @@ class TrainingConfig(OptimizerConfig):
     clip_norm: float = 1.0  # gradients are scaled down to this Euclidean norm; 0: never
     checks_per_epoch: int = 1  # how often dev is scored
     patience: int = 3  # checks without a better dev score before training stops; 0: never stop early
-    average: Literal["none", "ema", "epochs"] = "none"  # weights that are scored and kept
+    # Weights that are scored and kept: the last step's; a moving average; the mean over all checks, or over
+    # the last of them
+    average: Literal["none", "ema", "epochs", "last"] = "none"
     ema_decay: float = 0.999
+    average_checks: int = 5  # of average "last"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where it pays (decision 0005)
     seed: Seed = 1
     log_every: int = 50  # steps between lines of log.jsonl
@@ -36,7 +39,14 @@ class TrainingConfig(OptimizerConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("batch_units", "batch_texts", "accumulate", "checks_per_epoch", "log_every"):
+        for name in (
+            "batch_units",
+            "batch_texts",
+            "accumulate",
+            "checks_per_epoch",
+            "log_every",
+            "average_checks",
+        ):
             self._demand(name, getattr(self, name) >= 1, "a whole number from 1 on")
         for name in ("clip_norm", "min_steps", "patience", "save_seconds", "seed"):
             self._demand(name, getattr(self, name) >= 0, "a number from 0 on")
