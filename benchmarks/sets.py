@@ -71,6 +71,16 @@ CAPTIONS = Vectors(  # general, and captions, which most of these pairs are or a
     ("--dim", "200", "--threads", "1"),
     ("bow", "decomposable", "cnn", "bilstm", "esim"),
 )
+WIKIPEDIA = Vectors(("wiki_2018/train.txt.gz",), ("--dim", "200", "--threads", "1"), ("window", "bilstm-crf"))
+UNSEEN = {  # hardly a name comes twice: letters and the words around must carry, as chosen on dev
+    EVERY: [
+        "encoder.word_dropout=0.4",
+        "encoder.embedding_dropout=0.5",
+        'task.scheme="BIOES"',
+        "training.learning_rate=0.0015",
+        'training.average="ema"',
+    ]
+}
 FROZEN = {  # the width of the vectors, which stay as they are (`bow` moves them)
     **{rung: ["encoder.embedding_dim=200", "training.freeze_embedding=true"] for rung in CAPTIONS.rungs},
     "bow": ["encoder.dim=200"],
@@ -283,6 +293,26 @@ SETS = {
         0.20,
         "CRFsuite 0.153, spaCy 0.138 (measured)",
         "WNUT17, names, from scratch",
+        settings=UNSEEN,
+        task="tag",
+    ),
+    "wnut17_vectors": DataSet(
+        "wnut17/train.conll",
+        "wnut17/dev.conll",
+        "wnut17/test.conll",
+        0.28,
+        "0.419 with outside vectors, the best of the shared task (Derczynski et al. 2017)",
+        "WNUT17, names, with word vectors of Wikipedia",
+        settings={
+            rung: [
+                *UNSEEN[EVERY],
+                "encoder.embedding_dim=200",
+                "training.freeze_embedding=true",
+                "tokenizer.min_count=1",  # rare words have vectors too
+            ]
+            for rung in WIKIPEDIA.rungs
+        },
+        vectors=WIKIPEDIA,
         task="tag",
     ),
     "languages": DataSet(

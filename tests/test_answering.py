@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests.program import refused, textladder
@@ -117,6 +119,24 @@ def test_predictions_as_lines_and_as_json(run, tmp_path):
     path.write_text(lines, encoding="utf-8")
     assert json.loads(textladder("predict", run[0], path, "--json").out)["predictions"] == told
     refused(textladder("predict", run[0], stdin="\nwhere?\n"), "line 1: this is no passage")
+
+
+def test_a_page_of_what_is_looked_at(run, tmp_path):
+    page, passage = tmp_path / "map.html", "Ada lives in Rome, and Bob lives in <Oslo>!"
+    question = "Where does Ada live?"
+    told = textladder("inspect", run[0], "--text", passage, "--second", question, "--out", page)
+    assert told.code == 0, told.err
+    assert told.out.splitlines()[0] == "Rome"
+    text = page.read_text("utf-8")
+    assert "<Oslo>" not in text
+    tables = text.split("data-map=")[1:]
+    assert [table.count("<tr><th") for table in tables] == [13, 13], "a row for each token"
+    shares = [[float(share) for share in re.findall(r'title="([0-9.]+)"', table)] for table in tables]
+    assert sum(shares[0]) == pytest.approx(13, abs=0.1)
+    for column in range(3):
+        assert sum(shares[1][column::3]) == pytest.approx(1, abs=0.02)
+    assert np.argmax(shares[1][1::3]) == 3, "the answer begins at Rome"
+    refused(textladder("inspect", run[0], "--text", "a dog", "--out", page), "no question about the passage")
 
 
 def test_evaluating_squad_files(run, tmp_path):

@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import child, harness, jobs, made_sets, own_vectors, quality, quality_page, sets, speed
 from benchmarks.ours import attention, data
+from benchmarks.peers import crfsuite_tagger
 
 
 def test_medians_leave_out_failed_runs() -> None:
@@ -333,3 +334,24 @@ def test_a_training_that_fails_gives_no_record(tmp_path: Path, monkeypatch: pyte
 def test_versions_are_asked_of_an_interpreter() -> None:
     found = harness.versions(["numpy"], sys.executable)
     assert found["numpy"] == np.__version__
+
+
+def test_words_and_tags_of_conllu(tmp_path: Path) -> None:
+    """Multiword tokens and empty nodes are no words; the last sentence needs no blank line."""
+    row = "{}\t{}\t_\t{}\t_\t_\t_\t_\t_\t_\n"
+    lines = [("1-2", "im", "_"), ("1", "in", "ADP"), ("2", "dem", "DET"), ("2.1", "x", "_")]
+    path = tmp_path / "a.conllu"
+    text = (
+        "# newdoc\n" + "".join(row.format(*line) for line in lines) + "\n# c\n" + row.format(1, "Ja", "INTJ")
+    )
+    path.write_text(text, encoding="utf-8")
+    assert child.read_conllu(path) == [(["in", "dem"], ["ADP", "DET"]), (["Ja"], ["INTJ"])]
+    found = child.tagging_figures(lambda rows: [["ADP"] * len(words) for words in rows], str(path))
+    assert found["accuracy"] == pytest.approx(1 / 3)
+    assert found["tagged_per_second"] > 0
+
+
+def test_features_of_a_word_name_its_neighbours() -> None:
+    first, second = crfsuite_tagger.features(["The", "dog"])
+    assert {"word=The", "low=the", "istitle", "before=<s>", "after=dog", "here+after=the dog"} <= set(first)
+    assert {"word=dog", "end=og", "before=the", "after=</s>"} <= set(second)

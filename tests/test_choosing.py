@@ -57,7 +57,7 @@ def test_every_translation_begins_as_asked_and_its_score_counts_that(half: Trans
 def test_the_beginning_of_the_best_leads_to_the_best(half: Translator) -> None:
     for source in SOURCES:
         (best,) = half.translate(source)
-        for end in range(len(best.text) + 1):
+        for end in (0, 1, len(best.text)):
             (again,) = half.translate(source, prefix=best.text[:end])
             assert again.score >= best.score - 1e-5 or not again.finished
             if again.finished and again.text == best.text:

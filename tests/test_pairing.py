@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 
 import numpy as np
 import pytest
@@ -110,6 +111,32 @@ def test_predicting_lines_and_files(run, tmp_path):
     assert records[0]["label"] == "same"
     assert records[0]["probabilities"].keys() == {"same", "different"}
     assert len(records) == 2  # a pair with an empty text gets its answer too
+
+
+@pytest.mark.parametrize("matching", ["decomposable", "esim"])
+def test_a_page_of_what_is_aligned(file, matching, tmp_path):
+    some, page = ("--set", "training.max_steps=5"), tmp_path / "map.html"
+    out = tmp_path / "run"
+    assert begun(file, out, *some, "--set", f"task.matching={matching}", rung="bow").code == 0
+    told = textladder("inspect", out, "--text", "the <dog> runs", "--second", "a cat", "--out", page)
+    assert told.code == 0, told.err
+    assert told.out.split()[0] in {"same", "different"}
+    text = page.read_text("utf-8")
+    assert "&lt;" in text
+    assert "<dog>" not in text
+    units = [len(re.findall(r"<tr><th", table)) for table in text.split("data-map=")[1:]]
+    assert units[1] == 2, "a row for each word of the second text"
+    shares = [float(share) for share in re.findall(r'title="([0-9.]+)"', text)]
+    assert sum(shares) == pytest.approx(sum(units), abs=0.02)
+
+
+def test_what_has_no_map_says_so(run, tmp_path):
+    def told(*more):
+        return textladder("inspect", run[0], "--text", "a dog", *more, "--out", tmp_path / "map.html")
+
+    refused(told(), "a pair has two texts")
+    refused(told("--second", "a cat"), "task.matching=decomposable")
+    refused(told("--second", "a cat", "--target", "c"), "only a translator")
 
 
 def test_evaluating_another_file(run, numbers, tmp_path):

@@ -7,6 +7,7 @@ import random
 from dataclasses import replace
 
 import pytest
+import torch
 
 from tests.program import refused, textladder
 from textladder import Problem, TokenTagger
@@ -104,6 +105,27 @@ def test_predictions_as_lines_and_as_json(run):
         assert 0 < span["confidence"] <= 1
 
 
+def test_what_a_document_said_before_is_read(tmp_path):
+    """The tag of "it" is told by the sentence before alone."""
+    draw = random.Random(0)
+    rows = []
+    for number in range(120):
+        animal = draw.choice(["cat", "dog"])
+        rows.append(f"-DOCSTART-\tX\n\na\tDET\n{animal}\tNOUN\n\nit\t{animal}\n{number}\tNUM\n")
+    file = tmp_path / "it.conll"
+    file.write_text("\n".join(rows), encoding="utf-8")
+    told = begun(file, tmp_path, *SMALL, "--set", "data.context=2", "--json")
+    assert told.code == 0, told.err
+    assert "120 documents" in told.err
+    test = json.loads(told.out)["test"]
+    assert test["scores"]["token_accuracy"] == 1
+    new = tmp_path / "new.conll"
+    new.write_text("a\ncat\n\nit\n5\n\n-DOCSTART-\n\na\ndog\n\nit\n5\n", encoding="utf-8")
+    said = textladder("predict", tmp_path / "r", new)
+    assert [line.split("\t")[1] for line in said.out.splitlines() if line.startswith("it")] == ["cat", "dog"]
+    assert textladder("predict", tmp_path / "r", "-", stdin="it 5\n").code == 0, "a line has no document"
+
+
 def test_the_best_taggings_of_a_text(run):
     tagger = TokenTagger.load(run[0])
     best = tagger.n_best("Ada lives in New York !", 4)
@@ -116,6 +138,22 @@ def test_the_best_taggings_of_a_text(run):
     ]
     with pytest.raises(Problem, match="no tokens"):
         tagger.n_best("")
+
+
+def test_batches_side_by_side_say_the_same(run):
+    """Whatever the number of threads and the size of batches."""
+    tagger, texts = TokenTagger.load(run[0]), [words for words, _ in sentences(30, seed=2)]
+    wanted = tagger.predict(texts)
+    tagger.model_.encoder.predict_units = 16  # so that there are many
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        found = tagger.predict(texts)
+    finally:
+        torch.set_num_threads(before)
+    for one, other in zip(wanted, found, strict=True):
+        assert [span[:3] for span in one] == [span[:3] for span in other]
+        assert [s.confidence for s in one] == pytest.approx([s.confidence for s in other], abs=1e-4)
 
 
 def test_predicting_a_file_of_tokens_keeps_them(run, tmp_path):
@@ -154,7 +192,7 @@ def test_a_sentence_longer_than_a_model_reads_is_tagged_whole(names, tmp_path):
     """A net that sees five words gives the same tags in windows of forty as in one."""
     told = textladder(
         *("train", names, "--task", "tag", "--rung", "window", "--out", tmp_path / "run"),
-        *(*SMALL, "--set", "tokenizer.max_length=40"),
+        *(*SMALL, "--set", "tokenizer.max_length=40", "--set", "task.output=softmax"),
     )
     assert told.code == 0, told.err
     tagger = TokenTagger.load(tmp_path / "run")

@@ -12,6 +12,7 @@ __all__ = [
     "PairRegressor",
     "Problem",
     "TextClassifier",
+    "TextEncoder",
     "TokenTagger",
     "Translator",
     "WordVectors",
@@ -19,6 +20,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from textladder.answering import AnswerExtractor
+    from textladder.embedding import TextEncoder
     from textladder.errors import Problem
     from textladder.estimators import TextClassifier
     from textladder.language import LanguageModel
@@ -34,6 +36,7 @@ _PLACES = {
     "PairRegressor": "textladder.pairing",
     "Problem": "textladder.errors",
     "TextClassifier": "textladder.estimators",
+    "TextEncoder": "textladder.embedding",
     "TokenTagger": "textladder.tagging",
     "Translator": "textladder.translator",
     "WordVectors": "textladder.vectors.wordvectors",

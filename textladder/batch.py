@@ -110,13 +110,17 @@ class Tokens:
 class Encoded:
     """What an encoder says of a batch. `states` are zero where `mask` is False.
 
-    Both may be given as functions: a bag encoder's vectors per unit are made only if a task asks for them.
+    All three may be given as functions: what no task asks for is not made.
     """
 
-    pooled: Tensor  # [B, D]
+    make_pooled: Tensor | Callable[[], Tensor] = field(repr=False)  # [B, D]
     make_mask: Tensor | Callable[[], Tensor] = field(repr=False)  # [B, T]
     make_states: Tensor | Callable[[], Tensor] = field(repr=False)  # [B, T, D]
     notes: dict[str, Any] = field(default_factory=dict)  # for inspection: attention maps, gates, ...
+
+    @cached_property
+    def pooled(self) -> Tensor:
+        return self.make_pooled() if callable(self.make_pooled) else self.make_pooled
 
     @cached_property
     def mask(self) -> Tensor:
@@ -134,7 +138,8 @@ class Batch:
     inputs: tuple[Tokens, ...]
     target: Any  # Tensor, Tokens or None: the task's own
     count: int  # what the loss is divided by: texts for classify, units for a language model, tokens for tag
-    places: Any = None  # of tag: where tokens stand among the units (`Tag.collate`)
+    places: Any = None  # of tag: where tokens stand among the units (`Tag.collate`); of embed: equal texts
+    together: bool = False  # the loss of a row depends on the others: a batch is not the sum of its parts
 
     def to(self, device: torch.device | str) -> Batch:
         return move(self, device)

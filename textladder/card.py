@@ -20,6 +20,11 @@ USES = {
         "PairClassifier",
         'model.predict([("one text", "another text")])',
     ),
+    "embed": (
+        f'echo "a text" | textladder predict {FOLDER} -\ntextladder search {FOLDER} corpus.txt "a query"',
+        "TextEncoder",
+        'model.transform(["a text"])\nmodel.search(["a query"], ["a text", "another text"])',
+    ),
     "tag": (
         f'echo "Ada Lovelace lived in London ." | textladder predict {FOLDER} -',
         "TokenTagger",
@@ -74,7 +79,8 @@ def model_card(recipe: Recipe, scores: dict[str, Any], labels: Any) -> str:
     if "perplexity" in scores["test"].get("scores", {}):
         lines += ["", *_perplexities(recipe, scores["test"]["scores"])]
     command, name, call = USES[recipe.task_name]
-    name = "PairRegressor" if labels.get("kind") == "score" else name
+    if recipe.task_name == "pair" and labels.get("kind") == "score":
+        name = "PairRegressor"
     many = words.throughput.partition("/")[0]
     lines += [
         "",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +12,16 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from textladder import __version__, arpa_cli, generating_cli, language_cli, translating_cli
+from textladder import (
+    __version__,
+    arpa_cli,
+    generating_cli,
+    inspecting_cli,
+    language_cli,
+    predicting_cli,
+    retrieving_cli,
+    translating_cli,
+)
 from textladder.cli_options import (
     DataSet,
     DevFile,
@@ -113,7 +121,7 @@ def look(
         str | None,
         typer.Option(
             "--task",
-            help="classify, pair, span, tag or translate (by the file's name and number if not given)",
+            help="classify, embed, pair, span, tag or translate (by the file's name and number if not given)",
         ),
     ] = None,
     as_json: Json = False,
@@ -290,42 +298,10 @@ def evaluate(
     print_evaluation(result)
 
 
-@app.command()
-def predict(
-    *,
-    model: ModelPath,
-    file: Annotated[str, typer.Argument(help="a file of texts, or - for one text a line on stdin")] = "-",
-    text: TextColumn = None,
-    second: SecondColumn = None,
-    device: Device = "auto",
-    set_: DataSet = None,
-    as_json: Json = False,
-) -> None:
-    """Say the label of each text, one line per text.
-
-    A line is label, tab, confidence, in the order of the input; several labels of a text are joined by |;
-    where numbers were learned, it is the number. Pairs on stdin have a tab between their texts. A tagger says
-    a line for each token: token, tab, tag; and an empty line after each text.
-    """
-    from textladder.evaluating import line_of, predictions
-
-    out, number = sys.stdout, 0
-    for chunk in predictions(model, file, device, settings_of(text, None, None, set_, second)):
-        for said in chunk:
-            if as_json:
-                out.write(
-                    ('{"predictions": [\n' if number == 0 else ",\n") + json.dumps(said, ensure_ascii=False)
-                )
-            else:
-                out.write(line_of(said) + "\n")
-            number += 1
-        out.flush()  # a program at the other end of a pipe may be waiting for this answer
-    if as_json:
-        out.write("\n]}\n" if number else '{"predictions": []}\n')
-
-
+app.command()(predicting_cli.predict)
+app.command()(retrieving_cli.search)
 app.command()(translating_cli.translate)
-app.command()(translating_cli.inspect)
+app.command()(inspecting_cli.inspect)
 app.command()(generating_cli.generate)
 app.command()(language_cli.score)
 app.command()(arpa_cli.arpa)

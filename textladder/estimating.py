@@ -20,6 +20,7 @@ from textladder.loading import load_model
 from textladder.model import Model
 from textladder.preparing import Data, Part
 from textladder.recipe import Recipe
+from textladder.tasks import task_class
 from textladder.terminal import Terminal
 from textladder.text.corpus import Corpus
 from textladder.text.splitting import split
@@ -106,7 +107,8 @@ class RungEstimator(BaseEstimator):
     def _parts(self, corpus: Corpus, seed: int, *, classes: bool = True, stratified: bool = True) -> Data:
         """Train and dev parts; with too few texts for a dev part, dev is the training texts themselves."""
         made = split(corpus, self.dev_share, 0.0, seed, rare="keep", classes=classes, stratified=stratified)
-        train, dev = Part(corpus, made.train), Part(corpus, made.dev)
+        searched = task_class(self.task_name).reads == "matches"
+        train, dev = (Part(corpus, rows, searched) for rows in (made.train, made.dev))
         return Data(train, dev if len(dev) else train, None, made.notes)
 
 

@@ -66,7 +66,7 @@ def evaluate_file(
     assert isinstance(model, Model)
     with tempfile.TemporaryDirectory(prefix="textladder-") as work:
         corpus = _labelled(model, file, settings, Path(work))
-        part = Part(corpus, np.arange(len(corpus)))
+        part = Part(corpus, np.arange(len(corpus)), searched=model.task.reads == "matches")
         notes = model.task.check(part.golds, Path(file).name)  # may be a Problem for labels not in training
         if said is None:
             outcomes = model.task.joined([model.predict(texts) for texts in part.inputs()])
@@ -121,25 +121,27 @@ def texts_of(model: Model, file: str, settings: list[str] | None) -> Iterator[li
 
 def line_of(said: dict[str, Any]) -> str:
     """A prediction as text: label, tab, confidence; several labels of a text are joined by |; a number by
-    itself. Of a tagger lines of token, tab, tag, and an empty one after each text; of questions answer, tab,
-    confidence."""
+    itself, a vector as a JSON array. Of a tagger lines of token, tab, tag, and an empty one after each text;
+    of questions answer, tab, confidence."""
     if "translation" in said:
-        return f"{_one_line(said['translation'])}\t{said['confidence']:.4f}"
+        return f"{one_line(said['translation'])}\t{said['confidence']:.4f}"
+    if "vector" in said:
+        return json.dumps(said["vector"])
     if "score" in said:
         return f"{said['score']:.4f}"
     if "tags" in said:
         tokens = (said["text"][start:end] for start, end in said["tokens"])
-        rows = [f"{_one_line(token)}\t{tag}" for token, tag in zip(tokens, said["tags"], strict=True)]
+        rows = [f"{one_line(token)}\t{tag}" for token, tag in zip(tokens, said["tags"], strict=True)]
         return "\n".join([*rows, ""])
     if "n_best" in said:
-        return f"{_one_line(said['answer'] or '')}\t{said['confidence']:.4f}"
+        return f"{one_line(said['answer'] or '')}\t{said['confidence']:.4f}"
     if "labels" not in said:
-        return f"{_one_line(said['label'])}\t{said['confidence']:.4f}"
+        return f"{one_line(said['label'])}\t{said['confidence']:.4f}"
     shares = [f"{said['probabilities'][label]:.4f}" for label in said["labels"]]
-    return f"{'|'.join(map(_one_line, said['labels']))}\t{'|'.join(shares)}"
+    return f"{'|'.join(map(one_line, said['labels']))}\t{'|'.join(shares)}"
 
 
-def _one_line(label: str) -> str:
+def one_line(label: str) -> str:
     """A label with white space as blanks: it must not part columns or lines (--json has it exactly)."""
     return " ".join(label.split())
 
@@ -186,11 +188,14 @@ def _source(model: Model, file: str, settings: list[str] | None, need_label: boo
         config = replace(config, text=None, label=None)
     if not need_label:
         config = replace(config, label=None)
-    pairs = model.task.reads == "pairs"
-    if pairs and not need_label:  # every pair gets its answer
+    pairs, matches = model.task.reads == "pairs", model.task.reads == "matches"
+    if not need_label:  # every pair gets its answer, of those that belong together each text by itself
         config = replace(config, empty="keep")
+        config = replace(config, second=None, negative=None) if matches else config
     given = replace(model.recipe, data=config).set(settings or [])
-    return open_source(file, given.data, need_label=need_label, pairs=pairs)
+    matches = matches and need_label
+    needed = need_label and not matches
+    return open_source(file, given.data, need_label=needed, pairs=pairs, matches=matches)
 
 
 def _file(model: Model, file: str, settings: list[str] | None) -> Iterator[list[Any]]:

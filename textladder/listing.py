@@ -40,6 +40,7 @@ def list_rungs(task: str | None = None) -> list[dict[str, Any]]:
         "documents": none,
         "sentences": tags,
         "pairs": two,
+        "matches": {"labels": [], "kind": "none"},
         "questions": asked,
         "translations": none,
     }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # needs torch, which reading files does not
 # What files are read as for a task, and a rung of it that says how texts are cut.
 KINDS: dict[str, tuple[Reads, str]] = {
     "classify": ("rows", "bow"),
+    "embed": ("matches", "average"),
     "pair": ("pairs", "bow"),
     "span": ("questions", "window"),
     "tag": ("sentences", "window"),

@@ -31,7 +31,8 @@ def measure(model: Model, part: Part) -> dict[str, Any]:
     """{"latency_ms": {"p50", "p95"}, "throughput"}: from raw text to outcome, tokenising included, on texts
     of `part`; latency is of one text alone, throughput in texts/s when many are given at once."""
     examples = Part(part.corpus, part.rows[:MANY_TEXTS]).examples()
-    texts = [e.texts[0] if model.task.texts_a_row == 1 else e.texts for e in examples]
+    asked_of = model.task.asked_of or model.task.texts_a_row
+    texts = [e.texts[0] if asked_of == 1 else e.texts for e in examples]
     for text in texts[:WARM_UP]:
         model.predict([text])
     seconds = []

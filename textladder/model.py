@@ -12,6 +12,8 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,8 @@ from textladder.decoders import decoder_class
 from textladder.encoders import encoder_class
 from textladder.errors import Problem
 from textladder.files import damaged, fresh_folder, read_json, verify_folder, write_header
-from textladder.ragged import Numbers
+from textladder.layers.together import apart, as_here, limit, together
+from textladder.ragged import Numbers, Pairs
 from textladder.recipe import Recipe
 from textladder.tasks import task_class
 from textladder.tasks.language import Language
@@ -41,8 +44,8 @@ from textladder.training.threads import threads_for
 FORMAT_VERSION = 1
 FILES = ("recipe.toml", "weights.safetensors", "tokenizer.json", "labels.json")
 OURS = {*FILES, "model.json", "README.md"}
-PREDICT_UNITS = 16384  # units of one batch when predicting
 PREDICT_TEXTS = 1024
+ONE = ("rows", "matches")  # what tasks read that say something of a single text
 TOLD_APART = ("label", "owner")  # columns of a store that predicting does not read
 
 
@@ -101,7 +104,8 @@ class Model(nn.Module):
     def predict(self, texts: Any) -> Any:
         """Outcomes of the task, one per text, in order. texts: strings, UTF-8 bytes as a Ragged, or whatever
         else the task reads (`Task.read`)."""
-        if self.task.reads == "rows" and len(texts) == 1 and not isinstance(texts, Ragged):
+        whole = isinstance(texts, (Ragged, Pairs)) or self.task.reads not in ONE
+        if not whole and len(texts) == 1 and isinstance(texts[0], str):
             return self._predict_one(texts[0])
         return self._predict_rows(texts)
 
@@ -117,16 +121,33 @@ class Model(nn.Module):
         outcomes: list[Any] = []
         order: list[Numbers] = []
         with self.predicting(precision):
-            lengths = store.columns["text"].lengths
-            rows = np.arange(len(lengths)) if rows is None else rows
-            names = [name for name in store.columns if name not in TOLD_APART]
-            for places in evaluation_plan(lengths[rows], PREDICT_UNITS, PREDICT_TEXTS):
-                batch = self.task.collate(store.take(rows[places], names)).to(self.device)
-                outcomes.append(self.task.predict(self.encoder, batch))
-                order.append(places)
+            rows = np.arange(len(store)) if rows is None else rows
+            plan = self._plan(store, rows)
+            # As many batches side by side as small operations leave threads.
+            while several := list(islice(plan, limit() if self.device.type == "cpu" else 1)):
+                jobs = [partial(self._predicted, store, rows[places]) for places in several]
+                outcomes += together(list(map(as_here, map(apart, jobs)))) if len(jobs) > 1 else [jobs[0]()]
+                order += several
             if not outcomes:
-                return self.task.predict(self.encoder, self.task.collate(store.take(rows, names)))
+                return self._predicted(store, rows)
         return in_order(outcomes, np.concatenate(order))
+
+    def batches(self, store: Store, rows: NDArray[np.int64]) -> Iterator[Batch]:
+        """Rows of a store to be predicted, those of similar length together."""
+        for places in self._plan(store, rows):
+            yield self._batch(store, rows[places])
+
+    def _plan(self, store: Store, rows: NDArray[np.int64]) -> Iterator[Numbers]:
+        """The places in `rows` of those that are predicted together."""
+        lengths = store.columns["text"].lengths[rows]
+        return iter(evaluation_plan(lengths, self.encoder.predict_units, PREDICT_TEXTS))
+
+    def _batch(self, store: Store, rows: NDArray[np.int64]) -> Batch:
+        names = [name for name in store.columns if name not in TOLD_APART]
+        return self.task.collate(store.take(rows, names)).to(self.device)
+
+    def _predicted(self, store: Store, rows: NDArray[np.int64]) -> Any:
+        return self.task.predict(self.encoder, self._batch(store, rows))
 
     def _predict_one(self, text: str) -> Any:
         """The shortest way for one text: what `latency` measures and a server answers with."""

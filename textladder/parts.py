@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar, overload
 
@@ -20,10 +20,12 @@ SENTENCES = 1024  # the same of sentences with their tokens
 
 @dataclass(frozen=True)
 class Part:
-    """Some rows of a corpus: what is trained on, chosen by, or tested on."""
+    """Some rows of a corpus: what is trained on, chosen by, or tested on. searched: each text is looked for
+    among those of the other rows, so that targets are judged with their texts."""
 
     corpus: Corpus
     rows: Numbers
+    searched: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -46,7 +48,12 @@ class Part:
         if self.corpus.marked:
             return SpanGolds(self)
         texts = "second" in self.corpus.store.columns and not any(self.corpus.label_sets)
-        return TextGolds(self) if texts else Golds(self)
+        return TextGolds(self) if texts or self.searched else self.labels
+
+    @cached_property
+    def labels(self) -> Golds:
+        """The labels alone."""
+        return Golds(self)
 
     def targets(self) -> Iterator[Ragged]:
         """Chunks of the second texts, UTF-8."""
@@ -60,8 +67,8 @@ class Part:
             for start in range(0, len(self), SENTENCES):
                 yield list(self.corpus.examples(self.rows[start : start + SENTENCES]))
         elif "second" in self.corpus.store.columns:
-            for _, taken in self.corpus.taken(self.rows, names=("text", "second")):
-                yield Pairs(taken["text"], taken["second"])
+            for _, taken in self.corpus.taken(self.rows, names=self.corpus.text_columns):
+                yield Pairs(taken["text"], taken["second"], taken.get("negative"))
         else:
             yield from self.texts()
 
@@ -70,7 +77,7 @@ class Part:
         documents in blocks, whole documents; of one text in its order the end, which stands next to what it
         is judged on."""
         if self.corpus.in_order:
-            return Part(self.corpus, self.rows[-max(1, round(share * len(self.rows))) :])
+            return replace(self, rows=self.rows[-max(1, round(share * len(self.rows))) :])
         document = np.arange(len(self.rows))
         if "start" in self.corpus.store.columns:
             starts = np.asarray(self.corpus.store.columns["start"].flat)[self.rows].astype(bool)
@@ -78,7 +85,7 @@ class Part:
             document = np.cumsum(starts) - 1
         order = np.random.default_rng([seed, 0x5EED]).permutation(document[-1] + 1)
         kept = order[: max(1, round(share * len(order)))]
-        return Part(self.corpus, self.rows[np.isin(document, kept)])
+        return replace(self, rows=self.rows[np.isin(document, kept)])
 
 
 class LookedUp(Sequence[T]):

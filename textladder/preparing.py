@@ -17,7 +17,7 @@ from textladder import builtin, distributed
 from textladder.builtin import BUILTIN
 from textladder.errors import Problem
 from textladder.files import write_text, writing
-from textladder.parts import Golds, Part, Places, SpanGolds, TextGolds
+from textladder.parts import Golds, Part, Places
 from textladder.ragged import Ragged, narrow
 from textladder.releasing import give_back
 from textladder.tasks import task_class
@@ -99,8 +99,9 @@ def read_corpora(
         _check_builtin(train, reads)
         if reads == "sentences":
             raise Problem(train, "this built-in data has no tagged tokens.", "Give a file of tagged tokens.")
-        if reads in ("pairs", "questions"):
-            raise Problem(train, "this built-in data has one text a row.", f"Give a file of {reads}.")
+        if reads in ("pairs", "questions", "matches"):
+            needed = "questions" if reads == "questions" else "pairs"
+            raise Problem(train, "this built-in data has one text a row.", f"Give a file of {needed}.")
         corpora = builtin_corpora(train)
     for name, path in (("train", Path(train)), ("dev", dev), ("test", test)):
         if path is None or (name == "train" and corpora):
@@ -115,7 +116,9 @@ def read_corpora(
         elif reads == "questions":
             source = open_questions(path, config, need_label=need_label)
         else:
-            source = open_source(path, config, need_label=need_label, pairs=reads == "pairs")
+            matches = reads == "matches"
+            labelled = need_label and not matches
+            source = open_source(path, config, need_label=labelled, pairs=reads == "pairs", matches=matches)
         if isinstance(source, ItemSource):
             source.lists = None if lists is None else lists / f"misplaced-{name}.jsonl"
         corpora[name] = Corpus.read(source, work / name)
@@ -164,8 +167,10 @@ def split_data(config: DataConfig, corpora: dict[str, Corpus], *, reads: Reads =
     if reads == "documents":
         made = split_documents(whole, *sizes, config.split_seed)
     else:
-        numbers = reads == "pairs" and are_scores(whole.label_counts())
-        classes = not whole.marked and reads != "translations" and not numbers
+        labels = whole.label_counts()
+        numbers = reads in ("pairs", "matches") and are_scores(labels)
+        classes = not (whole.marked or reads == "translations" or numbers)
+        classes = classes and (bool(labels) or reads != "matches")
         rare = config.rare if classes else "keep"  # a label of spans that one sentence has is no class
         made = split(
             whole,
@@ -177,10 +182,12 @@ def split_data(config: DataConfig, corpora: dict[str, Corpus], *, reads: Reads =
             stratified=not numbers,
         )
     notes += made.notes
-    parts = {name: Part(corpora["train"], narrow(getattr(made, name))) for name in ("train", "dev", "test")}
+    searched = reads == "matches"
+    rows = {name: narrow(getattr(made, name)) for name in ("train", "dev", "test")}
+    parts = {name: Part(corpora["train"], rows[name], searched) for name in rows}
     for name in ("dev", "test"):
         if name in corpora:
-            parts[name] = Part(corpora[name], narrow(np.arange(len(corpora[name]))))
+            parts[name] = Part(corpora[name], narrow(np.arange(len(corpora[name]))), searched)
     notes.append(f"{whole.rows_are}: " + ", ".join(f"{len(part):,} {name}" for name, part in parts.items()))
     for name in ("dev", "test"):
         if not len(parts[name]):
@@ -305,15 +312,15 @@ def learned(recipe: Recipe, data: Data) -> tuple[Any, Task, list[str]]:
     if kind.marks:
         labels = kind.learn(data.train.examples(), recipe.task)
     else:
-        golds = data.train.golds
-        assert isinstance(golds, Golds), "only sentences have spans"
-        labels = kind.learn(golds.kinds, recipe.task, golds.times.tolist())
+        known = data.train.labels
+        labels = kind.learn(known.kinds, recipe.task, known.times.tolist())
     task, notes = kind(recipe.task, _any_width(recipe, labels), labels), list[str]()
     for name, part in data.parts().items():
+        golds = part.golds if kind.marks else part.labels
         try:
-            notes += task.check(part.golds.kinds, name)
+            notes += task.check(golds.kinds, name)
         except Problem:
-            task.check(part.golds, name)  # all of them, so that what is said counts texts
+            task.check(golds, name)  # all of them, so that what is said counts texts
             raise
     return labels, task, notes
 
@@ -361,12 +368,13 @@ def _store_part(part: Part, tokenizer: Tokenizer, task: Task, folder: Path) -> C
 
 def _numbered(part: Part, tokenizer: Tokenizer, task: Task) -> Iterator[tuple[int, Rows]]:
     """Chunks of a part: (texts, their columns with the column "label")."""
-    golds, base = part.golds, 0
-    if isinstance(golds, SpanGolds):
+    base = 0
+    if task.marks:
         for examples in part.inputs():
             yield len(examples), task.rows(examples, tokenizer)
         return
-    if isinstance(golds, TextGolds):
+    golds = part.labels
+    if task.writes:
         for pairs in part.inputs():
             places = Places(part, part.rows[base : base + len(pairs)])
             yield len(pairs), task.rows(pairs, tokenizer, places)

@@ -12,17 +12,22 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.integer[Any]]  # of rows, or one for each; in four bytes where they fit (`narrow`)
 
 
+Around = tuple[Sequence[str], Sequence[str]]  # tokens before a sentence and after it, in its document
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """One line of the user's data. `target` is what the task says (classify: a tuple of label strings, empty
     when unlabelled; tag: spans (start, end, label) of the characters); `where` names the place for messages
-    ("reviews.csv:17"); `tokens` are the spans of the tokens that were given, None where none were."""
+    ("reviews.csv:17"); `tokens` are the spans of the tokens that were given, None where none were; `around`:
+    what a tagger reads beside them (`text.context`)."""
 
     texts: tuple[str, ...]
     target: Any = None
     where: str = ""
     tree: Any = None
     tokens: Sequence[tuple[int, int]] | None = None
+    around: Around | None = None
 
 
 @dataclass(frozen=True)
@@ -83,10 +88,11 @@ class Ragged:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Rows of two texts each, as UTF-8 bytes."""
+    """Rows of two texts each, as UTF-8 bytes; negative: a third that is not close to the first."""
 
     first: Ragged
     second: Ragged
+    negative: Ragged | None = None
 
     @classmethod
     def of_strings(cls, firsts: Iterable[str], seconds: Iterable[str]) -> Pairs:

@@ -129,8 +129,10 @@ def train_model(
 
 
 def _choose_on_dev(trainer: Trainer) -> None:
-    """`Task.finish`, where a task has something to choose."""
+    """`Task.settle` and `Task.finish`, where a task has something to count or to choose."""
     task = trainer.model.task
+    if task.settles:
+        trainer.settle()
     if type(task).finish is not Task.finish:
         task.finish(trainer.outcomes("dev"), trainer.data.dev.golds)
 
@@ -345,9 +347,10 @@ def score_summary(model: Model | CountedModel, outcomes: Any, part: Part) -> dic
 def write_predictions(path: Path, model: Model | CountedModel, outcomes: Any, part: Part) -> None:
     """One JSON object per text, in order: where it stood, the text, its label, what was predicted."""
     golds, examples = part.golds, part.examples()
+    size = len(part) if model.task.judged_together else CHUNK
     with writing(path), path.open("w", encoding="utf-8") as file:
-        for start in range(0, len(part), CHUNK):
-            some = slice(start, start + CHUNK)
+        for start in range(0, len(part), max(size, 1)):
+            some = slice(start, start + size)
             for said in model.task.judged(outcomes[some], golds[some]):
                 example = next(examples)
                 given = example.texts[: model.task.texts_a_row]  # of a translation, the source

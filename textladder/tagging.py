@@ -71,6 +71,10 @@ class TokenTagger(RungEstimator):
         its own, or in a scheme such as B-ORG, I-ORG, O). Raises Problem for spans that lie on no whole
         tokens, with the nearest that do, and for what the rung cannot do; ValueError where X is one text."""
         chosen = self._recipe()
+        if chosen.data.context:
+            raise Problem(
+                "data.context", "texts in memory are of no document.", "Leave it out, or train from a file."
+            )
         cut = "word" if chosen.task.cut == "auto" else chosen.task.cut
         with tempfile.TemporaryDirectory(prefix="textladder-") as work:
             corpus = Corpus.read(GivenSentences(several(X), y, cut), Path(work) / "corpus")

@@ -69,6 +69,8 @@ class Terminal:
         )
 
     def _loss(self, step: Step) -> str:
+        if not step.texts:
+            return "nothing to train"
         return f"loss {step.loss:.4f}{' nats/unit' if self.units else ''}"
 
     def _due(self) -> bool:

@@ -40,6 +40,21 @@ if TYPE_CHECKING:
     from textladder.vectors.wordvectors import WordVectors
 
 
+# Of a model without a weight that is trained: given vectors, put together by rule.
+UNTRAINED = Step(
+    step=0,
+    epoch=0.0,
+    loss=0.0,
+    texts=0,
+    units=0,
+    seconds=0.0,
+    learning_rate=0.0,
+    gradient_norm=0.0,
+    gradient_norms=None,
+    check=True,
+)
+
+
 class Reporter(Protocol):
     """Who is told how it goes: a terminal, a notebook, nobody."""
 
@@ -151,6 +166,11 @@ class Trainer:
             self._load()
             self.reporter.note(f"continuing at step {self.progress.step:,}, epoch {self.epochs:.2f}")
         limit = math.inf if stop_at is None else stop_at
+        if not self.optimizer.names:
+            self.stopped = "nothing to train"
+            with self._log() as log:
+                self._check(UNTRAINED, log)
+            return True
         with noted() as signals, self._log() as log, threads_for(self.model.encoder):
             if not self._out_of_patience() and (self.progress.seconds < limit or not self.progress.step):
                 task, scheduled = self.model.task, scheduled_steps(self.feed, self.options)
@@ -216,7 +236,7 @@ class Trainer:
             "step": step.step,
             "epoch": round(step.epoch, 4),
             "seconds": round(step.seconds, 3),
-            "train_loss": step.loss,
+            "train_loss": step.loss if step.texts else None,
             "dev_score": scores.headline,
             "dev_loss": scores.values.get("log_loss"),
             "best": best,
@@ -236,6 +256,13 @@ class Trainer:
         joined = in_order(parts, np.concatenate(taken))
         owner = np.asarray(store.columns["owner"].flat)
         return self.model.task.merged(joined, owner, len(self.data.parts()[name]))
+
+    def settle(self) -> None:
+        """`Task.settle`"""
+        store = self.prepared.stores["train"]
+        with self.model.predicting():
+            batches = self.model.batches(store, np.arange(len(store)))
+            self.model.task.settle(self.model.encoder, batches)
 
     def score(self, name: str, precision: str = "float32") -> Scores:
         return self.model.task.score(self.outcomes(name, precision), self.data.parts()[name].golds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -21,7 +21,9 @@ class Words:
     confused: str = "texts"
 
 
+SEARCHED = ("mrr", "map", "recall_at")  # how metrics begin that texts which are looked for are drawn for
 WORDS = {
+    "embed": Words("pairs", "pairs", "one text", "texts/s", "pairs", "pairs"),
     "language": Words("blocks", "characters", "one more unit", "characters/s"),
     "pair": Words("pairs", "pairs", "one pair", "pairs/s", "pairs", "pairs"),
     "span": Words("questions", "questions", "one question", "questions/s", "questions", "questions"),
@@ -32,4 +34,11 @@ WORDS = {
 
 def words_of(comparison: Mapping[str, Any]) -> Words:
     """From compare.json, or from scores.json of a run."""
-    return WORDS.get(comparison["task"], Words())
+    words = WORDS.get(comparison["task"], Words())
+    searched = str(comparison.get("metric")).startswith(SEARCHED)
+    return replace(words, tested="queries") if searched else words
+
+
+def rows_are(comparison: Mapping[str, Any]) -> str:
+    """What the rows of its files are called."""
+    return WORDS.get(comparison["task"], Words()).tested

@@ -19,60 +19,21 @@ def job(
     settings: tuple[str, ...] = (),
     predict: bool = True,
 ) -> dict[str, Any]:
-    """seconds: reading, tokenising and training, without the scoring of dev after each epoch (peers do not
-    score). training_seconds: the steps alone. whole_seconds: from the start of the process to the saved
-    model, scoring included. dev: what the best epoch is chosen by."""
+    """See `training.trained` for what is timed. dev: what the best epoch is chosen by."""
     began = time.perf_counter()
     import torch
 
-    from benchmarks.ours.loading import read_parts
-    from textladder import preparing, recipe
-    from textladder.trainer import Trainer
+    from benchmarks.ours.training import trained
+    from textladder import recipe
 
     importing = time.perf_counter() - began
     torch.set_num_threads(child.threads())
     chosen = recipe.rung(rung, "classify").set(["training.patience=0", *settings])
     if epochs:
         chosen = chosen.with_training(epochs=float(epochs))
-
-    class Timed(Trainer):
-        scoring = 0.0
-
-        def score(self, *args: Any, **options: Any) -> Any:
-            began = time.perf_counter()
-            try:
-                return super().score(*args, **options)
-            finally:
-                self.scoring += time.perf_counter() - began
-
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        work = Path(folder)
-        began = time.perf_counter()
-        data = read_parts(chosen, work / "data", train, dev)
-        reading = time.perf_counter() - began
-        prepared = preparing.prepare(chosen, data, work)
-        preparing_seconds = time.perf_counter() - began - reading
-        trainer = Timed(chosen, data, prepared, None)
-        trainer.train()
-        seconds = time.perf_counter() - began - trainer.scoring
-        trainer.model.task.finish(trainer.outcomes("dev"), data.dev.golds)
-        model = trainer.model.eval()
-        model.save(work / "model")
-        whole = child.since_start()
-        units = len(prepared.stores["train"].columns["text"].flat)
-        passes = trainer.epochs
-        found = {
-            "import_seconds": importing,
-            "reading_seconds": reading,
-            "preparing_seconds": preparing_seconds,
-            "training_seconds": trainer.progress.seconds,
-            "seconds": seconds,
-            "whole_seconds": whole,
-            "epochs": passes,
-            "words_per_second": units * passes / trainer.progress.seconds,
-            "precision": trainer.options.precision,
-            "training_peak_memory_mb": child.peak_memory_mb(),
-        }
+        model, found = trained(chosen, train, dev, Path(folder))
+    found = {"import_seconds": importing, **found}
 
     def answer(texts: list[str]) -> list[str]:
         return model.task.decide(model.predict(texts))

@@ -15,9 +15,9 @@ import torch
 from benchmarks import child
 from textladder import recipe, translating
 from textladder.batch import Tokens
+from textladder.layers.embedding import PAD
 from textladder.layers.positions import sinusoids
 from textladder.preparing import prepare, read_data
-from textladder.tasks.translate import PAD
 from textladder.text.tokenizing import BEGIN, END
 from textladder.text.two_files import joined
 from textladder.trainer import Trainer

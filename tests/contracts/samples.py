@@ -36,6 +36,7 @@ class Sample:
     options: dict[str, Any] = field(default_factory=dict)
     decoder: tuple[str, dict[str, Any]] | None = None
     best: float = 1.0
+    count: int | None = None  # what a score counts; None: the examples
 
     @property
     def examples(self) -> list[Example]:
@@ -86,6 +87,14 @@ PAIRS = (
     ("bad film", "fine film"),
 )
 SAME = [("yes",), ("no",), ("yes",), ("no",), ("yes",), ("no",)]
+FOUND = (
+    ("good film", "good plot"),
+    ("bad film ends", "bad"),
+    ("fine", "fine plot well"),
+    ("awful plot", "awful ends"),
+    ("ends well", "well"),
+    ("film", "plot film"),
+)
 NEAR = [("4.5",), ("1.0",), ("4.0",), ("3.5",), ("5.0",), ("0.5",)]
 SAMPLES = {
     "pair towers": Sample("pair", PAIRS, SAME),
@@ -111,6 +120,24 @@ SAMPLES = {
             "loss": "l1",
             "metric": "spearman",
         },
+    ),
+    "embed": Sample("embed", FOUND, [()] * 6),
+    "embed, projected, triplet": Sample(
+        "embed", FOUND, [()] * 6, {"loss": "triplet", "projection_dim": 8, "margin": 1.0}
+    ),
+    "embed, negatives": Sample(
+        "embed",
+        tuple((*texts, FOUND[n - 1][1]) for n, texts in enumerate(FOUND)),
+        [("same",)] * 5 + [("other",)],
+        {"metric": "map", "symmetric": False, "remove_components": 1},
+        count=5,
+    ),
+    "embed, cosine of labels": Sample(
+        "embed", FOUND, [("1",), ("1",), ("0",), ("1",), ("0",), ("1",)], {"loss": "cosine"}, count=4
+    ),
+    "embed, scores": Sample("embed", PAIRS, NEAR, {"metric": "pearson"}),
+    "embed, scores, searched": Sample(
+        "embed", FOUND, NEAR, {"metric": "recall_at_1", "loss": "info-nce", "close_share": 0.6}, count=4
     ),
     "classify two": Sample("classify", TWO, [("pos",), ("neg",), ("pos",), ("neg",), ("pos",), ("neg",)]),
     "classify three": Sample(
@@ -227,12 +254,26 @@ def perfect(sample: Sample, task: Task) -> Any:
         return [Said(each, np.ones(len(each), np.float32)) for each in tags]
     if sample.task == "span":
         return [found_of(target, task.answerable) for target in sample.targets]  # type: ignore[arg-type]
+    if sample.task == "embed":
+        return vectors_of(sample, task)
     if task.labels["kind"] == "score":
         return np.array([float(label) for (label,) in sample.targets], np.float32)
     outcomes = np.zeros((len(sample.texts), len(task.labels["labels"])), np.float32)
     for row, target in zip(outcomes, sample.targets, strict=True):
         row[[task.labels["labels"].index(label) for label in target]] = 1
     return outcomes
+
+
+def vectors_of(sample: Sample, task: Task) -> np.ndarray:
+    """Orthogonal first texts, and second ones at the cosine that the target asks for."""
+    numbers = task.targets(sample.targets, [""] * len(sample.targets)).flat.astype(np.float64)
+    if task.labels["kind"] == "score":
+        numbers = (numbers - task.labels["low"]) / (task.labels["high"] - task.labels["low"])
+    rows = np.arange(len(numbers))
+    found = np.zeros((len(rows), 2, 2 * len(rows)), np.float32)
+    found[rows, 0, rows] = 1
+    found[rows, 1, rows], found[rows, 1, len(rows) + rows] = numbers, np.sqrt(1 - numbers**2)
+    return found
 
 
 def found_of(target: Sequence[tuple[int, int]], answerable: bool | Tensor) -> Found:

@@ -164,6 +164,25 @@ def test_places_are_marked_in_their_text() -> None:
     assert "703 characters more" in found
 
 
+def test_of_tags_only_the_wrong_ones_are_shown() -> None:
+    """Of spans all are, for those that are right tell where the others stand."""
+    words, places = ("the", "old", "man"), ((0, 3), (4, 7), (8, 11))
+
+    def answer(tags: str, tokens: int) -> Answer:
+        gold, said = (tuple(f"{w} {t}" for w, t in zip(words, ts, strict=True)) for ts in ("DAN", tags))
+        return Answer("f:1", "the old man", gold, said, 0.5, (tokens, 2, 3, 3, 2), there=places, said=places)
+
+    both = {"a": answer("DNN", 3), "b": answer("DAN", 3)}
+    shown = examples([Finding("f:1", "the old man", both["a"].gold, both)])
+    assert "the <mark><u>old</u></mark> man" in shown
+    assert "the D" not in shown
+    assert re.findall("aria-label=.([a-z]+)", shown) == ["wrong", "right"]
+    spans = {"a": answer("DNN", 4)}
+    shown = examples([Finding("f:1", "the old man", spans["a"].gold, spans)])
+    assert "the D" in shown
+    assert shown.count("<mark>") == 4, "three words and the key"
+
+
 def test_one_rung_alone_has_a_page(tmp_path: Path) -> None:
     comparison = make(tmp_path, curve=False)
     comparison["runs"] = {"bow": comparison["runs"]["bow"]}

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from textladder.batch import Tokens
 from textladder.encoders import encoder_class
-from textladder.layers.letters import Letters
+from textladder.layers import letter_kernels
+from textladder.layers.letters import AFFIXES, ROWS, Highway, Letters, affix_rows
 from textladder.letters import spelled
 
 VOCABULARY = ["<pad>", "<unk>", "Paris", "Berlin", "walking", "a"]
-KINDS = ["cnn", "affixes", "both"]
+KINDS = ["cnn", "highway", "lstm", "affixes", "both"]
 
 
 def letters_of(kind):
@@ -68,3 +70,61 @@ def test_two_unknown_words_are_told_apart_by_their_letters(name):
     assert torch.equal(states[0], states[2])
     assert not torch.allclose(states[0], states[1])
     torch.testing.assert_close(plain[0], plain[1])
+
+
+def words(count):
+    generator = np.random.default_rng(0)
+    return ["".join(generator.choice(list("aAbé1-"), generator.integers(1, 22))) for _ in range(count)]
+
+
+@pytest.mark.parametrize("kind", ["cnn", "highway"])
+def test_sums_of_rows_are_the_convolution(kind):
+    """Values and gradients, beside torch's convolution and its largest value."""
+    cnn, rows = letters_of(kind).parts[0], torch.from_numpy(spelled(["", *words(40), "a"]))
+    found = {}
+    for way in (cnn._summed, cnn._convolved):
+        cnn.zero_grad()
+        value = way(rows)[1:]
+        (value * torch.linspace(-1, 1, value.numel()).view_as(value)).sum().backward()
+        learned = [cnn.embedding.weight, *cnn.convolutions.parameters()]
+        parts = [parameter.grad for parameter in learned]
+        found[way.__name__] = (value.detach(), *(part.clone() for part in parts))
+    for ours, theirs in zip(*found.values(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert not found["_summed"][1][0].any(), "padding learns nothing"
+
+
+def test_each_spelling_is_looked_at_once():
+    rows = spelled(words(300) * 2 + [""])
+    firsts, numbers = letter_kernels.distinct(rows)
+    wanted = np.unique(rows, axis=0)
+    assert len(firsts) == len(wanted)
+    assert np.array_equal(rows[firsts][numbers], rows)
+    assert (np.diff(firsts) > 0).all()
+
+
+def test_affixes_are_the_same_on_every_device():
+    rows = torch.from_numpy(spelled(["", "a", *words(200)]))
+    assert torch.equal(
+        torch.from_numpy(letter_kernels.affixes(rows.numpy(), AFFIXES, ROWS)), affix_rows(rows)
+    )
+
+
+def test_a_highway_is_the_paper_s():
+    torch.manual_seed(0)
+    layer, x = Highway(6), torch.randn(5, 6)
+    a, b = layer.both.weight.chunk(2)
+    gate = torch.sigmoid(x @ b.T - 2)
+    wanted = gate * (x @ a.T + layer.both.bias[:6]).relu() + (1 - gate) * x
+    torch.testing.assert_close(layer(x), wanted)
+
+
+def test_letters_are_read_from_both_ends():
+    """The last states of torch's LSTM over the letters of one word, and over them back to front."""
+    part = letters_of("lstm").parts[0]
+    rows = torch.from_numpy(spelled(["Oslo", "a"]))
+    letters = part.embedding(rows[0][rows[0] != 0].int())[None]
+    ends = []
+    for net, start, x in zip(part.layer.nets, part.layer.initial, (letters, letters.flip(1)), strict=True):
+        ends.append(net(x, tuple(start[:, None].contiguous()))[0][:, -1])
+    torch.testing.assert_close(part(rows)[:1], part.output(torch.cat(ends, -1)))

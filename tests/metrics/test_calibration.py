@@ -8,9 +8,11 @@ from textladder.metrics.calibration import (
     apply_temperature,
     expected_calibration_error,
     fit_temperature,
+    fit_temperature_of_shares,
     log_odds_of_sigmoid,
     log_odds_of_softmax,
     reliability,
+    tempered,
 )
 
 
@@ -100,3 +102,16 @@ def test_probabilities_give_their_logits_back():
     assert again - again[0, 0] == pytest.approx(z - z[0, 0], abs=1e-4)
     assert log_odds_of_sigmoid((1 / (1 + np.exp(-z))).astype(np.float32)) == pytest.approx(z, abs=1e-4)
     assert np.isfinite(log_odds_of_sigmoid(np.array([0, 1], np.float32))).all()
+
+
+@pytest.mark.parametrize("sharpness", [0.4, 3.0])
+def test_single_probabilities_are_mended(sharpness):
+    """Whether what they are of is so was drawn from other log odds than they say."""
+    generator = np.random.default_rng(5)
+    z = generator.normal(0, 2, 40_000)
+    right = generator.random(len(z)) < 1 / (1 + np.exp(-z))
+    shares = (1 / (1 + np.exp(-z * sharpness))).astype(np.float32)
+    found = fit_temperature_of_shares(shares, right)
+    assert found == pytest.approx(sharpness, rel=0.05)
+    assert tempered(shares, found) == pytest.approx(1 / (1 + np.exp(-z)), abs=0.02)
+    assert tempered(shares, 1.0) == pytest.approx(shares, abs=1e-6)

@@ -115,13 +115,13 @@ def test_each_text_is_shortened_by_itself():
     tokenizer = Tokenizer.of_vocabulary(["a", "b", "c"], TokenizerConfig(units="whitespace", max_length=2))
     task = SAMPLES["pair towers"].build()
     made = task.rows([("a b c", "c"), ("b", "c b a b")], tokenizer)
-    text, first = made.columns["text"], made.columns["first"]
+    text, lengths = made.columns["text"], made.columns["lengths"]
     ids = tokenizer.encode(["a b", "c", "b", "c b"])
     assert [text[n].tolist() for n in range(2)] == [
         [*ids[0].tolist(), *ids[1].tolist()],
         [*ids[2].tolist(), *ids[3].tolist()],
     ]
-    assert first.flat.tolist() == [2, 1]
+    assert lengths.flat.tolist() == [2, 1, 1, 2]
     assert (made.cut.texts_cut, made.cut.units_cut, made.cut.total) == (2, 3, 4)
     windows = TokenizerConfig(units="whitespace", max_length=2, overlong="window")
     with pytest.raises(Problem, match="pairs have no windows"):

@@ -215,6 +215,13 @@ def test_misplaced_spans_are_named_with_the_nearest(tmp_path):
     assert source.report() == ["2 spans that do not lie on tokens were left out."]
 
 
+def test_a_span_of_blanks_has_a_nearest_token_too(tmp_path):
+    path = written(tmp_path, "n.jsonl", '{"text": "a   lived", "spans": [[2, 4, "X"]]}\n')
+    with pytest.raises(Problem, match=r"holds no token; nearest: \(4, 9\) 'lived'"):
+        read(path)
+    assert read(path, misplaced="snap")[0][0].target == ((4, 9, "X"),)
+
+
 def test_a_corpus_gives_back_what_was_read(tmp_path):
     examples, source = read(written(tmp_path, "n.conll", CONLL))
     for _ in range(2):  # the second time from what lies there

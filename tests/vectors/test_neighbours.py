@@ -82,7 +82,8 @@ def test_left_out_and_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "BLOCK", 5000)
+    monkeypatch.setattr(neighbours, "QUERIES", 3)
+    monkeypatch.setattr(neighbours, "ROWS", 300)
     search, matrix = Neighbours(CASES["scaled"]), CASES["scaled"]
     penalty = np.random.default_rng(3).random(2000).astype(np.float32)
     for given in (None, penalty):
@@ -111,3 +112,12 @@ def test_approximate() -> None:
     assert 3 not in places
     np.testing.assert_allclose(scores, brute(matrix, matrix[3])[places], atol=2e-6)
     assert search.nearest(matrix[3], 5, rows=100)[0].max() < 100  # a part: exact
+
+
+def test_of_equal_scores_the_earlier_rows_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "ROWS", 300)
+    matrix = np.repeat(np.eye(3, dtype=np.float32), 700, axis=0)[np.random.default_rng(5).permutation(2100)]
+    found, scores = Neighbours(matrix, unit=True).nearest_many(np.eye(3, dtype=np.float32), 40)
+    for row in range(3):
+        assert found[row].tolist() == np.flatnonzero(matrix[:, row])[:40].tolist()
+    assert scores == pytest.approx(1)

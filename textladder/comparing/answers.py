@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder.errors import Problem
-from textladder.metrics import regression, squad, tagging, translation
+from textladder.metrics import regression, retrieval, squad, tagging, translation
 from textladder.metrics.reports import F1, statistic_multi, statistic_single
 from textladder.metrics.statistic import Floats, Statistic
 from textladder.tasks.judging import per_character
@@ -40,11 +40,14 @@ class Answer:
     there: Places = ()
     said: Places = ()
     tokenize: str = ""  # of a translation: how BLEU cuts it
+    found: Mapping[str, float] | None = None  # of a text that is looked for: each of `retrieval.HEADLINES`
 
     @property
     def correct(self) -> bool:
         if self.judged is not None:
             return self.judged.exact == 1
+        if self.found is not None:
+            return self.found["mrr"] == 1
         return set(self.gold) == set(self.predicted)
 
 
@@ -90,7 +93,8 @@ Said = TypeVar("Said", bound=Placed)
 
 
 def read_answers(path: Path) -> Iterator[Answer]:
-    """Answers in file order, in flat memory. Raises Problem for a missing file or a broken line."""
+    """Answers in file order, in flat memory; none of pairs whose first text is not looked for. Raises Problem
+    for a missing file or a broken line."""
     return _read(path, _answer)
 
 
@@ -104,18 +108,20 @@ def read_numbers(path: Path) -> Iterator[NumberAnswer]:
     return _read(path, _number)
 
 
-def _read(path: Path, made: Callable[[dict[str, Any]], Said]) -> Iterator[Said]:
+def _read(path: Path, made: Callable[[dict[str, Any]], Said | None]) -> Iterator[Said]:
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
                 try:
-                    yield made(json.loads(line))
+                    said = made(json.loads(line))
                 except (ValueError, KeyError, TypeError) as error:
                     raise Problem(
                         f"{path}, line {number}",
                         f"this is no prediction ({error}).",
                         "Train this rung again with --overwrite.",
                     ) from error
+                if said is not None:
+                    yield said
     except OSError as error:
         raise Problem(str(path), f"cannot be read ({error.strerror}).", "Train this rung again.") from error
 
@@ -198,6 +204,8 @@ def _statistic(answers: Iterator[Answer], metric: str, labels: Sequence[str]) ->
         return translation.statistic(said, wanted, metric, tokenize[0])
     if metric in tagging.HEADLINES:
         return tagging.statistic(np.array([answer.counts for answer in answers], np.int64), metric)
+    if metric in retrieval.HEADLINES:
+        return Statistic.mean([answer.found[metric] for answer in answers if answer.found is not None])
     if metric in squad.HEADLINES:
         return squad.statistic([a.judged for a in answers if a.judged is not None], metric)
     if metric in ("accuracy", "subset_accuracy"):
@@ -266,7 +274,26 @@ def _found(line: dict[str, Any]) -> Answer:
     )
 
 
-def _answer(line: dict[str, Any]) -> Answer:
+def _searched(line: dict[str, Any]) -> Answer:
+    """Of a text that was looked for."""
+    recall = zip(retrieval.KS, line["recall"], strict=True)
+    return Answer(
+        line.get("where", ""),
+        line["text"],
+        tuple(line["gold"]),
+        (line["predicted"],),
+        float(line["confidence"]),
+        found={
+            "mrr": float(line["reciprocal_rank"]),
+            "map": float(line["average_precision"]),
+            **{f"recall_at_{k}": float(value) for k, value in recall},
+        },
+    )
+
+
+def _answer(line: dict[str, Any]) -> Answer | None:
+    if "rank" in line:
+        return None if line["rank"] is None else _searched(line)
     if "exact_match" in line:
         return _found(line)
     if "counts" in line:

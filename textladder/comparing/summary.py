@@ -105,7 +105,8 @@ def _curve(
             files = [folder / name / "predictions.jsonl" for name, _ in found]
             drawn = bootstrap(statistic_of(files, metric, labels_of(found[0][1])))
             score, interval = drawn.value, (drawn.low, drawn.high)
-        points.append((int(found[0][1][f"training_{counted}"]), score, interval))
+        trained = found[0][1]
+        points.append((int(trained.get(f"training_{counted}", trained["training_texts"])), score, interval))
     return {
         "points": [{"texts": n, "score": score, "interval": list(bounds)} for n, score, bounds in points],
         "verdict": learning_verdict(

@@ -157,12 +157,16 @@ class SelfAttention(Encoder):
             return values if places is None else values.index_select(0, places)
 
         states = cache(lambda: as_given(layout.pad(flat)))  # [B, T, D]
-        if self.config.pooling == "mean" and flat.device.type == "cpu" and flat.dtype == torch.float32:
-            pooled = as_given(flat_mean(flat, ordered.offsets))
-        else:
-            pooled = self.pool(states(), tokens.mask)
+
+        def pooled() -> Tensor:
+            if self.config.pooling == "mean" and flat.device.type == "cpu" and flat.dtype == torch.float32:
+                mean: Tensor = self.dropout(as_given(flat_mean(flat, ordered.offsets)))
+                return mean
+            vectors: Tensor = self.dropout(self.pool(states(), tokens.mask))
+            return vectors
+
         notes = {"attention": maps} if self.keep_maps else {}
-        return Encoded(self.dropout(pooled), lambda: tokens.mask, states, notes)
+        return Encoded(pooled, lambda: tokens.mask, states, notes)
 
     @property
     def whole(self) -> bool:

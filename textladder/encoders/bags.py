@@ -35,6 +35,7 @@ class BagEncoder(Encoder):
     pads = False
     threads_pay = False
     embedding: RowTable
+    row_weights: Tensor  # [R] where a subclass registers such a buffer: what is counted of the training texts
 
     def __init__(
         self,
@@ -104,6 +105,12 @@ class BagEncoder(Encoder):
             return tokens.pad(self.after(self.embedding(tokens.flat)))  # [B, T, D]
 
         return Encoded(pooled, lambda: tokens.mask, states)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: object) -> None:
+        saved = state_dict.get(prefix + "row_weights")
+        if saved is not None and hasattr(self, "row_weights"):
+            self.row_weights = self.row_weights.new_empty(len(saved))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     @property
     def device(self) -> torch.device:

@@ -38,7 +38,6 @@ class Bow(BagEncoder):
         "https://aclanthology.org/P15-1162; TF-IDF: Salton and Buckley 1988"
     )
     bias: Tensor
-    row_weights: Tensor
 
     @dataclass(frozen=True)
     class Config:
@@ -115,12 +114,6 @@ class Bow(BagEncoder):
 
     def after(self, pooled: Tensor) -> Tensor:
         return self.net(pooled + self.bias)
-
-    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *rest: object) -> None:
-        saved = state_dict.get(prefix + "row_weights")
-        if saved is not None and hasattr(self, "row_weights"):
-            self.row_weights = self.row_weights.new_empty(len(saved))
-        super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 def log_count_ratios(

@@ -80,7 +80,7 @@ class CausalCnn(Encoder):
             strip = Strip(tokens, gap)
             real = torch.ones_like(tokens.flat, dtype=torch.bool)
             states = strip.pad(self._states(strip.spread(tokens.flat), strip.spread(real)))
-        return Encoded(self.dropout(self.pool(states, tokens.mask)), tokens.mask, states)
+        return Encoded(lambda: self.dropout(self.pool(states, tokens.mask)), tokens.mask, states)
 
     def _states(self, ids: Tensor, mask: Tensor | None) -> Tensor:
         """[R, W] -> [R, W, D], zeros where mask is False."""

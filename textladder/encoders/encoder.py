@@ -39,6 +39,7 @@ class Encoder(nn.Module):
     pads: bool = True  # False: works on flat units, so that a batch costs its units and not B * T
     bfloat16_pays: bool = False  # True: wide enough to train faster in bfloat16, where the hardware has it
     threads_pay: bool = True  # False: its operations are too small to be shared between threads
+    predict_units: int = 16384  # units of one batch when predicting
     embedding: nn.Embedding | None  # the table that word vectors can fill; None: no row per unit
 
     def __init__(self, config: Any, vocabulary: Sequence[str]) -> None:

@@ -74,7 +74,11 @@ class NeuralNgram(Encoder):
 
     def forward(self, tokens: Tokens) -> Encoded:
         x = self._states(self._windows(tokens))[: len(tokens.flat)]  # [N, D]
-        pooled = self.dropout(self.pool(tokens.pad(x), tokens.mask))
+
+        def pooled() -> Tensor:
+            vectors: Tensor = self.dropout(self.pool(tokens.pad(x), tokens.mask))
+            return vectors
+
         return Encoded(pooled, lambda: tokens.mask, lambda: tokens.pad(self.dropout(x)))
 
     def _windows(self, tokens: Tokens) -> Tensor:

@@ -32,6 +32,7 @@ class RecurrentEncoder(Encoder):
 
     net: ClassVar[type[nn.RNNBase]]
     bfloat16_pays = True
+    predict_units = 2048  # gates of more texts do not stay in the cache: half the rate (benchmarks/NOTES.md)
 
     @dataclass(frozen=True)
     class Config(Encoder.Config):
@@ -93,13 +94,12 @@ class RecurrentEncoder(Encoder):
 
     def forward(self, tokens: Tokens) -> Encoded:
         x = self._through(tokens) if tokens.carry is None else self._carried(tokens, tokens.carry)
-        pooled = self.dropout(self._pooled(x, tokens))
 
         def states() -> Tensor:
             dropped: Tensor = self.after(x)
             return dropped if tokens.full else dropped * tokens.mask[..., None]
 
-        return Encoded(pooled, lambda: tokens.mask, states)
+        return Encoded(lambda: self.dropout(self._pooled(x, tokens)), lambda: tokens.mask, states)
 
     @property
     def _stack(self) -> list[RecurrentLayer]:

@@ -84,7 +84,7 @@ class ResidualCnn(Encoder):
             real = torch.ones_like(tokens.flat, dtype=torch.bool)
             states = self._states(strip.spread(tokens.flat), strip.spread(real), spelled, strip.spread)
             states = strip.pad(states)
-        return Encoded(self.dropout(self.pool(states, tokens.mask)), tokens.mask, states)
+        return Encoded(lambda: self.dropout(self.pool(states, tokens.mask)), tokens.mask, states)
 
     def _states(
         self, ids: Tensor, mask: Tensor, spelled: Tensor | None, laid: Callable[[Tensor], Tensor]

@@ -59,5 +59,9 @@ class Window(Encoder):
         if self.letters is not None:
             x = x + tokens.pad(self.letters(tokens)).to(x.dtype)
         states = (self.hidden(x).relu() + self.own(x)) * tokens.mask[..., None]
-        pooled = self.dropout(self.pool(states, tokens.mask))
+
+        def pooled() -> Tensor:
+            vectors: Tensor = self.dropout(self.pool(states, tokens.mask))
+            return vectors
+
         return Encoded(pooled, tokens.mask, lambda: self.dropout(states))

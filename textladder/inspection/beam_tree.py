@@ -1,4 +1,4 @@
-"""A beam search as a tree: a section of the page of `alignment`, drawn as SVG, which opens offline."""
+"""A beam search as a tree: a section of the page of `maps`, drawn as SVG, which opens offline."""
 
 from __future__ import annotations
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 from textladder.comparing.answers import Answer, Places
 from textladder.inspection.findings import Finding
+from textladder.metrics.tagging import TOKENS
 
 LONGEST = 400  # characters of a text that are shown
 
@@ -69,6 +71,24 @@ def texts(first: str, second: str | None) -> str:
     return clipped(first) + ("" if second is None else clipped(second))
 
 
+def _without_right(answers: Sequence[Answer]) -> list[Answer]:
+    """Answers without what all of them have right, where every token has a tag: a text of which everything is
+    marked shows no error. (Spans that are right tell where those that are wrong stand.)"""
+    if any(not one.counts or {len(one.gold), len(one.predicted)} != {one.counts[TOKENS]} for one in answers):
+        return list(answers)
+    right = set(answers[0].gold).intersection(*(one.predicted for one in answers))
+
+    def kept(labels: Sequence[str], places: Places) -> tuple[tuple[str, ...], Places]:
+        left = [(label, place) for label, place in zip(labels, places, strict=True) if label not in right]
+        return tuple(label for label, _ in left), tuple(place for _, place in left)
+
+    shown = []
+    for one in answers:
+        (gold, there), (predicted, said) = kept(one.gold, one.there), kept(one.predicted, one.said)
+        shown.append(replace(one, gold=gold, there=there, predicted=predicted, said=said))
+    return shown
+
+
 def _quoted(found: Finding, answers: Sequence[Answer]) -> str:
     """The text of a finding, or both of a pair; with marks where places are said."""
     there, said = answers[0].there, tuple({place for one in answers for place in one.said})
@@ -81,10 +101,11 @@ def _quoted(found: Finding, answers: Sequence[Answer]) -> str:
 
 def _example(found: Finding, rungs: tuple[str, ...] | None = None) -> str:
     shown = rungs or tuple(found.answers)
-    told = "".join(_answer(rung, found.answers[rung]) for rung in shown)
+    answers = _without_right([found.answers[rung] for rung in shown])
+    told = "".join(map(_answer, shown, answers))
     return (
-        f'<article class="example">{_quoted(found, [found.answers[rung] for rung in shown])}'
-        f'<div class="soft">{esc(found.where)} · label: <b>{_labels(found.gold)}</b></div>'
+        f'<article class="example">{_quoted(found, answers)}'
+        f'<div class="soft">{esc(found.where)} · label: <b>{_labels(answers[0].gold)}</b></div>'
         f"<ul>{told}</ul></article>"
     )
 

@@ -13,7 +13,7 @@ from textladder.inspection import labels, numbers, running
 from textladder.inspection.blocks import BlockFindings
 from textladder.inspection.numbers import NumberFindings
 from textladder.inspection.pieces import esc, figure, pairs
-from textladder.wording import words_of
+from textladder.wording import rows_are, words_of
 
 if TYPE_CHECKING:
     from textladder.inspection.page import Material
@@ -228,8 +228,8 @@ def data_size(material: Material, drawn: Mapping[str, Any]) -> str:
 def data(material: Material, drawn: Mapping[str, Any]) -> str:
     facts = material.comparison["data"]
     parts = [(name, facts[name]) for name in ("file", "train", "dev", "test") if name in facts]
-    tested = words_of(material.comparison).tested
-    items = [(name, f"{v:,} {tested}" if isinstance(v, int) else str(v)) for name, v in parts]
+    rows = rows_are(material.comparison)
+    items = [(name, f"{v:,} {rows}" if isinstance(v, int) else str(v)) for name, v in parts]
     notes = "".join(f"<li>{esc(str(note))}</li>" for note in facts.get("notes", ()))
     if isinstance(material.findings, BlockFindings):  # text that runs on is not cut
         return f"{pairs(items)}{f'<ul>{notes}</ul>' if notes else ''}"
@@ -266,6 +266,11 @@ def _uses(material: Material, out: str) -> list[tuple[str, str]]:
         return [
             ("New text from the pick", f"textladder generate {out} --length 400 --temperature 0.8"),
             ("The pick on another text", f"textladder score {out} other.txt"),
+        ]
+    if material.comparison["task"] == "embed":
+        return [
+            ("Search with the pick", f'textladder search {out} corpus.txt "a query"'),
+            ("The pick on another file of pairs", f"textladder evaluate {out} other.csv"),
         ]
     new, other = FILES.get(material.comparison["task"], ("new.txt", "other.csv"))
     return [

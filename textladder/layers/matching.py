@@ -36,6 +36,10 @@ class Matching(nn.Module):
     def forward(self, encoded: Encoded, tokens: Tokens) -> Tensor:
         raise NotImplementedError
 
+    def shares(self, encoded: Encoded, tokens: Tokens) -> tuple[Tensor, Tensor] | None:
+        """What `soft_alignment` gives; None where texts do not see each other."""
+        return None
+
 
 class Towers(Matching):
     """(u, v, |u - v|, u * v) of the texts' vectors (Mou et al. 2016, https://aclanthology.org/P16-2022,
@@ -63,11 +67,16 @@ def soft_alignment(scores: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     return shares(scores, second), shares(scores.transpose(1, 2), first)
 
 
-def _aligned(states: Tensor, compared: Tensor, mask: Tensor) -> Tensor:
-    """[2B, T, D] -> [2B, T, D] what the other text holds for each unit, by products of `compared`."""
-    a, b = sides(states)
+def _shares(compared: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """`soft_alignment` by products of `compared` [2B, T, D]."""
     left, right = sides(compared)
-    of_first, of_second = soft_alignment(left @ right.transpose(1, 2), mask)
+    return soft_alignment(left @ right.transpose(1, 2), mask)
+
+
+def _aligned(states: Tensor, shares: tuple[Tensor, Tensor]) -> Tensor:
+    """[2B, T, D] -> [2B, T, D] what the other text holds for each unit."""
+    a, b = sides(states)
+    of_first, of_second = shares
     return beside(of_first @ b, of_second @ a)
 
 
@@ -96,9 +105,12 @@ class Decomposable(Matching):
         self.compare = _net(4 * hidden_dim, hidden_dim, dropout)
         self.dim = 2 * hidden_dim
 
+    def shares(self, encoded: Encoded, tokens: Tokens) -> tuple[Tensor, Tensor]:
+        return _shares(self.attend(self.projection(encoded.states)), tokens.mask)
+
     def forward(self, encoded: Encoded, tokens: Tokens) -> Tensor:
         states = self.projection(encoded.states)  # [2B, T, H]
-        aligned = _aligned(states, self.attend(states), tokens.mask)
+        aligned = _aligned(states, _shares(self.attend(states), tokens.mask))
         compared = self.compare(_local(states, aligned)) * tokens.mask[..., None]
         return torch.cat(sides(compared.sum(1)), -1)
 
@@ -114,9 +126,12 @@ class Esim(Matching):
         self.compose = RecurrentLayer(nn.LSTM, hidden_dim, hidden_dim, bidirectional=True)
         self.dim = 8 * hidden_dim
 
+    def shares(self, encoded: Encoded, tokens: Tokens) -> tuple[Tensor, Tensor]:
+        return _shares(encoded.states, tokens.mask)
+
     def forward(self, encoded: Encoded, tokens: Tokens) -> Tensor:
         states, mask = encoded.states, tokens.mask
-        local = _local(states, _aligned(states, states, mask))
+        local = _local(states, _aligned(states, self.shares(encoded, tokens)))
         composed = self.compose(self.dropout(self.projection(local).relu()), reversal(tokens))
         pooled = torch.cat([mean(composed * mask[..., None], mask), maximum(composed, mask)], -1)
         return self.dropout(torch.cat(sides(pooled), -1))

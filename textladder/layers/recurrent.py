@@ -39,12 +39,15 @@ class _Reorder(torch.autograd.Function):
 def reversal(tokens: Tokens) -> Tensor | None:
     """[B*T] The order of rows that reverses each text within its own length and leaves padding where it
     is; None if there is no padding."""
-    if tokens.full:
-        return None
-    steps = torch.arange(tokens.width, device=tokens.flat.device)
-    lengths = tokens.lengths[:, None]
+    return None if tokens.full else reversal_of(tokens.lengths, tokens.width)
+
+
+def reversal_of(lengths: Tensor, width: int) -> Tensor:
+    """The same from the lengths of texts [B] and the padded width."""
+    steps = torch.arange(width, device=lengths.device)
+    lengths = lengths[:, None]
     within = torch.where(steps < lengths, lengths - 1 - steps, steps)  # [B, T]
-    starts = torch.arange(len(tokens), device=steps.device) * tokens.width
+    starts = torch.arange(len(lengths), device=steps.device) * width
     return (within + starts[:, None]).flatten()
 
 

@@ -41,6 +41,19 @@ def one_thread_each() -> Iterator[None]:
         _LIMIT.reset(limit)
 
 
+def apart(function: Callable[[], T]) -> Callable[[], T]:
+    """The function with one thread for all that it does: for what runs beside others already."""
+
+    def run() -> T:
+        before = _LIMIT.set(1)
+        try:
+            return function()
+        finally:
+            _LIMIT.reset(before)
+
+    return run
+
+
 def limit() -> int:
     """How many functions `together` runs at the same time: 1 outside `one_thread_each`."""
     return _LIMIT.get()

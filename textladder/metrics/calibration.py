@@ -35,6 +35,10 @@ class Reliability:
         gaps = np.nan_to_num(np.abs(self.accuracy - self.confidence))
         return float((gaps * self.counts).sum() / max(int(self.counts.sum()), 1))
 
+    def details(self) -> dict[str, Any]:
+        """JSON-able, as scores have it."""
+        return {"bins": len(self.counts), "expected_calibration_error": self.error, "table": self.table()}
+
     def table(self) -> list[dict[str, Any]]:
         """One JSON-able row per bin that is not empty."""
         edges = np.linspace(0, 1, len(self.counts) + 1)
@@ -93,6 +97,17 @@ def fit_temperature(logits: Floats, gold: NDArray[np.int64]) -> float:
         middle = (flat * sharp) ** 0.5
         flat, sharp = (middle, sharp) if slope(middle) < 0 else (flat, middle)
     return 1.0 / (flat * sharp) ** 0.5
+
+
+def fit_temperature_of_shares(shares: Floats, right: NDArray[np.bool_]) -> float:
+    """The same of single probabilities [n] and whether what they are of is so: sigmoid(log odds / T)."""
+    z = log_odds_of_sigmoid(shares)
+    return fit_temperature(np.stack([np.zeros(len(z)), z], axis=1), right.astype(np.int64))  # softmax(0, z)
+
+
+def tempered(shares: Floats, temperature: float) -> Floats:
+    """Single probabilities as `fit_temperature_of_shares` would have them."""
+    return 1 / (1 + np.exp(-log_odds_of_sigmoid(shares) / temperature))
 
 
 def apply_temperature(probabilities: Floats, temperature: float) -> Floats:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.metrics.calibration import BINS, Reliability, reliability
+from textladder.metrics.calibration import reliability
 from textladder.metrics.classification import (
     Ints,
     brier,
@@ -61,7 +61,7 @@ def score_single(
     details = {
         "per_class": per_label_table(counts, labels),
         "confusion": {"labels": list(labels), "gold_by_predicted": confusion.tolist()},
-        "calibration": _calibration(calibration),
+        "calibration": calibration.details(),
     }
     return _scores(metric, values, details, len(gold), labels)
 
@@ -95,7 +95,7 @@ def score_multi(
         "brier": brier(both, truth),
         "expected_calibration_error": calibration.error,
     }
-    details = {"per_class": per_label_table(counts, labels), "calibration": _calibration(calibration)}
+    details = {"per_class": per_label_table(counts, labels), "calibration": calibration.details()}
     return _scores(metric, values, details, len(gold), labels, thresholds=thresholds)
 
 
@@ -147,10 +147,6 @@ def choose_thresholds(probabilities: Floats, gold: NDArray[np.bool_]) -> Floats:
         cut = int(f1.argmax())
         thresholds[label] = (p[cut] + below[cut]) / 2
     return thresholds
-
-
-def _calibration(found: Reliability) -> dict[str, Any]:
-    return {"bins": BINS, "expected_calibration_error": found.error, "table": found.table()}
 
 
 def _mean_of_known(values: Floats) -> float:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from textladder.metrics.calibration import Reliability
 from textladder.metrics.scores import Scores, sign
 from textladder.metrics.statistic import Floats, Statistic
 
@@ -64,6 +65,7 @@ def score(
     found: Triples,
     there: Triples,
     confusion: NDArray[np.int64],
+    reliability: Reliability,
     *,
     metric: str,
     labels: Sequence[str],
@@ -73,11 +75,12 @@ def score(
 ) -> Scores:
     """Every metric by name. labels: of the model; names: of all labels in `there`, the model's first; unseen:
     those of them that the model cannot say; confusion [C, C]: gold by predicted label of tokens, of `names`
-    and, where there are spans, "O"."""
+    and, where there are spans, "O". reliability: of the tags of all tokens."""
     sums = counts.sum(0).astype(np.float64)
     values = {
         "token_accuracy": float(_accuracy(sums)),
         "sentence_accuracy": float((counts[:, RIGHT] == counts[:, TOKENS]).mean()),
+        "expected_calibration_error": reliability.error,
     }
     if scheme != "none":
         values |= {
@@ -91,6 +94,7 @@ def score(
             "labels": [*names, *(["O"] if scheme != "none" else [])],
             "gold_by_predicted": confusion.tolist(),
         },
+        "calibration": reliability.details(),
         "counts": {name: int(total) for name, total in zip(COUNTS, sums, strict=True)},
         "unseen_labels": list(unseen),
     }

@@ -204,13 +204,13 @@ class _Pools:
             score = total / length_norm(len(ids), self.config.length_penalty) + add
             self._add(number, Hypothesis(tuple(ids), own, score, whole))
         going = (~over).nonzero()[:, 0]
-        best: dict[int, float] = {}
-        for number, total in zip(place[going].tolist(), sums[going].tolist(), strict=True):
+        numbers, best = place[going].tolist(), dict[int, float]()
+        for number, total in zip(numbers, sums[going].tolist(), strict=True):
             best[number] = max(total, best.get(number, -math.inf))
         # A group that is done goes on beside the others of its prompt, which avoid what it has.
         groups = self.config.groups
         unfinished = {number // groups for number, total in best.items() if not self._done(number, total)}
-        kept = [number // groups in unfinished for number in place[going].tolist()]
+        kept = [number // groups in unfinished for number in numbers]
         if all(kept):
             return going
         return going[torch.tensor(kept, dtype=torch.bool, device=going.device)]

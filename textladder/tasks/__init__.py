@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 TASKS: dict[str, str] = {
     "classify": "textladder.tasks.classify:Classify",
+    "embed": "textladder.tasks.embed:Embed",
     "language": "textladder.tasks.language:Language",
     "pair": "textladder.tasks.pair:Pair",
     "span": "textladder.tasks.span:Span",

@@ -39,6 +39,7 @@ class Judging:
     higher_is_better = False
     streams: ClassVar[bool] = True
     texts_a_row: ClassVar[int] = 1
+    judged_together: ClassVar[bool] = False
 
     @property
     def tokens(self) -> int:

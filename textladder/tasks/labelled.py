@@ -131,10 +131,8 @@ class Labelled(Task):
         if self.thresholds is None:
             change = calibration.fit_temperature(calibration.log_odds_of_softmax(outcomes), gold)
         else:
-            z = calibration.log_odds_of_sigmoid(outcomes)  # [n, L]
-            pairs = np.stack([np.zeros(z.size), z.ravel()], axis=1)  # sigmoid(z) is softmax(0, z)
-            change = calibration.fit_temperature(pairs, gold.ravel().astype(np.int64))
-            chosen = reports.thresholds_for(1 / (1 + np.exp(-z / change)), gold, self.headline)
+            change = calibration.fit_temperature_of_shares(outcomes.ravel(), gold.ravel())
+            chosen = reports.thresholds_for(calibration.tempered(outcomes, change), gold, self.headline)
             self.thresholds.copy_(torch.from_numpy(chosen))
         self.temperature.mul_(change)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from textladder.errors import Problem
 from textladder.metrics import tagging
+from textladder.metrics.calibration import reliability
 from textladder.metrics.chunks import chunks
 from textladder.metrics.scores import Scores
 from textladder.metrics.statistic import Statistic
@@ -100,6 +101,7 @@ class Marking:
             golds.found,
             golds.there,
             confusion,
+            reliability(_sure(outcomes), golds.right),
             metric=self.headline,
             labels=self.names,
             names=golds.names,
@@ -113,6 +115,12 @@ class Marking:
     def item_losses(self, outcomes: list[Said], examples: Sequence[Example]) -> NDArray[np.float64]:
         """[n] the probabilities of a text's wrong tags, summed."""
         return _losses(outcomes, self._golds(outcomes, examples))
+
+    def sure_and_right(
+        self, outcomes: list[Said], examples: Sequence[Example]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """[N] of each token how sure its tag is, and whether it is right."""
+        return _sure(outcomes), self._golds(outcomes, examples).right
 
     def _golds(self, outcomes: list[Said], examples: Sequence[Example]) -> Judged:
         if not len(examples):
@@ -159,9 +167,12 @@ class Judged(NamedTuple):
     said: NDArray[np.int64]
 
 
+def _sure(outcomes: list[Said]) -> NDArray[np.float32]:
+    return np.concatenate([said.sure for said in outcomes]) if outcomes else np.zeros(0, np.float32)
+
+
 def _losses(outcomes: list[Said], golds: Judged) -> NDArray[np.float64]:
-    sure = np.concatenate([said.sure for said in outcomes]) if outcomes else np.zeros(0, np.float32)
-    lost = np.append(0, np.cumsum(np.where(golds.right, 0, sure), dtype=np.float64))
+    lost = np.append(0, np.cumsum(np.where(golds.right, 0, _sure(outcomes)), dtype=np.float64))
     return lost[golds.offsets[1:]] - lost[golds.offsets[:-1]]
 
 

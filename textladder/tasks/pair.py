@@ -22,11 +22,11 @@ from textladder.metrics.scores import Scores
 from textladder.metrics.statistic import Statistic
 from textladder.ragged import Pairs
 from textladder.ranges import Share, Size
+from textladder.tasks import several
 from textladder.tasks.labelled import Labelled
 from textladder.tasks.labels import labels_of, learn_labels
 from textladder.tasks.scored import LOSSES, Scored, learn_scale
 from textladder.tasks.task import Encode, Rows, Task
-from textladder.text.overlong import shorten
 from textladder.text.scores import are_scores
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 class Pair(Task):
     """Both texts through one encoder, one against the other, and `answer`: labels or a number.
 
-    The column "text" holds the units of both, one after the other, and "first" how many are of the first.
+    The columns are those of `several`.
     """
 
     @dataclass(frozen=True)
@@ -90,43 +90,25 @@ class Pair(Task):
         return learn_scale(listed, times) if kind == "score" else learn_labels(listed, "single", times)
 
     def read(self, texts: Any) -> Pairs:
-        """Pairs as they are; of a sequence, each two strings, or an Example with two texts."""
-        if isinstance(texts, Pairs):
-            return texts
-        both = [text.texts if isinstance(text, Example) else text for text in texts]
-        for number, texts_of in enumerate(both, 1):
-            if isinstance(texts_of, str) or len(texts_of) != 2:
-                raise Problem(f"pair {number:,}", "it is not two texts.", "Give (text, text) for each pair.")
-        return Pairs.of_strings([a for a, _ in both], [b for _, b in both])
+        return several.read_pairs(texts, (2,))
 
     def rows(self, texts: Any, tokenizer: Tokenizer, where: str | Sequence[str] = "text") -> Rows:
-        """Columns "text" and "first"; each text is shortened by itself where it is too long."""
-        pairs, config = self.read(texts), tokenizer.config
-        short = [shorten(tokenizer.encode(side), config, where) for side in (pairs.first, pairs.second)]
-        cut = short[0].cut + short[1].cut
-        if cut.texts_cut and config.overlong == "window":
-            raise Problem(
-                "tokenizer.overlong",
-                f"{cut.texts_cut:,} texts have more than {config.max_length:,} units; pairs have no windows.",
-                "Raise tokenizer.max_length, or set tokenizer.overlong to head, tail or head+tail.",
-            )
-        return Rows(_joined(short[0].ids, short[1].ids), np.arange(len(pairs)), cut)
+        pairs = self.read(texts)
+        columns, cut = several.rows_of([pairs.first, pairs.second], tokenizer, where)
+        return Rows(columns, np.arange(len(pairs)), cut)
 
     def columns(self, examples: Sequence[Example], tokenizer: Tokenizer) -> dict[str, Ragged]:
-        """ "text", "first"; "label", missing when no pair has a label."""
-        columns = _joined(*(tokenizer.encode([e.texts[side] for e in examples]) for side in (0, 1)))
+        """Those of `several`; "label", missing when no pair has a label."""
+        columns = several.joined([tokenizer.encode([e.texts[side] for e in examples]) for side in (0, 1)])
         if any(map(self.answer.has_target, examples)):
             columns["label"] = self.targets([e.target for e in examples], [e.where for e in examples])
         return columns
 
     def collate(self, columns: dict[str, Ragged]) -> Batch:
         """One input of 2B texts, those of a pair one after the other (`layers.matching`)."""
-        text, labels = columns["text"], columns.get("label")
-        starts = np.asarray(text.offsets, np.int64)
-        offsets = np.empty(2 * len(text) + 1, np.int64)
-        offsets[0::2], offsets[1::2] = starts, starts[:-1] + columns["first"].flat
-        tokens = Tokens.of(Ragged(text.flat, offsets - offsets[0]))
-        return Batch((tokens,), None if labels is None else self.answer.target_of(labels), len(text))
+        labels, count = columns.get("label"), len(columns["text"])
+        tokens = Tokens.of(several.texts_of(columns))
+        return Batch((tokens,), None if labels is None else self.answer.target_of(labels), count)
 
     def vectors(self, encode: Encode, batch: Batch) -> Tensor:
         """[B, F] of pairs; of the loss cosine [B, 1]."""
@@ -136,6 +118,12 @@ class Pair(Task):
             found: Tensor = self.matching(encoded, tokens)
             return found
         return F.cosine_similarity(*sides(encoded.pooled.float()), dim=-1)[:, None]
+
+    def looked_at(self, encode: Encode, batch: Batch) -> tuple[Tensor, Tensor] | None:
+        """[B, T, T] twice: of each unit of the first texts its shares in the second, and the other way round;
+        None where they do not see each other (`layers.matching`)."""
+        (tokens,) = batch.inputs
+        return None if self.cosine else self.matching.shares(encode(tokens), tokens)
 
     def loss(self, encode: Encode, batch: Batch) -> Loss:
         """Summed over pairs."""
@@ -167,14 +155,3 @@ class Pair(Task):
 
     def item_losses(self, outcomes: NDArray[np.float32], examples: Sequence[Example]) -> NDArray[np.float64]:
         return self.answer.item_losses(outcomes, examples)
-
-
-def _joined(first: Ragged, second: Ragged) -> dict[str, Ragged]:
-    """Rows of both, each second after its first, and the lengths of the first."""
-    count = len(first)
-    order = np.arange(2 * count).reshape(2, count).T.ravel()  # 0, n, 1, n + 1, ...
-    mixed = Ragged.join([first, second]).take(order)
-    return {
-        "text": Ragged(mixed.flat, mixed.offsets[::2]),
-        "first": Ragged(first.lengths, np.arange(count + 1)),
-    }

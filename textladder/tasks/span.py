@@ -225,8 +225,30 @@ class Span(Answering, Task):
 
     # Training and predicting.
 
+    def looked_at(self, encode: Encode, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Of each token of the passages its shares in the question's units [B, T, J]; and [B, T] its share in
+        what all tokens get of the passage, the probability of its being first and of its being last."""
+        passage, question, asked, _, layout = given = self._read(encode, batch)
+        of_question, of_passage = self.reader.flow.shares(passage, question, layout.mask, asked)
+        start, end = (scores[:, -layout.width :] for scores in self._log_shares(self.reader(*given)))
+        return of_question, of_passage, start.exp(), end.exp()
+
+    @staticmethod
+    def _log_shares(pointed: Pointed) -> tuple[Tensor, Tensor]:
+        """Log-probabilities of being first and last; where some questions have no answer, of that before
+        those of the tokens."""
+        start, end, none = pointed
+        if none is not None:
+            start, end = torch.cat([none[:, :1], start], 1), torch.cat([none[:, 1:], end], 1)
+        return start.log_softmax(1), end.log_softmax(1)
+
     def pointed(self, encode: Encode, batch: Batch) -> Pointed:
         """Scores of the tokens of each passage."""
+        pointed: Pointed = self.reader(*self._read(encode, batch))
+        return pointed
+
+    def _read(self, encode: Encode, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor, Tokens]:
+        """What the reader is given."""
         (passage, question), (places, layout, _, _) = batch.inputs, batch.places
         states = encode(passage).states  # [B, T, D]
         if len(places) != len(passage.flat) or layout.width != passage.width:  # several units to a token
@@ -234,17 +256,14 @@ class Span(Answering, Task):
         asked = encode(question)
         bits = torch.arange(BITS, device=layout.flat.device)
         features = layout.pad(layout.flat[:, None] >> bits & 1)  # [B, T, F]
-        return self.reader(states, asked.states, asked.mask, features, layout)
+        return states, asked.states, asked.mask, features, layout
 
     def loss(self, encode: Encode, batch: Batch) -> Loss:
         """- log p(first) - log p(last), a mean over the answers of a question; summed over questions. Several
         answers of one question are what several people said."""
         rows, places, weights = batch.target
-        start, end, none = self.pointed(encode, batch)
-        if none is not None:
-            start, end = torch.cat([none[:, :1], start], 1), torch.cat([none[:, 1:], end], 1)
-        first = start.log_softmax(1)[rows, places[:, 0]]
-        last = end.log_softmax(1)[rows, places[:, 1]]
+        start, end = self._log_shares(self.pointed(encode, batch))
+        first, last = start[rows, places[:, 0]], end[rows, places[:, 1]]
         return Loss(-((first + last) * weights).sum(), batch.count)
 
     def predict(self, encode: Encode, batch: Batch) -> list[Found]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -22,13 +22,14 @@ from textladder.batch import Batch, Example, Loss, Ragged, Tokens
 from textladder.errors import Problem, suggest
 from textladder.layers.crf import CRF
 from textladder.layers.heads import in_float32, make_head
-from textladder.metrics import tagging
+from textladder.metrics import calibration, tagging
 from textladder.metrics.chunks import chunks
 from textladder.ranges import Share, Size
 from textladder.tasks.labels import natural_order
 from textladder.tasks.marking import Marking, Said, of_tokens
 from textladder.tasks.task import Encode, Rows, Task
 from textladder.text.alignment import align, windows
+from textladder.text.context import Surrounded
 from textladder.text.overlong import CutReport, demand_windows
 from textladder.text.schemes import SchemeName, TagSet
 from textladder.text.tokens import CutName, cut, nearest_cut
@@ -62,6 +63,7 @@ class Tag(Marking, Task):
         head_hidden_dim: Size = 128  # mlp only
 
     reads = "sentences"
+    temperature: Tensor  # [] log odds of confidences are divided by it
 
     def __init__(self, config: Config, dim: int, labels: dict[str, Any]) -> None:
         super().__init__(config, dim, labels)
@@ -72,6 +74,7 @@ class Tag(Marking, Task):
         self.headline = _headline(config, self.spans)
         self.head = make_head(config.head, dim, len(self.tags), config.head_hidden_dim, config.head_dropout)
         self.crf = CRF(*self.tags.legal()) if config.output == "crf" else None
+        self.register_buffer("temperature", torch.ones((), dtype=torch.float64))
         if self.crf is not None and config.label_smoothing:
             raise Problem(
                 "task.label_smoothing", "a CRF has no use for it.", "Set it to 0, or task.output=softmax."
@@ -137,7 +140,8 @@ class Tag(Marking, Task):
         if isinstance(texts, Ragged):
             texts = [texts.string(row) for row in range(len(texts))]
         examples = self.read(texts)
-        aligned = align(tokenizer, [e.texts[0] for e in examples], [e.tokens or () for e in examples])
+        given = Surrounded.of(examples)
+        aligned = given.own(align(tokenizer, given.texts, given.tokens))
         limit = tokenizer.config.max_length
         long = aligned.units.lengths > limit
         demand_windows(
@@ -244,10 +248,15 @@ class Tag(Marking, Task):
         else:
             tags, shares = self.crf.decode(emissions, offsets), self.crf.marginals(emissions, offsets)
         sure = shares[np.arange(len(tags)), tags].astype(np.float32)
-        bounds = offsets.cpu().numpy()[1:-1]
-        return [Said(*pair) for pair in zip(np.split(tags, bounds), np.split(sure, bounds), strict=True)][
-            : len(offsets) - 1
-        ]
+        sure = calibration.tempered(sure, float(self.temperature)).astype(np.float32)
+        return [Said(tags[a:b], sure[a:b]) for a, b in pairwise(offsets.tolist())]
+
+    def finish(self, outcomes: list[Said], examples: Sequence[Example]) -> None:
+        """Fit the temperature of what is said to be sure: the log odds of a tag's probability (softmax, or
+        marginal) are divided by it, so that of all tags with a confidence of p a share of p is right. Which
+        tags are said does not change."""
+        sure, right = self.sure_and_right(outcomes, examples)
+        self.temperature.mul_(calibration.fit_temperature_of_shares(sure, right))
 
     def merged(self, outcomes: list[Said], owner: NDArray[np.int64], count: int) -> list[Said]:
         """Rows of one text, one after the other."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 Encode = Callable[[Tokens], Encoded]
 # Texts with labels, text that runs on, tagged tokens, two texts with a label, passages with questions, texts
-# with what they become.
-Reads = Literal["rows", "documents", "sentences", "pairs", "questions", "translations"]
+# with what they become, two texts that belong together (or how much).
+Reads = Literal["rows", "documents", "sentences", "pairs", "questions", "translations", "matches"]
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,10 @@ class Task(nn.Module):
     streams: ClassVar[bool] = False  # trained on text that runs on (`text.windowing`): what reads documents
     marks: ClassVar[bool] = False  # targets are places in the texts (`Corpus.marked`)
     texts_a_row: ClassVar[int] = 1  # that the encoder reads for each row of a batch
+    asked_of: ClassVar[int] = 0  # texts that one prediction is of, if not `texts_a_row`
     labels_texts: ClassVar[bool] = False  # True: the column "label" holds label ids of whole texts
     writes: ClassVar[bool] = False  # True: with a decoder, which it is given by `equip`
+    judged_together: ClassVar[bool] = False  # True: `judged` needs all outcomes of a part at once
     measured_by: ClassVar[tuple[str, ...]] = ("text",)  # columns whose lengths say which rows are alike
 
     def __init_subclass__(cls) -> None:
@@ -166,6 +168,16 @@ class Task(nn.Module):
         What is chosen on dev (temperature, thresholds) goes into buffers, so into the saved model. Outcomes
         predicted earlier are out of date afterwards. Every process calls it with the same outcomes.
         """
+
+    @property
+    def settles(self) -> bool:
+        """Whether it has something to count of the trained encoder's vectors of the training texts."""
+        return False
+
+    def settle(self, encode: Encode, batches: Iterator[Batch]) -> None:
+        """Called once where `settles`, after training and before `finish`, with the training texts in batches
+        of any order: what is counted goes into buffers. Every process calls it with all of them."""
+        raise NotImplementedError
 
     def present(self, outcomes: Any, texts: Any = ()) -> list[dict[str, Any]]:
         """One JSON-able record per text, in the user's words: what `predict --json` prints. texts: what

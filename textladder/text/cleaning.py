@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textladder.text.lacking import Lack
@@ -12,19 +13,21 @@ if TYPE_CHECKING:
 
 class PairCleaning:
     """Which pairs of a file are left out, by `data.empty` and `data.max_ratio`. (By `data.duplicates` it is
-    decided where files are split.) names: what the two texts are called in messages."""
+    decided where files are split.) names: what the two texts, or three, are called in messages."""
 
-    def __init__(self, config: DataConfig, names: tuple[str, str]) -> None:
+    def __init__(self, config: DataConfig, names: Sequence[str]) -> None:
         self.names, self.most = names, config.max_ratio
         self.empty = Lack("empty", config.empty, "with an empty text", "have an empty text")
         much = f"{config.max_ratio:g} times the characters of the other"
         self.apart = Lack("max_ratio", "drop", f"whose longer text has more than {much}", "are that long")
         self.lacks = [self.empty, self.apart]
 
-    def leaves_out(self, line: int, first: str, second: str) -> bool:
+    def leaves_out(self, line: int, first: str, second: str, *more: str) -> bool:
         """Whether this pair is not to be used; counts it."""
-        if not (first.strip() and second.strip()):
-            return self.empty.leaves_out(line, self.names[1] if first.strip() else self.names[0])
+        each = zip(self.names, (first, second, *more), strict=True)
+        missing = next((name for name, text in each if not text.strip()), None)
+        if missing is not None:
+            return self.empty.leaves_out(line, missing)
         return 0 < self.most < ratio(first, second) and self.apart.leaves_out(line, "")
 
 

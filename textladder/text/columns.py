@@ -48,12 +48,16 @@ SEVERAL = {"labels", "classes", "categories", "topics", "emotions", "tags", "gen
 BAR = "|"
 
 
+NEGATIVE = ("negative", "negative_text", "hard_negative")  # a third text, not close to the first
+
+
 @dataclass(frozen=True)
 class Columns:
     text: str
     second: str | None  # of two texts
     label: str | None
     separator: str  # "": one label per text, unless the file holds lists
+    negative: str | None = None  # of three texts
     notes: list[str] = field(default_factory=list)
 
 
@@ -62,7 +66,7 @@ def plain_name(name: str) -> str:
 
 
 def known_name(name: str) -> bool:
-    groups = (*TEXT_NAMES, *LABEL_NAMES, *PAIR_NAMES)
+    groups = (*TEXT_NAMES, *LABEL_NAMES, *PAIR_NAMES, NEGATIVE)
     return any(plain_name(name) in names for names in groups)
 
 
@@ -76,31 +80,41 @@ def choose_columns(
     separator: str | None,
     need_label: bool,
     second: str | None = None,
+    negative: str | None = None,
     pairs: bool = False,
+    matches: bool = False,
     labelled: bool = True,
 ) -> Columns:
     """The text and label columns of a file.
 
-    columns: all names. sample: the first values of every column. text, second, label, separator: what the
-    user gave. need_label: False when texts are to be predicted; then a label is taken only where its name is
-    plain. pairs: there are two texts. labelled: False where no label is wanted. Raises a Problem for a name
-    that is not there, and where the file does not make it plain.
+    columns: all names. sample: the first values of every column. text, second, negative, label, separator:
+    what the user gave. need_label: False when texts are to be predicted; then a label is taken only where its
+    name is plain. pairs: there are two texts; matches: there may be a third, by its name. labelled: False
+    where no label is wanted. Raises a Problem for a name that is not there, and where the file does not make
+    it plain.
     """
     if second is not None and not pairs:
         what = "one text is read of each row."
         raise Problem(f"{where}, --second {second}", what, "Leave it out, or use --task pair.")
-    for option, name in (("--text", text), ("--second", second), ("--label", label)):
+    given = (("--text", text), ("--second", second), ("--label", label), ("data.negative", negative))
+    for option, name in given:
         if name is not None and name not in columns:
             raise Problem(
                 f"{where}, {option} {name}", f"there is no column {name!r}.", suggest(name, columns)
             )
-    roles = (("text", text), ("second text", second), ("label", label))
+    roles = (("text", text), ("second text", second), ("label", label), ("negative", negative))
     for (role, name), (other, same) in combinations(roles, 2):
         if name is not None and name == same:
             raise Problem(where, f"{name!r} is given as {role} and as {other}.", "Name two columns.")
     notes = []
+    if matches and negative is None:
+        named = (text, second, label)
+        negative = _by_name(where, [c for c in columns if c not in named], [NEGATIVE], "", strict=False)
+        if negative is not None:
+            notes.append(f"Negative: column {negative!r}, by its name (data.negative to choose another).")
     if pairs and (text is None or second is None):
-        text, second, by = _two_texts(where, columns, sample, given=(text, second), label=label)
+        free = [name for name in columns if name != negative]
+        text, second, by = _two_texts(where, free, sample, given=(text, second), label=label)
         notes.append(f"Texts: columns {text!r} and {second!r}, {by} (--text and --second to choose others).")
     if text is None:
         taken = label or (
@@ -115,7 +129,7 @@ def choose_columns(
             )
         if len(columns) > 1 or text != "text":
             notes.append(f"Text: column {text!r}, {by} (--text to choose another).")
-    others = [name for name in columns if name not in (text, second)]
+    others = [name for name in columns if name not in (text, second, negative)]
     if label is None and others and labelled:
         label, by = _by_name(where, others, LABEL_NAMES, "label", strict=need_label), "by its name"
         if label is None and need_label:
@@ -132,7 +146,7 @@ def choose_columns(
     if unused:
         notes.append(f"Not used: {', '.join(unused)}.")
     separator, said = _separator(label, sample, separator)
-    return Columns(text, second, label, separator, notes + said)
+    return Columns(text, second, label, separator, negative, notes + said)
 
 
 def _two_texts(

@@ -1,4 +1,5 @@
-"""Files of one token a line, a blank line after each sentence: CoNLL columns and CoNLL-U.
+"""Files of one token a line, a blank line after each sentence: CoNLL columns and CoNLL-U. A line -DOCSTART-,
+or a comment "# newdoc", begins a document.
 
 CoNLL-2003: https://aclanthology.org/W03-0419. CoNLL-U: https://universaldependencies.org/format.html.
 """
@@ -24,13 +25,14 @@ class _Blocks(ColumnSource):
 
     def blocks(self) -> Iterator[tuple[Lines, int]]:
         """(lines of tokens, line where the sentence begins), without comments."""
-        self.left_out = {}
+        self.left_out, self.document = {}, 0
         tokens: Lines = []
         comments = 0
         for number, line in lines(self.path):
             if line.strip():
                 if self.is_comment(line, bool(tokens)):
                     comments += 1
+                    self.document += line.removeprefix("#").split()[:1] == ["newdoc"]
                     self.count("{} lines of comment (#) are no tokens.")
                 else:
                     tokens.append((number, line))
@@ -105,13 +107,14 @@ class Conll(_Blocks):
                     empty = "token" if not row[self.token - 1].strip() else "tag"
                     raise Problem(self.place(number), f"the {empty} is empty.", "Fill it in.")
             if rows[0][self.token - 1] == DOCUMENT:
+                self.document += 1
                 self.count("{} lines -DOCSTART- begin documents and are no tokens.")
                 rows = rows[1:]
                 if not rows:
                     continue
             words = [row[self.token - 1] for row in rows]
             tags = [row[self.tag - 1] for row in rows] if self.tag else None
-            yield Tagged(words, [True] * len(words), tags, tokens[-len(rows)][0])
+            yield Tagged(words, [True] * len(words), tags, tokens[-len(rows)][0], self.document)
 
 
 class Conllu(_Blocks):
@@ -175,7 +178,7 @@ class Conllu(_Blocks):
                 if parts and here == parts[-1] and "".join(words[parts[0] - 1 :]) == form:
                     spaced[parts[0] - 1 : -1] = [False] * (len(parts) - 1)
             if words:
-                yield Tagged(words, spaced, tags, line)
+                yield Tagged(words, spaced, tags, line, self.document)
             else:
                 self.count("{} sentences without a token were skipped.")
 

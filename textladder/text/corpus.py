@@ -53,13 +53,14 @@ class _Codes:
 class Corpus:
     """Rows of text, target and place. Make one with `Corpus.read` (a file) or `Corpus.of` (texts in memory).
 
-    name, unit: what `where` is made of ("reviews.csv", "": "reviews.csv:17"); names: of several files,
-    those of each. label_codes: [rows] int32, the number of each row's label set in `label_sets`. notes:
-    what was inferred and left out, in sentences. in_order: the rows are one text, in its order
-    (`text.documents`). Where each row has two texts, the column "second" holds the other. span_labels: of
-    tagged sentences (`text.sentences`), whose columns "token" and "span" hold places in characters, the
-    labels of their spans; a label set is then the labels that occur in a sentence. Of questions
-    (`text.questions`) the column "answer" holds the places of their answers.
+    name, unit: what `where` is made of ("reviews.csv", "": "reviews.csv:17"); names: of several files, those
+    of each. label_codes: [rows] int32, the number of each row's label set in `label_sets`. notes: what was
+    inferred and left out, in sentences. in_order: the rows are one text, in its order (`text.documents`).
+    Where each row has two texts, the column "second" holds the other, and "negative" a third. span_labels: of
+    tagged sentences (`text.sentences`), whose columns "token" and "span" hold places in characters and
+    "around", if it was asked for, what stands around them as JSON (`text.context`), the labels of their
+    spans; a label set is then the labels that occur in a sentence. Of questions (`text.questions`) the
+    column "answer" holds the places of their answers.
     """
 
     def __init__(
@@ -89,33 +90,37 @@ class Corpus:
         targets: Iterable[Sequence[str]] | None = None,
         name: str = "",
         seconds: Iterable[str] | None = None,
+        negatives: Iterable[str] | None = None,
     ) -> Corpus:
         """Texts in memory; targets: one sequence of labels per text, or None for texts without labels;
-        seconds: the other text of each row, where rows have two.
+        seconds: the other text of each row, where rows have two; negatives: a third.
 
         Raises a Problem for a text that is not a string or is not valid Unicode, and for unequal lengths.
         """
         rows, others = list(texts), None if seconds is None else list(seconds)
+        third = None if negatives is None else list(negatives)
         name = name or "texts"
-        for column in (rows, others or ()):
+        for column in (rows, others or (), third or ()):
             for i, text in enumerate(column):
                 if not isinstance(text, str):
                     raise Problem(
                         f"{name}, text {i + 1:,}", f"it is {type(text).__name__}, not str.", "Give strings."
                     )
-        if others is not None and len(others) != len(rows):
-            raise Problem(name, f"{len(rows):,} texts, but {len(others):,} second texts.", "Give pairs.")
+        for more, called in ((others, "second texts"), (third, "negatives")):
+            if more is not None and len(more) != len(rows):
+                raise Problem(name, f"{len(rows):,} texts, but {len(more):,} {called}.", "Give pairs.")
         labels: list[Target] = [()] * len(rows) if targets is None else [tuple(target) for target in targets]
         if len(labels) != len(rows):
             raise Problem(name, f"{len(rows):,} texts, but {len(labels):,} labels.", "Give one for each.")
         try:
-            columns = _columns(Rows(rows, labels, list(range(1, len(rows) + 1)), seconds=others))
+            numbers = list(range(1, len(rows) + 1))
+            columns = _columns(Rows(rows, labels, numbers, seconds=others, negatives=third))
             codes = _Codes()
             codes.add(labels)
             "".join(map("".join, codes.known)).encode("utf-8")
         except UnicodeEncodeError as error:
-            whole = rows if others is None else [a + b for a, b in zip(rows, others, strict=True)]
-            raise _half(name, whole, labels) from error
+            each = (column for column in (rows, others, third) if column is not None)
+            raise _half(name, ["".join(texts) for texts in zip(*each, strict=True)], labels) from error
         return cls(Store.of(columns), codes.all(), list(codes.known), name=name)
 
     @classmethod
@@ -177,7 +182,7 @@ class Corpus:
     @property
     def text_columns(self) -> list[str]:
         """The columns that hold texts."""
-        return [name for name in ("text", "second") if name in self.store.columns]
+        return [name for name in ("text", "second", "negative") if name in self.store.columns]
 
     @property
     def rows_are(self) -> str:
@@ -205,7 +210,9 @@ class Corpus:
             if "token" in taken:
                 for i, (tokens, spans) in enumerate(self._marked(taken)):
                     place = self.place(int(lines[i]))
-                    yield Example(tuple(t.string(i) for t in texts), spans, place, tokens=tokens)
+                    around = json.loads(taken["around"].string(i)) if "around" in taken else None
+                    read = tuple(t.string(i) for t in texts)
+                    yield Example(read, spans, place, tokens=tokens, around=around)
                 continue
             for i, code in enumerate(self.label_codes[numbers]):
                 place = self.place(int(lines[i]))
@@ -308,10 +315,14 @@ def _columns(rows: Rows | Labelled, span_labels: dict[str, int] | None = None) -
         )
         columns["token"] = Ragged.of((np.array(t, np.int32).ravel() for t in rows.tokens), np.int32)
         columns["span"] = Ragged.of((np.array(s, np.int32).ravel() for s in numbered), np.int32)
+    if rows.arounds is not None:
+        columns["around"] = _bytes([json.dumps(around).encode() for around in rows.arounds])
     if rows.answers is not None:
         columns["answer"] = Ragged.of((np.array(a, np.int32).ravel() for a in rows.answers), np.int32)
     if rows.seconds is not None:
         columns["second"] = _bytes([text.encode("utf-8") for text in rows.seconds])
+    if rows.negatives is not None:
+        columns["negative"] = _bytes([text.encode("utf-8") for text in rows.negatives])
     return columns if rows.starts is None else columns | {"start": Ragged(np.array(rows.starts), each)}
 
 

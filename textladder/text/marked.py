@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from textladder.errors import Problem
 from textladder.text.items import chosen_key, records
@@ -19,6 +20,7 @@ from textladder.text.sentences import (
 )
 from textladder.text.tokens import cut
 
+DOCUMENT = "document"  # the key whose value lines of one document share
 LIKE = '{"text": ..., "spans": [[0, 2, "ORG"]]}'
 TEXTS, TOKENS = ("text", "sentence"), ("tokens", "words")
 SPANS, TAGS = ("spans", "entities", "labels", "slots", "label"), ("tags", "ner_tags", "labels", "upos")
@@ -45,6 +47,20 @@ class _Named(SentenceSource):
         if need_label or config.label or any(name in first for name in self.label_names):
             self.label = chosen_key(config.label, first, self.label_names, "--label", self.place(line))
             self.notes.append(f"Text: {self.input!r}; labels: {self.label!r} (--text, --label for others).")
+        if config.context and DOCUMENT not in first:
+            raise Problem(
+                self.place(line),
+                f"data.context is {config.context}, and the line does not say of which document it is.",
+                f'Write {{"{DOCUMENT}": ...}} on each line, or set data.context=0.',
+            )
+
+    def numbered(self) -> Iterator[tuple[int, dict[str, Any], int]]:
+        """(line, record, number of its document): lines in a row with one value are of one document."""
+        known, number = None, 0
+        for line, record in records(self.path, LIKE):
+            document = record.get(DOCUMENT)
+            number, known = number + (document != known), document
+            yield line, record, number
 
 
 class MarkedLines(_Named):
@@ -56,7 +72,7 @@ class MarkedLines(_Named):
     def sentences(self) -> Iterator[Sentence]:
         self.left_out = {}
         crossing = Crossing(self.config.misplaced)
-        for line, record in records(self.path, LIKE):
+        for line, record, document in self.numbered():
             place, text = self.place(line), record.get(self.input)
             if not isinstance(text, str):
                 raise Problem(place, f"{self.input!r} is not a string.", "Give every line a text.")
@@ -70,7 +86,7 @@ class MarkedLines(_Named):
             if not isinstance(given, list):
                 raise Problem(place, f"{self.label!r} is not a list.", 'Write [] or [[0, 2, "ORG"]].')
             spans = [checked_span(span, place) for span in given]
-            yield Sentence(text, tokens, placed(text, tokens, spans, crossing, place), line)
+            yield Sentence(text, tokens, placed(text, tokens, spans, crossing, place), line, document)
         listed = self.list_misplaced(crossing.records)
         if crossing.count and self.config.misplaced == "error":
             raise crossing.raised(listed)
@@ -85,7 +101,7 @@ class TaggedLines(_Named, ColumnSource):
 
     def tagged(self) -> Iterator[Tagged]:
         self.left_out = {}
-        for line, record in records(self.path, LIKE):
+        for line, record, document in self.numbered():
             words, tags = record.get(self.input), record.get(self.label) if self.label else None
             for name, found in ((self.input, words), (self.label, tags)):
                 missing = found is None and name == self.label and not self.need_label
@@ -105,4 +121,4 @@ class TaggedLines(_Named, ColumnSource):
             if not words:
                 self.count("{} sentences without a token were skipped.")
                 continue
-            yield Tagged(words, [True] * len(words), tags, line)
+            yield Tagged(words, [True] * len(words), tags, line, document)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from textladder.errors import Problem
-from textladder.ragged import Example
-from textladder.ranges import Seed, Share
+from textladder.ragged import Around, Example
+from textladder.ranges import Count, Seed, Share
 from textladder.text.cleaning import PairCleaning
 from textladder.text.columns import choose_columns
 from textladder.text.formats import Reader, format_of, open_reader
@@ -30,6 +30,7 @@ class DataConfig:
 
     text: str | None = None  # column of the text; None: inferred, and said
     second: str | None = None  # pairs: column of the second text; None: inferred, and said
+    negative: str | None = None  # embed: column of a third text, not close to the first; None: "negative"
     label: str | None = None  # column of the label (of the tags); None: inferred, and said
     label_separator: str | None = (
         None  # between several labels of a text; None: inferred; "": one label per text
@@ -59,6 +60,7 @@ class DataConfig:
     # Tagging: a span that lies on no whole tokens: a Problem; moved to the nearest; or left out and counted.
     # Answers that do not stand in their passage where the file says: the same, but see `misplaced_share`.
     misplaced: Literal["error", "snap", "drop"] = "error"
+    context: Count = 0  # Tagging: tokens of its document, before and after, that a sentence is read with
     misplaced_share: Share = 0.01  # of answers, up to which they are left out and no Problem (error)
     dev_share: float = 0.1  # of the texts, if no dev file is given
     test_share: float = 0.2  # of the texts, if no test file is given
@@ -91,16 +93,18 @@ class Rows(NamedTuple):
     tokens: list[Sequence[tuple[int, int]]] | None = None  # of sentences (`sentences`), in characters
     spans: list[Sequence[tuple[int, int, str]]] | None = None
     seconds: list[str] | None = None  # the other text of each row, where rows have two
+    negatives: list[str] | None = None  # a third one
     answers: list[Sequence[tuple[int, int]]] | None = None  # of questions (`questions`), in characters
+    arounds: list[Around | None] | None = None  # of sentences (`context`)
 
 
 class Source:
     """A file read as examples: may be iterated again and again, and holds one batch of rows at a time.
 
-    path: the file. format: one of FORMATS. text_column, second_column (None: one text a row), label_column
-    (None: no labels), label_separator ("": one label per text, or lists). notes: what was inferred, in
-    sentences. After a pass: `dropped`, rows left out for want of a label or of a text; `blank_lines`, empty
-    lines, which CSV, JSONL and fastText files skip.
+    path: the file. format: one of FORMATS. text_column, second_column (None: one text a row), negative_column
+    (None: no third text), label_column (None: no labels), label_separator ("": one label per text, or lists).
+    notes: what was inferred, in sentences. After a pass: `dropped`, rows left out for want of a label or of a
+    text; `blank_lines`, empty lines, which CSV, JSONL and fastText files skip.
     """
 
     in_order = False  # see `documents.DocumentSource`
@@ -114,11 +118,12 @@ class Source:
         *,
         need_label: bool,
         pairs: bool = False,
+        matches: bool = False,
         labelled: bool = True,
     ) -> None:
         self.path, self.config, self.format, self._reader = path, config, format, reader
         self.files, self.names = [path], [path.name]
-        self.need_label = need_label
+        self.need_label, self.matches = need_label, matches
         sample: dict[str, list[Any]] = {name: [] for name in reader.columns}
         for _, row in islice(reader.rows(reader.columns), SAMPLE_ROWS):
             for name, value in zip(reader.columns, row, strict=True):
@@ -137,13 +142,19 @@ class Source:
             sample,
             text=config.text,
             second=config.second,
+            negative=config.negative,
             label=config.label,
             separator=config.label_separator,
             need_label=need_label,
             pairs=pairs,
+            matches=matches,
             labelled=labelled,
         )
-        self.text_column, self.second_column = chosen.text, chosen.second
+        self.text_column, self.second_column, self.negative_column = (
+            chosen.text,
+            chosen.second,
+            chosen.negative,
+        )
         self.label_column, self.label_separator = chosen.label, chosen.separator
         said = f"{path.name} is read as {format}." if config.format is None else None
         self.notes: list[str] = [*([said] if said else []), *reader.notes, *chosen.notes]
@@ -161,6 +172,7 @@ class Source:
             self.config,
             text=self.text_column,
             second=self.second_column,
+            negative=self.negative_column,
             label=self.label_column,
             label_separator=separator,
         )
@@ -173,8 +185,8 @@ class Source:
     def __iter__(self) -> Iterator[Example]:
         place = f"{self.path.name}:{self.unit}"
         for rows in self.batches():
-            both = zip(rows.texts) if rows.seconds is None else zip(rows.texts, rows.seconds, strict=True)
-            for texts, target, line in zip(both, rows.targets, rows.lines, strict=True):
+            each = (texts for texts in (rows.texts, rows.seconds, rows.negatives) if texts is not None)
+            for texts, target, line in zip(zip(*each, strict=True), rows.targets, rows.lines, strict=True):
                 yield Example(texts, target, f"{place}{line}")
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Rows]:
@@ -195,16 +207,22 @@ class Source:
 
     @property
     def _wanted(self) -> list[str]:
-        columns = (self.text_column, self.second_column, self.label_column)
+        columns = (self.text_column, self.second_column, self.negative_column, self.label_column)
         return [name for name in columns if name is not None]
 
     def _fresh(self) -> Rows:
-        return Rows([], [], [], seconds=None if self.second_column is None else [])
+        return Rows(
+            *([], [], []),
+            seconds=None if self.second_column is None else [],
+            negatives=None if self.negative_column is None else [],
+        )
 
     def _read(self, pieces: Iterable[Iterable[Row] | Labelled], size: int) -> Iterator[Any]:
-        label_policy = self.config.unlabelled if self.need_label else "keep"
+        label_policy = self.config.unlabelled if self.need_label or self.matches else "keep"
         unlabelled = Lack("unlabelled", label_policy, "without a label", "have no label")
-        cleaning = PairCleaning(self.config, (repr(self.text_column), repr(self.second_column)))
+        names = [self.text_column, self.second_column, self.negative_column]
+        names = [name for name in names if name is not None]
+        cleaning = PairCleaning(self.config, list(map(repr, names)))
         self._lacks = [unlabelled, *cleaning.lacks]
         targets_of = self._targets()
         labelled, second = self.label_column is not None, self.second_column is not None
@@ -224,8 +242,10 @@ class Source:
                 if not isinstance(text, str) or not text.isascii():
                     self._check_text(self.text_column, text, line)
                 if second:
-                    self._check_text(self.second_column, fields[1], line)
-                    if cleaning.leaves_out(line, fields[0], fields[1]):
+                    several = fields[: len(names)]
+                    for name, other in zip(names[1:], several[1:], strict=True):
+                        self._check_text(name, other, line)
+                    if cleaning.leaves_out(line, *several):
                         continue
                 target = targets_of(fields[-1], line) if labelled else ()
                 if target is None:
@@ -237,6 +257,8 @@ class Source:
                 rows.lines.append(line)
                 if rows.seconds is not None:
                     rows.seconds.append(fields[1])
+                if rows.negatives is not None:
+                    rows.negatives.append(fields[2])
                 if len(rows.lines) >= size:
                     if not any(lack.wrong for lack in self._lacks):
                         yield rows
@@ -324,14 +346,18 @@ def open_source(
     *,
     need_label: bool = True,
     pairs: bool = False,
+    matches: bool = False,
     labelled: bool = True,
 ) -> Source:
     """Opens a file and finds its columns, from its first rows.
 
     need_label: False for texts to be predicted or looked at: labels are then used where they are plain, and a
-    row without one is kept. pairs: each row has two texts. labelled: False where no label is looked for.
-    Raises a Problem for whatever is wrong with the file, as far as it was read.
+    row without one is kept. pairs: each row has two texts. matches: pairs that need no label (where there are
+    labels, a row without one is treated as `config.unlabelled` says), and may have a third text. labelled:
+    False where no label is looked for. Raises a Problem for whatever is wrong with the file, as far as it was
+    read.
     """
+    pairs = pairs or matches
     path, config = Path(path), config or DataConfig()
     check_file(path)
     format = format_of(path, config.format)
@@ -343,4 +369,6 @@ def open_source(
             "Give a CSV, TSV, JSONL or Parquet file with text and label, or lines of __label__NAME TEXT; for "
             "a language model of this text: --task language.",
         )
-    return Source(path, config, reader, format, need_label=need_label, pairs=pairs, labelled=labelled)
+    return Source(
+        path, config, reader, format, need_label=need_label, pairs=pairs, matches=matches, labelled=labelled
+    )

@@ -9,12 +9,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from operator import add
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from textladder.errors import Problem, suggest
-from textladder.ragged import Example
+from textladder.ragged import Around, Example
+from textladder.text.context import with_context
 from textladder.text.items import ItemSource
 from textladder.text.normalizing import SURROGATE
 from textladder.text.opening import blocks, check_file, plain_suffix
@@ -29,12 +31,15 @@ LISTED = 3  # wrong spans that a message names
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """text; tokens and spans of its characters; line: where it begins in its file."""
+    """text; tokens and spans of its characters; line: where it begins in its file; document: the number of
+    that in its file; around: see `context`."""
 
     text: str
     tokens: Sequence[Bounds]
     spans: Sequence[Span]
     line: int
+    document: int = 0
+    around: Around | None = None
 
 
 class Tagged(NamedTuple):
@@ -45,6 +50,7 @@ class Tagged(NamedTuple):
     spaced: list[bool]
     tags: list[str] | None
     line: int
+    document: int
 
 
 class SentenceSource(ItemSource):
@@ -53,9 +59,12 @@ class SentenceSource(ItemSource):
     @abstractmethod
     def sentences(self) -> Iterator[Sentence]: ...
 
+    def _read(self) -> Iterator[Sentence]:
+        return with_context(self.sentences(), self.config.context)
+
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Rows]:
-        rows = Rows([], [], [], None, [], [])
-        for sentence in self.sentences():
+        rows = self._empty()
+        for sentence in self._read():
             rows.texts.append(sentence.text)
             rows.targets.append(tuple(sorted({label for _, _, label in sentence.spans})))
             rows.lines.append(sentence.line)
@@ -63,15 +72,23 @@ class SentenceSource(ItemSource):
             assert rows.spans is not None
             rows.tokens.append(sentence.tokens)
             rows.spans.append(sentence.spans)
+            if rows.arounds is not None:
+                rows.arounds.append(sentence.around)
             if len(rows.lines) >= size:
                 yield rows
-                rows = Rows([], [], [], None, [], [])
+                rows = self._empty()
         if rows.lines:
             yield rows
 
+    def _empty(self) -> Rows:
+        return Rows([], [], [], None, [], [], arounds=[] if self.config.context else None)
+
     def examples(self) -> Iterator[Example]:
-        for one in self.sentences():
-            yield Example((one.text,), tuple(one.spans), f"{self.path.name}:{one.line}", tokens=one.tokens)
+        """Without targets where no labels are asked for."""
+        for one in self._read():
+            target = tuple(one.spans) if self.need_label else None
+            where = f"{self.path.name}:{one.line}"
+            yield Example((one.text,), target, where, tokens=one.tokens, around=one.around)
 
 
 class ColumnSource(SentenceSource):
@@ -84,14 +101,20 @@ class ColumnSource(SentenceSource):
         """Find out whether the tags mark spans, and by which scheme. Reads the file once."""
         known: set[str] = set()
         seen = Recognised()
-        sentences = 0
+        sentences = documents = 0
+        document: int | None = None
         for sentence in self.tagged():
             sentences += 1
+            documents += sentence.document != document
+            document = sentence.document
             if sentence.tags is not None:
                 known.update(sentence.tags)
                 seen.see(sentence.tags)
         if not sentences:
             raise Problem(str(self.path), "there is no sentence in it.", "Give sentences of tagged tokens.")
+        if self.config.context:
+            around = f"with {self.config.context:,} tokens before and after it"
+            self.notes.append(f"{self.path.name}: {documents:,} documents; a sentence is read {around}.")
         self.marks_spans = marks_spans(known)
         if self.marks_spans:
             self.notes.append(seen.note(self.path.name))
@@ -99,10 +122,10 @@ class ColumnSource(SentenceSource):
             self.notes.append(f"{self.path.name}: {len(known):,} tags, one for each token.")
 
     def sentences(self) -> Iterator[Sentence]:
-        for words, spaced, tags, line in self.tagged():
+        for words, spaced, tags, line, document in self.tagged():
             text, tokens = rebuilt(words, spaced)
             spans = of_tags(tags, tokens, self.marks_spans) if tags is not None else []
-            yield Sentence(text, tokens, spans, line)
+            yield Sentence(text, tokens, spans, line, document)
 
 
 def of_tags(tags: Sequence[str], tokens: Sequence[Bounds], marks_spans: bool) -> list[Span]:
@@ -115,13 +138,10 @@ def of_tags(tags: Sequence[str], tokens: Sequence[Bounds], marks_spans: bool) ->
 
 def rebuilt(words: Sequence[str], spaced: Sequence[bool]) -> tuple[str, list[Bounds]]:
     """The text of words, and where each stands in it."""
-    parts, bounds, at = [], [], 0
-    for word, space in zip(words, spaced, strict=True):
-        bounds.append((at, at + len(word)))
-        parts.append(word + " " if space else word)
-        at += len(parts[-1])
-    text = "".join(parts)
-    return text[: bounds[-1][1]] if bounds else "", bounds
+    parts = [word + " " if space else word for word, space in zip(words, spaced, strict=True)]
+    starts = [0, *accumulate(map(len, parts))]
+    bounds = list(zip(starts, map(add, starts, map(len, words)), strict=False))
+    return "".join(parts)[: bounds[-1][1]] if bounds else "", bounds
 
 
 @dataclass
@@ -165,13 +185,13 @@ def placed(
         if start in starts and end in ends and start < end:
             kept.append((start, end, label))
             continue
-        touched = [n for n, (s, e) in enumerate(tokens) if s < end and e > start]
-        nearest = (tokens[touched[0]][0], tokens[touched[-1]][1]) if touched else None
+        touched = [bounds for bounds in tokens if bounds[0] < end and bounds[1] > start]
         outside = not 0 <= start < end <= len(text)
-        what = f"({start}, {end}, {label!r}) {'leaves the text' if outside else 'cuts a token'}"
-        if outside:
-            what += f" of {len(text):,} characters"
-        near = f"; nearest: {nearest} {text[slice(*nearest)]!r}" if nearest else "; it touches no token"
+        what = f"leaves the text of {len(text):,} characters" if outside else "cuts a token"
+        what = f"({start}, {end}, {label!r}) {what if outside or touched else 'holds no token'}"
+        touched = touched or sorted(tokens, key=lambda b: max(b[0] - end, start - b[1]))[:1]
+        nearest = (touched[0][0], touched[-1][1]) if touched else None
+        near = f"; nearest: {nearest} {text[slice(*nearest)]!r}" if nearest else ""
         found.add(place, (start, end, label), (*nearest, label) if nearest else None, what + near)
         if found.misplaced == "snap" and nearest:
             kept.append((*nearest, label))
@@ -213,7 +233,10 @@ class GivenSentences(SentenceSource):
         for number, given in enumerate(self.inputs, 1):
             place = self.place(number)
             text, tokens = read_given(given, place, self.cut_by)
-            target = self.targets[number - 1] if self.targets is not None else []
+            if self.targets is None:
+                yield Sentence(text, tokens, (), number)
+                continue
+            target = self.targets[number - 1]
             if target and all(isinstance(tag, str) for tag in target):
                 if len(target) != len(tokens):
                     raise Problem(
@@ -231,17 +254,19 @@ class GivenSentences(SentenceSource):
 def read_given(given: Any, place: str, cut_by: Any) -> tuple[str, list[Bounds]]:
     """A string, or a sequence of words, as text and tokens."""
     words = [given] if isinstance(given, str) else list(given)
-    for word in words:
-        if not isinstance(word, str):
-            raise Problem(place, f"it holds {type(word).__name__}, not str.", "Give strings.")
-        if half := SURROGATE.search(word):
-            raise Problem(
-                place,
-                f"it holds half a character: the lone surrogate U+{ord(half[0]):04X}.",
-                "Remove it, or write the character whole; it was cut when the text was made.",
-            )
-        if not isinstance(given, str) and not word.strip():
-            raise Problem(place, "one of its words is empty.", "Leave it out.")
+    try:
+        whole = "".join(words)
+    except TypeError:
+        kind = next(type(word).__name__ for word in words if not isinstance(word, str))
+        raise Problem(place, f"it holds {kind}, not str.", "Give strings.") from None
+    if half := SURROGATE.search(whole):
+        raise Problem(
+            place,
+            f"it holds half a character: the lone surrogate U+{ord(half[0]):04X}.",
+            "Remove it, or write the character whole; it was cut when the text was made.",
+        )
+    if not isinstance(given, str) and not all(map(str.strip, words)):
+        raise Problem(place, "one of its words is empty.", "Leave it out.")
     if isinstance(given, str):
         return given, cut(given, cut_by)
     return rebuilt(words, [True] * len(words))

@@ -6,9 +6,10 @@
             ...score dev, keep the best, leave the loop to stop
 
 What it promises: an update is exact whatever the padding, the accumulation, the number of processes, or a
-batch that was split for lack of memory (sums and counts, divided once); a run continued from a saved
-`Progress` takes the steps that it would have taken without the stop; a loss that is not finite stops before
-the update.
+batch that was split for lack of memory (sums and counts, divided once; but for losses that set the rows of a
+batch against each other, `Batch.together`: for them a batch is what a process computes in one go); a run
+continued from a saved `Progress` takes the steps that it would have taken without the stop; a loss that is
+not finite stops before the update.
 """
 
 from __future__ import annotations
@@ -174,6 +175,7 @@ def _update(
         optimizer.zero_grad()
         batches = _batches(feed, progress, group)
         (count,) = distributed.total(sum(batch.count for batch in batches))
+        apart = any(batch.together for batch in batches)
         total, failure = _accumulate(model, batches, max(count, 1), options.precision, device)
         (failures,) = distributed.total(float(failure is not None))
         if not failures:  # all processes go on, or all try again
@@ -186,7 +188,8 @@ def _update(
                 "Use a smaller encoder, or a smaller --set tokenizer.max_length.",
             ) from failure
         progress.pieces *= 2
-        note = f"out of memory: each batch is now trained in {progress.pieces} parts (same result)"
+        same = "not the same result: each is contrasted with fewer texts" if apart else "same result"
+        note = f"out of memory: each batch is now trained in {progress.pieces} parts ({same})"
     distributed.sum_gradients(parameters)
     (total,) = distributed.total(total)
     norm = clip(parameters, options.clip_norm)

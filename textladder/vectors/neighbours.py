@@ -20,16 +20,17 @@ from textladder.vectors.progress import processors
 LINE = 64  # bytes of a cache line
 SMALL = 1 << 20  # numbers: a smaller matrix is multiplied as it is
 THREADED = 1 << 22  # numbers: for fewer, a second thread costs more than it brings
-BLOCK = 1 << 22  # cosines of one matrix product
+QUERIES, ROWS = 128, 1 << 12  # of one matrix product: its scores stay in the cache
 SAFETY = 1e-5  # beyond the bound, for the rounding of float32 itself
 Nearest = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
 class Neighbours:
-    """Cosines with the rows of a matrix [V, D]. A row of zeros has cosine 0 with everything."""
+    """Cosines with the rows of a matrix [V, D]. A row of zeros has cosine 0 with everything. unit: all rows
+    have length 1, or are zeros."""
 
-    def __init__(self, matrix: NDArray[np.float32]) -> None:
-        self.matrix = matrix
+    def __init__(self, matrix: NDArray[np.float32], unit: bool = False) -> None:
+        self.matrix, self.unit = matrix, unit
         size = matrix.size
         self.threads = 1 if size < THREADED else processors(0)
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="neighbours")
@@ -37,6 +38,8 @@ class Neighbours:
     @cached_property
     def lengths(self) -> NDArray[np.float32]:
         """[V] Euclidean lengths of the rows."""
+        if self.unit:
+            return np.ones(len(self.matrix), np.float32)
         return self._rounded[3]
 
     @cached_property
@@ -112,23 +115,24 @@ class Neighbours:
         """The n nearest rows of each vector [B, D], nearest first, [B, n], and their scores: the cosine, less
         penalty [V] if it is given."""
         n = min(n, len(self.matrix))
-        queries = np.asarray(vectors, np.float32)
-        queries = queries / np.maximum(np.linalg.norm(queries, axis=1, keepdims=True), 1e-30)
-        scale = 1 / np.maximum(self.lengths, np.finfo(np.float32).tiny)
-        found = np.empty((len(queries), n), np.int64)
-        scores = np.empty((len(queries), n), np.float32)
-        step = max(BLOCK // max(len(self.matrix), 1), 1)
-        for first in range(0, len(queries), step):
-            block = queries[first : first + step] @ self.matrix.T  # [b, V]
-            block *= scale
-            if penalty is not None:
-                block -= penalty
-            places = np.argpartition(block, len(self.matrix) - n, axis=1)[:, len(self.matrix) - n :]
-            values = np.take_along_axis(block, places, 1)
-            order = np.argsort(-values, axis=1, kind="stable")
-            found[first : first + step] = np.take_along_axis(places, order, 1)
-            scores[first : first + step] = np.take_along_axis(values, order, 1)
-        return found, scores
+        given = np.asarray(vectors, np.float32)
+        scale = None if self.unit else 1 / np.maximum(self.lengths, np.finfo(np.float32).tiny)
+        room = np.empty((min(ROWS, len(self.matrix)), min(QUERIES, len(given))), np.float32)
+        scores = np.full((len(given), n), -np.inf, np.float32)
+        found = np.full((len(given), n), np.iinfo(np.int64).max)
+        for first in range(0, len(given) if n else 0, QUERIES):
+            some = slice(first, first + QUERIES)
+            queries = given[some] / np.maximum(np.linalg.norm(given[some], axis=1, keepdims=True), 1e-30)
+            for base in range(0, len(self.matrix), ROWS):
+                rows = slice(base, min(base + ROWS, len(self.matrix)))
+                block = np.matmul(self.matrix[rows], queries.T, out=room[: rows.stop - base, : len(queries)])
+                if scale is not None:
+                    block *= scale[rows, None]
+                if penalty is not None:
+                    block -= penalty[rows, None]
+                kernels.keep_best(block, base, scores[some], found[some])
+        order = np.lexsort((found, -scores), axis=1)
+        return np.take_along_axis(found, order, 1), np.take_along_axis(scores, order, 1)
 
 
 def best(scores: NDArray[np.float32], n: int, leave_out: NDArray[np.int64]) -> Nearest:

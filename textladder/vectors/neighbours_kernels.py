@@ -113,6 +113,45 @@ def candidates(
 
 
 @kernel
+def keep_best(
+    block: NDArray[np.float32], base: int, scores: NDArray[np.float32], places: NDArray[np.int64]
+) -> None:
+    """The scores [W, B] of rows base..base + W with B questions into the best so far [B, n] and their rows:
+    heaps, the worst first. Of equal scores the earlier row is better. Most rows are above no worst, which is
+    asked of all questions of a row at once."""
+    count = np.uint64(block.shape[1])
+    worst = scores[:, 0].copy()
+    for w in range(np.uint64(len(block))):
+        row, above = block[w], np.int32(0)
+        for b in range(count):
+            above += np.int32(row[b] > worst[b])
+        if above == 0:
+            continue
+        for b in range(count):
+            if row[b] > worst[b]:
+                _sift(scores[b], places[b], row[b], base + w)
+                worst[b] = scores[b, 0]
+
+
+@kernel
+def _sift(heap: Any, rows: Any, score: Any, row: Any) -> None:
+    """Put a score and its row into the place of the worst."""
+    place, size = 0, len(heap)
+    while 2 * place + 1 < size:
+        child = 2 * place + 1
+        other = child + 1
+        if other < size and (
+            heap[other] < heap[child] or (heap[other] == heap[child] and rows[other] > rows[child])
+        ):
+            child = other
+        if heap[child] > score or (heap[child] == score and rows[child] < row):
+            break
+        heap[place], rows[place] = heap[child], rows[child]
+        place = child
+    heap[place], rows[place] = score, row
+
+
+@kernel
 def _replace_lowest(heap: Any, value: Any) -> None:
     place, size = 0, len(heap)
     while 2 * place + 1 < size:
