@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sacrebleu.metrics import CHRF
 
-from tests.test_translating import nats_of, small, words
+from tests.test_translating import ALPHA, nats_of, small, words
 from textladder import LanguageModel, TextClassifier, Translator, choosing, translating
 from textladder.decoders.decoder import aligning
 from textladder.errors import Problem
@@ -51,7 +51,7 @@ def test_every_translation_begins_as_asked_and_its_score_counts_that(half: Trans
                 if one.finished:
                     nats = float(nats_of(half, source, one.text).sum())
                     assert one.log_probability == pytest.approx(nats, abs=1e-4)
-                    assert one.score == pytest.approx(nats / length_norm(one.units, 0.6), abs=1e-4)
+                    assert one.score == pytest.approx(nats / length_norm(one.units, ALPHA), abs=1e-4)
 
 
 def test_the_beginning_of_the_best_leads_to_the_best(half: Translator) -> None:
@@ -146,7 +146,7 @@ def test_coverage_is_that_of_forced_decoding(half: Translator) -> None:
             looked = translating.looked_at(half.model_, source, one.text)
             shares = aligning([map_[None] for map_ in looked.maps])[0].mean(0).sum(0)  # type: ignore[misc]
             penalty = 2.0 * float(np.log(np.minimum(shares, 1.0)).sum())
-            wanted = one.log_probability / length_norm(one.units, 0.6) + penalty
+            wanted = one.log_probability / length_norm(one.units, ALPHA) + penalty
             assert one.score == pytest.approx(wanted, rel=1e-3, abs=1e-3)
     assert changed, "coverage changed nothing: this test shows nothing"
 
