@@ -137,8 +137,8 @@ def test_groups_find_different_translations(half: Translator) -> None:
 def test_coverage_is_that_of_forced_decoding(half: Translator) -> None:
     changed = False
     for source in SOURCES:
-        plain = half.translate(source, beam=6, n_best=4)
-        found = half.translate(source, beam=6, n_best=4, coverage_penalty=2.0)
+        plain = half.translate(source, beam=6, n_best=4, length_penalty=0.6)
+        found = half.translate(source, beam=6, n_best=4, length_penalty=0.6, coverage_penalty=2.0)
         changed |= [one.text for one in plain] != [one.text for one in found]
         for one in found:
             if not one.finished:
@@ -146,7 +146,7 @@ def test_coverage_is_that_of_forced_decoding(half: Translator) -> None:
             looked = translating.looked_at(half.model_, source, one.text)
             shares = aligning([map_[None] for map_ in looked.maps])[0].mean(0).sum(0)  # type: ignore[misc]
             penalty = 2.0 * float(np.log(np.minimum(shares, 1.0)).sum())
-            wanted = one.log_probability / length_norm(one.units, ALPHA) + penalty
+            wanted = one.log_probability / length_norm(one.units, 0.6) + penalty
             assert one.score == pytest.approx(wanted, rel=1e-3, abs=1e-3)
     assert changed, "coverage changed nothing: this test shows nothing"
 
