@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 from sacrebleu.metrics import CHRF
 
-from tests.test_translating import nats_of, small, words
+from tests.test_translating import ALPHA, nats_of, small, words
 from textladder import LanguageModel, TextClassifier, Translator, choosing, translating
 from textladder.decoders.decoder import aligning
 from textladder.errors import Problem
 from textladder.search.beam_search import length_norm
-from textladder.tasks.translate import Translate
 
 SOURCES = ("abc", "dcb", "a", "bb ab")
 
@@ -52,9 +51,7 @@ def test_every_translation_begins_as_asked_and_its_score_counts_that(half: Trans
                 if one.finished:
                     nats = float(nats_of(half, source, one.text).sum())
                     assert one.log_probability == pytest.approx(nats, abs=1e-4)
-                    assert one.score == pytest.approx(
-                        nats / length_norm(one.units, Translate.Config.length_penalty), abs=1e-4
-                    )
+                    assert one.score == pytest.approx(nats / length_norm(one.units, ALPHA), abs=1e-4)
 
 
 def test_the_beginning_of_the_best_leads_to_the_best(half: Translator) -> None:
