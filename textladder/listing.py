@@ -25,6 +25,7 @@ def list_rungs(task: str | None = None) -> list[dict[str, Any]]:
     counted), receptive_field (units that a state depends on, where that is a fixed number), encoder, source,
     recipe (a path)."""
     from textladder import recipe
+    from textladder.layers.undrawn import Undrawn
     from textladder.model import Model
     from textladder.tasks import TASKS, task_class
     from textladder.text.tokenizing import SPECIAL, Tokenizer
@@ -50,7 +51,8 @@ def list_rungs(task: str | None = None) -> list[dict[str, Any]]:
         for rung in recipe.rungs(name):
             chosen = recipe.rung(rung, name)
             tokenizer = Tokenizer.of_vocabulary(vocabulary, chosen.tokenizer)
-            model = None if chosen.counted else Model(chosen, tokenizer, labels)
+            with Undrawn():
+                model = None if chosen.counted else Model(chosen, tokenizer, labels)
             listed.append(
                 {
                     "task": name,

@@ -31,6 +31,7 @@ from textladder.encoders import encoder_class
 from textladder.errors import Problem
 from textladder.files import damaged, fresh_folder, read_json, verify_folder, write_header
 from textladder.layers.together import apart, as_here, limit, together
+from textladder.layers.undrawn import Undrawn
 from textladder.ragged import Numbers, Pairs
 from textladder.recipe import Recipe
 from textladder.tasks import task_class
@@ -224,7 +225,8 @@ class Model(nn.Module):
         tokenizer = Tokenizer.load(folder / "tokenizer.json", recipe.tokenizer)
         labels = read_json(folder / "labels.json")
         try:
-            model = cls(recipe, tokenizer, labels)
+            with Undrawn():
+                model = cls(recipe, tokenizer, labels)
         except (KeyError, TypeError) as error:
             raise damaged(
                 folder / "labels.json", f"these are not the labels of a model ({error!r})"
