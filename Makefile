@@ -44,7 +44,8 @@ test: lint
 	@time OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
 
 check-quality: $(DEV)
-	@echo "Training on the real data sets in $(DATA): hours; writes docs/quality.md"
+	@echo "The long tests, then training on the real data sets in $(DATA): hours; writes docs/quality.md"
+	$(BIN)/pytest -m quality --timeout=1800
 	$(BIN)/python -m benchmarks.quality
 
 bench: $(DEV)
