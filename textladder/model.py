@@ -30,7 +30,7 @@ from textladder.decoders import decoder_class
 from textladder.encoders import encoder_class
 from textladder.errors import Problem
 from textladder.files import damaged, fresh_folder, read_json, verify_folder, write_header
-from textladder.layers.together import apart, as_here, limit, together
+from textladder.layers.together import as_here, limit, together
 from textladder.layers.undrawn import Undrawn
 from textladder.ragged import Numbers, Pairs
 from textladder.recipe import Recipe
@@ -127,7 +127,7 @@ class Model(nn.Module):
             # As many batches side by side as small operations leave threads.
             while several := list(islice(plan, limit() if self.device.type == "cpu" else 1)):
                 jobs = [partial(self._predicted, store, rows[places]) for places in several]
-                outcomes += together(list(map(as_here, map(apart, jobs)))) if len(jobs) > 1 else [jobs[0]()]
+                outcomes += together(list(map(as_here, jobs)))
                 order += several
             if not outcomes:
                 return self._predicted(store, rows)

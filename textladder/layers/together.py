@@ -41,19 +41,6 @@ def one_thread_each() -> Iterator[None]:
         _LIMIT.reset(limit)
 
 
-def apart(function: Callable[[], T]) -> Callable[[], T]:
-    """The function with one thread for all that it does: for what runs beside others already."""
-
-    def run() -> T:
-        before = _LIMIT.set(1)
-        try:
-            return function()
-        finally:
-            _LIMIT.reset(before)
-
-    return run
-
-
 def limit() -> int:
     """How many functions `together` runs at the same time: 1 outside `one_thread_each`."""
     return _LIMIT.get()
@@ -79,9 +66,11 @@ def together(functions: Sequence[Callable[[], T]]) -> list[T]:
     if limit() == 1 or len(functions) == 1:
         return [function() for function in functions]
     others = [_pool().submit(function) for function in functions[1:]]
+    mark = _LIMIT.set(1)  # as in those other threads: what it does has one thread
     try:
         first = functions[0]()
     finally:
+        _LIMIT.reset(mark)
         wait(others)
     return [first, *(other.result() for other in others)]
 
