@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from textladder.errors import Problem, suggest
+from textladder.layers.embedding import PAD
 from textladder.model import Model
 from textladder.search import SearchConfig, State, Stepper, beam, sample
 from textladder.tasks.judging import Judging
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from textladder.counted import CountedModel
 
 LanguageModel: TypeAlias = "Model | CountedModel"
-PAD = 0
 
 
 @dataclass(frozen=True)

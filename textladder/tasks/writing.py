@@ -14,7 +14,7 @@ from textladder.batch import Encoded, Tokens
 from textladder.decoders.decoder import aligning
 from textladder.errors import Problem
 from textladder.layers.attention import Layout
-from textladder.layers.embedding import UnitEmbedding
+from textladder.layers.embedding import PAD, UnitEmbedding
 from textladder.layers.pointing import Pointer
 from textladder.layers.softmax import UnitSoftmax
 from textladder.search import State
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from textladder.decoders.decoder import Decoder
     from textladder.text.tokenizing import Tokenizer
 
-PAD = 0
 NEVER = (PAD, UNKNOWN, BEGIN)  # what is not written
 
 
