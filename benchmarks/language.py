@@ -13,23 +13,21 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.harness import (
     RECORDS,
     ROOT,
-    Result,
     System,
-    in_turns,
-    medians,
     peers_python,
     table,
     versions,
 )
 from benchmarks.language_jobs import HELD, JOBS, TARGET
 from benchmarks.ngrams import RESULTS as NGRAMS
-from benchmarks.records import asked, command_of, read, stamp, versions_list, when_table, write_between
-from benchmarks.speed import MET, figure, main_table, reported
+from benchmarks.records import asked, command_of, read, versions_list, when_table, write_between
+from benchmarks.speed import MET, figure, main_table, ran, reported
 
 RESULTS = RECORDS / "language.json"
 DOCUMENT = ROOT / "docs" / "language.md"
@@ -91,22 +89,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """The job's rows and every run behind them. Systems of rungs that are not there are named, not run."""
-    began = time.perf_counter()
+    began, known = time.perf_counter(), rungs()
     job = JOBS[name](options.quick)
-    repeats = 1 if options.quick else job.repeats or options.repeats
-    known = rungs()
-    here = [system for system in job.systems if not missing(system, known)]
-    ran = in_turns(here, repeats, options.threads)
-    runs: dict[str, list[Result]] = {}
-    for system in job.systems:
-        runs[system.name] = ran.get(system.name) or [{"error": missing(system, known)}]
-    found = {system: medians(results) for system, results in runs.items()}
-    return {
-        "rows": [line.row(found) for line in job.lines],
-        "medians": found,
-        "runs": runs,
-        **stamp(repeats, options.threads, began),
-    }
+    absent = {system.name: why for system in job.systems if (why := missing(system, known))}
+    job = replace(job, repeats=1) if options.quick else job
+    return ran(job, options.repeats, options.threads, began, absent)
 
 
 def rungs() -> list[str]:

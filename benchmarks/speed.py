@@ -98,12 +98,16 @@ def measure(name: str, repeats: int, options: argparse.Namespace) -> dict[str, A
     return ran(JOBS[name](options.quick), repeats, options.threads, began)
 
 
-def ran(job: Job, repeats: int, threads: int, began: float) -> dict[str, Any]:
-    repeats = job.repeats or repeats
+def ran(
+    job: Job, repeats: int, threads: int, began: float, absent: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """absent: systems that cannot run, and why; they are named, not run."""
+    repeats, why = job.repeats or repeats, absent or {}
     try:
-        runs = in_turns(job.systems, repeats, threads)
+        turns = in_turns([system for system in job.systems if system.name not in why], repeats, threads)
     finally:
         clean(job)
+    runs = {name: turns.get(name) or [{"error": why[name]}] for name in (one.name for one in job.systems)}
     found = {system: medians(results) for system, results in runs.items()}
     return {
         "rows": [line.row(found) for line in job.lines],

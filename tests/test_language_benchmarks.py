@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import harness, held_out, ladder, language, language_jobs, records
+from benchmarks import harness, held_out, ladder, language, language_jobs, records, speed
 from benchmarks.ours import language as ours
 from benchmarks.ours import language_data
 from benchmarks.peers import nanogpt, torch_lstm
@@ -76,7 +76,7 @@ def test_a_rung_that_is_not_there_is_named_and_not_run(monkeypatch: pytest.Monke
     ) -> dict[str, list[harness.Result]]:
         return {system.name: [{"seconds_to_target": 2.0, "nats": 1.9}] * repeats for system in systems}
 
-    monkeypatch.setattr(language, "in_turns", in_turns)
+    monkeypatch.setattr(speed, "in_turns", in_turns)
     found = language.measure("nanogpt", argparse.Namespace(quick=False, repeats=2, threads=1))
     assert found["runs"]["gpt"] == [{"error": "there is no rung gpt"}]
     assert len(found["runs"]["nanoGPT, CPU recipe"]) == 2
