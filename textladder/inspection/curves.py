@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
-from string import Template
 
 from textladder.inspection.figures import COLOURS, DASHES
-from textladder.inspection.page import asset
+from textladder.inspection.frame import STILL, framed
 from textladder.inspection.pieces import esc
 
 WIDE, HIGH = 720, 320  # of the figure, in pixels
@@ -28,10 +26,11 @@ def render(
     for place, (count, *numbers) in enumerate(zip(counts, *lines.values(), strict=True), 1):
         cells = "".join(f"<td>{number:.4f}</td>" for number in numbers)
         rows += f'<tr><th scope="row">{place}</th><td>{count:,}</td>{cells}</tr>'
-    return Template(asset("curves.html")).substitute(
-        title=html.escape(title),
-        subtitle=html.escape(told),
-        css=asset("page.css"),
+    return framed(
+        "curves.html",
+        title=title,
+        subtitle=told,
+        policy=STILL,
         figure=_figure(lines, across, up),
         table=f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>",
     )

@@ -11,14 +11,14 @@ import html
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from string import Template
 
 import numpy as np
 from numpy.typing import NDArray
 
 from textladder.files import writing
 from textladder.inspection.figures import COLOURS
-from textladder.inspection.page import asset, script_json
+from textladder.inspection.frame import asset, framed
+from textladder.inspection.page import script_json
 from textladder.vectors.mapping import TITLES, WordMap
 
 STEPS = 10_000  # places are whole numbers up to this: finer than any screen at a hundredfold zoom
@@ -57,10 +57,11 @@ def render(drawn: WordMap, *, name: str, dim: int, total: int, notes: Sequence[s
     }
     options = "".join(f'<option value="{layout}">{TITLES[layout]}</option>' for layout in drawn.places)
     subtitle = [f"{len(drawn.words):,} of {total:,} words, {dim} dimensions.", *notes]
-    return Template(asset("galaxy.html")).substitute(
-        title=html.escape(f"Word vectors of {name}"),
-        subtitle=html.escape(" ".join(subtitle)),
-        css=asset("page.css") + asset("galaxy.css"),
+    return framed(
+        "galaxy.html",
+        title=f"Word vectors of {name}",
+        subtitle=" ".join(subtitle),
+        css=asset("galaxy.css"),
         options=options,
         words="".join(f"<option>{html.escape(word)}</option>" for word in drawn.words),
         data=script_json(data),

@@ -3,15 +3,13 @@ translator searched (`beam_tree`)."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from string import Template
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textladder.inspection.page import asset
+from textladder.inspection.frame import asset, framed
 from textladder.inspection.pieces import bdi, esc
 
 COLOUR = "76, 120, 168"  # the first of `figures.COLOURS`
@@ -34,10 +32,11 @@ class Map:
 
 def render(sections: Sequence[str], *, title: str, subtitle: str) -> str:
     """The page as text. sections: of `section` and `beam_tree.render_tree`."""
-    return Template(asset("maps.html")).substitute(
-        title=html.escape(title),
-        subtitle=html.escape(subtitle),
-        css=asset("page.css") + asset("maps.css"),
+    return framed(
+        "maps.html",
+        title=title,
+        subtitle=subtitle,
+        css=asset("maps.css"),
         sections="\n".join(sections),
         js=asset("maps.js"),
     )

@@ -9,9 +9,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 from textladder.comparing.answers import read_answers, read_blocks, read_numbers, side_by_side
@@ -19,6 +17,7 @@ from textladder.files import writing
 from textladder.inspection import figures, sections
 from textladder.inspection.blocks import BlockFindings, find_blocks
 from textladder.inspection.findings import Findings, find
+from textladder.inspection.frame import SCRIPTED, asset, framed
 from textladder.inspection.numbers import NumberFindings, find_numbers
 from textladder.metrics import regression
 from textladder.wording import words_of
@@ -88,15 +87,16 @@ def render(material: Material) -> str:
     title = f"Which rung is worth its cost on {Path(str(comparison['data'].get('file', 'this data'))).name}?"
     several = any(len(found) > 1 for found in comparison["runs"].values())
     seeds = " Where single answers are shown they are those of each rung's first seed." if several else ""
-    template = Template(asset("page.html"))
-    return template.substitute(
-        title=html.escape(title),
-        subtitle=html.escape(
+    links = "".join(f'<a href="#{part.anchor}">{html.escape(part.short)}</a>' for part in parts)
+    return framed(
+        "page.html",
+        title=title,
+        subtitle=(
             f"{len(comparison['rows'])} rungs of textladder, task {comparison['task']}, chosen on dev, "
             f"tested once on {material.findings.texts:,} {words_of(comparison).tested}.{seeds}"
         ),
-        css=asset("page.css"),
-        nav="".join(f'<a href="#{part.anchor}">{html.escape(part.short)}</a>' for part in parts),
+        nav=f'<nav aria-label="Sections">{links}</nav>\n',
+        policy=f"{SCRIPTED}; img-src data: blob:",
         sections="\n".join(part.html for part in parts),
         figures=script_json({name: _spec(figure) for name, figure in drawn.items()}),
         plotly=_plotly(),
@@ -173,7 +173,3 @@ def _plotly() -> str:
     from plotly.offline import get_plotlyjs
 
     return base64.b64encode(gzip.compress(get_plotlyjs().encode("utf-8"), 9, mtime=0)).decode("ascii")
-
-
-def asset(name: str) -> str:
-    return resources.files("textladder.inspection").joinpath(name).read_text("utf-8")
