@@ -33,6 +33,7 @@ PACKAGES = ["textladder", "torch", "tokenizers", "numpy", "numba"]
 METRICS = (
     *("accuracy", "macro_f1", "micro_f1", "pearson", "spearman"),
     *("span_f1", "token_accuracy", "answer_f1", "exact_match"),
+    *("bleu", "chrf", "ter", "rouge_1", "rouge_2", "rouge_l", "length_ratio"),
 )
 
 
@@ -140,14 +141,8 @@ def processor_seconds() -> float:
 
 
 def command_of(name: str, rung: str, seed: int) -> list[str]:
-    file, dev, test = SETS[name].files()
-    command = [sys.executable, "-m", "textladder", "train", file, "--task", SETS[name].task]
-    command += ["--rung", rung, "--seed", str(seed), "--out", str(folder_of(name, rung, seed)), "--json"]
-    for option, part in (("--dev", dev), ("--test", test)):
-        command += [option, str(part)] if part else []
-    for setting in SETS[name].settings_of(rung):
-        command += ["--set", setting]
-    return command
+    command = [sys.executable, "-m", "textladder", "train", *SETS[name].arguments(rung)]
+    return [*command, "--seed", str(seed), "--out", str(folder_of(name, rung, seed)), "--json"]
 
 
 def is_current(folder: Path, wanted: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.harness import table
 from benchmarks.sets import EVERY, SETS, DataSet
 
+OF_HUNDRED = ("bleu", "chrf", "rouge_1", "rouge_2", "rouge_l")
 Record = dict[str, Any]  # one training: what was found, with which recipe, when and where
 
 HOW = """\
@@ -111,6 +112,10 @@ def verdicts(about: DataSet, found: list[Found]) -> list[tuple[str, Found, float
         if some:
             chosen = best(some)
             listed.append((f"an RNN or CNN rung at least {reach:g}", chosen, reach, chosen.test >= reach))
+    for one in found:
+        if one.rung in about.reach_each:
+            least = about.reach_each[one.rung]
+            listed.append((f"`{one.rung}` at least {least:g}", one, least, one.test >= least))
     if about.within is not None:
         last = min(
             (one for one in found if one.rung not in ("bow", "ngrams")),
@@ -181,7 +186,7 @@ def set_table(found: list[Found]) -> str:
         extra = [f"{one.metrics[key] or 0:.3f}" for key in more]
         name = f"**{one.rung}**" if one is top else one.rung
         cells = [
-            f"{one.dev:.3f}",
+            figure(one, one.dev),
             score(one),
             interval(one),
             *extra,
@@ -217,8 +222,13 @@ def measured_lines(found: list[Found]) -> str:
 
 
 def score(one: Found) -> str:
-    return f"{one.test:.3f}" + (f" ± {one.spread:.3f}" if one.spread is not None else "")
+    return figure(one, one.test) + (f" ± {figure(one, one.spread)}" if one.spread is not None else "")
 
 
 def interval(one: Found) -> str:
-    return f"{one.interval[0]:.3f} to {one.interval[1]:.3f}"
+    return " to ".join(figure(one, bound) for bound in one.interval)
+
+
+def figure(one: Found, value: float) -> str:
+    """A score that reaches to 100, as BLEU, has a digit less than one that reaches to 1."""
+    return f"{value:.2f}" if one.metric in OF_HUNDRED else f"{value:.3f}"

@@ -17,9 +17,10 @@ OF_CHARACTERS = {EVERY: ['tokenizer.units="character"']}  # names are too short 
 
 @dataclass(frozen=True)
 class DataSet:
-    """train, dev, test: files of the data folder, files that are made of some (`MADE`), or (train) a built-in
-    set. Parts that are None are split off train (dev) or come with it. reach: of the best rung by dev.
-    reach_rungs: reach of some rungs alone."""
+    """train, dev, test: files of the data folder (two, with a space between: line i of one for line i of the
+    other), files that are made of some (`MADE`), or (train) a built-in set. Parts that are None are split off
+    train (dev) or come with it. reach: of the best rung by dev. reach_rungs: reach of some rungs alone.
+    reach_each: of single rungs."""
 
     train: str
     dev: str | None
@@ -29,6 +30,7 @@ class DataSet:
     about: str
     settings: dict[str, list[str]] = field(default_factory=dict)
     reach_rungs: tuple[float, tuple[str, ...]] | None = None
+    reach_each: dict[str, float] = field(default_factory=dict)
     within: float | None = None  # every neural rung is asked to come this near to the best
     vectors: Vectors | None = None
     task: str = "classify"
@@ -43,13 +45,21 @@ class DataSet:
     def vectors_of(self, rung: str) -> Vectors | None:
         return self.vectors if self.vectors and rung in self.vectors.rungs else None
 
-    def files(self) -> tuple[str, Path | None, Path | None]:
-        """(train, dev, test) with their folders."""
-        dev, test = (_path(part) if part else None for part in (self.dev, self.test))
-        return str(_path(self.train)) if "/" in self.train else self.train, dev, test
+    def arguments(self, rung: str) -> list[str]:
+        """What `textladder train` is told of a rung: files with their folders, task, settings."""
+        given = [str(_path(name)) for name in self.train.split()]
+        for option, part in (("--dev", self.dev), ("--test", self.test)):
+            given += [option, *(str(_path(name)) for name in part.split())] if part else []
+        given += ["--task", self.task, "--rung", rung]
+        for setting in self.settings_of(rung):
+            given += ["--set", setting]
+        return given
 
 
-def _path(name: str) -> Path:
+def _path(name: str) -> Path | str:
+    """A file of the data folder or one that is made of some; a built-in set's name stays as it is."""
+    if "/" not in name:
+        return name
     folder, _, part = name.partition("/")
     return MADE[folder](data_folder(), part) if folder in MADE else data_folder() / name
 
@@ -323,5 +333,52 @@ SETS = {
         "none",
         "languages, built in, 20 languages",
         settings=OF_CHARACTERS,
+    ),
+    "multi30k_en_de": DataSet(
+        "multi30k/train.en.gz multi30k/train.de.gz",
+        "multi30k/val.en multi30k/val.de",
+        "multi30k/test_2016_flickr.en multi30k/test_2016_flickr.de",
+        None,
+        "small Transformers 36 to 39 in mixed case",
+        "Multi30k, English to German",
+        reach_each={"transformer": 36, "rnn-attention": 33, "conv": 33},
+        task="translate",
+    ),
+    "multi30k_de_en": DataSet(
+        "multi30k/train.de.gz multi30k/train.en.gz",
+        "multi30k/val.de multi30k/val.en",
+        "multi30k/test_2016_flickr.de multi30k/test_2016_flickr.en",
+        None,
+        "Transformer 36.5, ConvS2S 34.1, Bahdanau 28.3 (bentrevett)",
+        "Multi30k, German to English",
+        reach_each={"transformer": 36.5, "rnn-attention": 28.3, "conv": 34.1},
+        task="translate",
+    ),
+    "tatoeba": DataSet(
+        "tatoeba_en_fr/train.en.gz tatoeba_en_fr/train.fr.gz",
+        "tatoeba_en_fr/dev.en tatoeba_en_fr/dev.fr",
+        "tatoeba_en_fr/test.en tatoeba_en_fr/test.fr",
+        None,
+        "none",
+        "Tatoeba, English to French",
+        task="translate",
+    ),
+    "bbc_headlines": DataSet(
+        "bbc_news/train.jsonl.gz",
+        "bbc_news/dev.jsonl.gz",
+        "bbc_news/test.jsonl.gz",
+        None,
+        "none; 1,656 training texts",
+        "BBC news, headlines of articles",
+        settings={  # the beginning of an article says what it is about; its names are copied
+            EVERY: [
+                'data.text="text"',
+                'data.second="title"',
+                "tokenizer.max_length=150",
+                "task.copying=true",
+                'task.metric="rouge_l"',
+            ]
+        },
+        task="translate",
     ),
 }

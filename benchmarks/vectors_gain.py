@@ -69,14 +69,8 @@ def trained(folder: Path, quick: bool) -> Path:
 
 
 def measure(rung: str, name: str, seeds: range, vectors: Path, out: Path, quick: bool) -> list[str]:
-    file, dev, test = SETS[name].files()
-    settings = [f"encoder.embedding_dim={DIM}", *SETS[name].settings_of(rung)]
-    settings += ["training.epochs=1"] if quick else []
-    asked: list[Any] = ["train", file, "--rung", rung, "--out", out, "--overwrite"]
-    for option, part in (("--dev", dev), ("--test", test)):
-        asked += [option, part] if part else []
-    for setting in settings:
-        asked += ["--set", setting]
+    asked: list[Any] = ["train", *SETS[name].arguments(rung), "--out", out, "--overwrite"]
+    asked += ["--set", f"encoder.embedding_dim={DIM}"] + (["--set", "training.epochs=1"] if quick else [])
     found: dict[str, list[float]] = {"without": [], "with": []}
     coverage = ""
     for seed in seeds:

@@ -169,12 +169,12 @@ class Writing:
     def _drawn(self) -> Iterator[list[str]]:
         rows = self._rows
 
-        def ended(ids: Tensor) -> Tensor:
-            return torch.tensor([row.add(unit) for row, unit in zip(rows, ids.tolist(), strict=True)])
+        def ended(ids: list[int]) -> list[bool]:
+            return [row.add(unit) for row, unit in zip(rows, ids, strict=True)]
 
         step, state, last = _begin(self.model, self.prompts)
         for _, nats in sample(step, state, last, self.options, **self._given(), ended=ended):
-            for row, value in zip(rows, nats.tolist(), strict=True):
+            for row, value in zip(rows, nats, strict=True):
                 row.nats += value
             yield [row.fresh for row in rows]
 

@@ -107,7 +107,7 @@ SAMPLES = {
         [("a",), ("b",), ("c",), ("a",), ("b",), ("c",)],
         {"matching": "esim", "matching_dim": 8, "matching_dropout": 0.0, "head": "linear"},
     ),
-    "pair score": Sample("pair", PAIRS, NEAR, {"loss": "huber"}),
+    "pair score": Sample("pair", PAIRS, NEAR, {"loss": "huber", "overlap": True}),
     "pair cosine": Sample("pair", PAIRS, NEAR, {"loss": "cosine"}),
     "pair score, esim": Sample(
         "pair",

@@ -66,8 +66,8 @@ def test_a_beam_of_one_is_greedy(seed: int, penalty: float) -> None:
     given = {"end": END, "banned": torch.tensor(BANNED), "seen": seen_of(first)}
     ((one,),) = beam(step, start(1), first, SearchConfig(**options), **given)
     drawn = list(sample(step, start(1), first, SearchConfig(temperature=0, **options), **given))
-    assert list(one.ids) == [int(ids[0]) for ids, _ in drawn]
-    assert one.log_probability == pytest.approx(sum(float(nats[0]) for _, nats in drawn), abs=1e-5)
+    assert list(one.ids) == [ids[0] for ids, _ in drawn]
+    assert one.log_probability == pytest.approx(sum(nats[0] for _, nats in drawn), abs=1e-5)
 
 
 def test_prompts_do_not_touch_each_other() -> None:

@@ -20,8 +20,8 @@ def texts(
     """The units of each row without what it says after its end, and the log-probability of each row."""
     step = stepper(bigrams(UNITS, seed))
     said = list(sample(step, start(len(first)), torch.tensor(first), config, end=END, **given))
-    ids = torch.stack([ids for ids, _ in said], 1).tolist()
-    nats = torch.stack([nats for _, nats in said]).sum(0).tolist()
+    ids = [list(row) for row in zip(*(ids for ids, _ in said), strict=True)]
+    nats = [sum(row) for row in zip(*(nats for _, nats in said), strict=True)]
     whole = [row[: row.index(END) + 1] if END in row else row for row in ids]
     for row, cut in zip(ids, whole, strict=True):
         assert not any(row[len(cut) :]), "a row that has ended says nothing"
@@ -33,10 +33,10 @@ def test_units_come_with_their_probability() -> None:
     table, number = bigrams(UNITS), 20_000
     config = SearchConfig(length=1, n=number, seed=3)
     ((ids, nats),) = sample(lambda last, state: (table[last], state), (), torch.tensor([2]), config, end=END)
-    counts = np.bincount(ids.numpy(), minlength=UNITS)
+    counts = np.bincount(ids, minlength=UNITS)
     shares = table[2].exp().numpy()
     assert (abs(counts - number * shares) < 5 * np.sqrt(number * shares)).all()
-    torch.testing.assert_close(nats, table[2][ids])
+    torch.testing.assert_close(torch.tensor(nats), table[2][ids])
 
 
 @pytest.mark.parametrize("temperature", [0.3, 2.0])
@@ -46,9 +46,9 @@ def test_temperature_is_a_power_of_probability(temperature: float) -> None:
     ((ids, nats),) = sample(lambda last, state: (table[last], state), (), torch.tensor([2]), config, end=END)
     shares = (table[2].exp() ** (1 / temperature)).numpy()
     shares /= shares.sum()
-    counts = np.bincount(ids.numpy(), minlength=UNITS)
+    counts = np.bincount(ids, minlength=UNITS)
     assert (abs(counts - number * shares) < 5 * np.sqrt(number * shares) + 1).all()
-    torch.testing.assert_close(nats, table[2][ids])  # what the model gives, at temperature 1
+    torch.testing.assert_close(torch.tensor(nats), table[2][ids])  # what the model gives, at temperature 1
 
 
 def test_a_text_depends_on_seed_and_number_alone() -> None:
@@ -86,15 +86,13 @@ def test_rows_end_on_their_own_and_keep_their_state() -> None:
 def test_rows_end_where_they_are_told_to() -> None:
     told: list[list[int]] = []
 
-    def ended(ids: torch.Tensor) -> torch.Tensor:
-        told.append(ids.tolist())
-        return ids == 6
+    def ended(ids: list[int]) -> list[bool]:
+        told.append(ids)
+        return [unit == 6 for unit in ids]
 
     step = stepper(bigrams(UNITS))
     config = SearchConfig(length=50, n=6, seed=2, ignore_end=True)
-    said = [
-        ids.tolist() for ids, _ in sample(step, start(1), torch.tensor([2]), config, end=END, ended=ended)
-    ]
+    said = [ids for ids, _ in sample(step, start(1), torch.tensor([2]), config, end=END, ended=ended)]
     assert said == told
     for row in zip(*said, strict=True):
         assert END not in row
@@ -142,7 +140,7 @@ def test_whole_sequences_are_what_is_drawn_unit_by_unit() -> None:
     for prompt, longest in enumerate((4, 9)):
         assert len(found[prompt]) == 3
         for number, one in enumerate(found[prompt]):
-            drawn_ids = [int(ids[prompt * 3 + number]) for ids in units][:longest]
+            drawn_ids = [ids[prompt * 3 + number] for ids in units][:longest]
             ended = drawn_ids.index(END) + 1 if END in drawn_ids else longest
             assert list(one.ids) == drawn_ids[:ended]
             assert one.finished == (one.ids[-1] == END)

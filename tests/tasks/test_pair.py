@@ -63,6 +63,7 @@ def test_labels_that_cannot_be_learned(labels, options, where, said):
         (("a", "b"), {"loss": "l2"}, "l2 is no loss of labels that are classes"),
         (("1.5", "2"), {"loss": "focal"}, "focal is no loss of labels that are numbers"),
         (("1.5", "2"), {"loss": "cosine", "matching": "esim"}, "two vectors that do not see each other"),
+        (("1.5", "2"), {"loss": "cosine", "overlap": True}, "knows of nothing beside them"),
         (("1.5", "2"), {"metric": "accuracy"}, "accuracy is not defined for numbers"),
         (("a", "b"), {"metric": "pearson"}, "pearson is not defined"),
     ],

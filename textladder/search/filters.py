@@ -10,6 +10,8 @@ from torch import Tensor
 
 from textladder.search.config import SearchConfig
 
+COLD = 1e-3  # below this temperature, scores may become too large for a float32
+
 
 def penalised(scores: Tensor, seen: Tensor, penalty: float) -> Tensor:
     """Scores [B, V] with those of units that were seen [B, V] multiplied by `penalty`: they are negative, so
@@ -22,9 +24,9 @@ def narrowed(scores: Tensor, config: SearchConfig) -> tuple[Tensor, Tensor | Non
     """The units to draw from: their scores [B, C] at the temperature of `config`, which is above 0, up to a
     constant of each row, and their ids [B, C]; None: unit c is column c. Without filters it costs nothing."""
     if config.temperature != 1:
-        # From the most probable down, so that it stays a number at any temperature.
-        tiny = torch.finfo(scores.dtype).tiny
-        scores = (scores - scores.amax(-1, keepdim=True)) / max(config.temperature, tiny)
+        if config.temperature < COLD:  # from the most probable down, so that it stays a number
+            scores = scores - scores.amax(-1, keepdim=True)
+        scores = scores / max(config.temperature, torch.finfo(scores.dtype).tiny)
     ids = None
     if 0 < config.top_k < scores.shape[-1]:
         scores, ids = scores.topk(config.top_k)

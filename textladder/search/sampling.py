@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from textladder.search.state import State, Stepper, select
 
 NOTHING = 0  # the id of <pad>: what a row says that has ended
 DRAWS = 256  # random numbers made at a time
+Number = TypeVar("Number", int, float)
 
 
 @torch.inference_mode()
@@ -30,9 +31,9 @@ def sample(
     end: int,
     banned: Tensor | None = None,
     seen: Tensor | None = None,
-    ended: Callable[[Tensor], Tensor] | None = None,
+    ended: Callable[[list[int]], Sequence[bool]] | None = None,
     forced: Tensor | None = None,
-) -> Iterator[tuple[Tensor, Tensor]]:
+) -> Iterator[tuple[list[int], list[float]]]:
     """Unit by unit: ids [B * n] and what the model gave for each, log-probabilities [B * n] in nats (before
     any filter). Row b * n + i is text i of prompt b; a row that has ended says NOTHING, at 0 nats.
 
@@ -48,6 +49,7 @@ def sample(
     state, last = select(state, rows), last[rows]
     total = len(rows)
     live = torch.arange(total, device=last.device)  # the rows that go on
+    places = list(range(total))  # the same
     chance = _Chance(config, total) if config.draws else None
     penalty = config.repetition_penalty
     before = None if penalty == 1 or seen is None else seen[rows]
@@ -62,22 +64,24 @@ def sample(
         must = None if forced is None else forced_at(forced, number, rows[live])
         if must is not None:
             last = torch.where(must == NOTHING, last, must)
-        nats = log_probs.gather(1, last[:, None])[:, 0]
+        chosen = last[:, None]
         if before is not None:
-            before.scatter_(1, last[:, None], True)
-        ids = last
-        if len(live) < total:
-            ids = last.new_full((total,), NOTHING).index_copy_(0, live, last)
-            nats = nats.new_zeros(total).index_copy_(0, live, nats)
-        over = last == end
+            before.scatter_(1, chosen, True)
+        # Plain numbers from here on: of a few rows they cost less than operations of torch.
+        ids, nats = last.tolist(), log_probs.gather(1, chosen).flatten().tolist()
+        over = [unit == end for unit in ids]
+        if len(places) < total:
+            ids, nats = _spread(ids, places, total, NOTHING), _spread(nats, places, total, 0.0)
         if ended is not None:
-            over |= ended(ids).to(over.device)[live]
+            told = ended(ids)
+            over = [now or told[place] for now, place in zip(over, places, strict=True)]
         yield ids, nats
-        if True not in over.tolist():
+        if True not in over:
             continue
-        (kept,) = torch.where(~over)
-        if not len(kept):
+        places = [place for place, now in zip(places, over, strict=True) if not now]
+        if not places:
             return
+        kept = torch.tensor([row for row, now in enumerate(over) if not now], device=last.device)
         state, last, live = select(state, kept), last[kept], live[kept]
         before = None if before is None else before[kept]
 
@@ -97,28 +101,35 @@ def drawn(
     """`sample` to the end: `config.n` sequences of each prompt, in the order in which they were drawn; their
     score is their log-probability. lengths: the longest for each prompt, at most `config.length`. banned:
     holds NOTHING, which else could not be told from a unit."""
-    longest = torch.tensor(lengths).clamp(max=config.length).repeat_interleave(config.n)
+    longest = [min(length, config.length) for length in lengths for _ in range(config.n)]
     written: list[list[int]] = [[] for _ in longest]
-    nats = torch.zeros(len(longest))
+    nats = [0.0] * len(longest)
 
-    def ended(ids: Tensor) -> Tensor:
-        return number >= longest
+    def ended(ids: list[int]) -> list[bool]:
+        return [number >= most for most in longest]
 
-    config = replace(config, length=int(longest.max()))
+    config = replace(config, length=max(longest))
     number = 1  # of the unit that comes next
     given: dict[str, Any] = {"end": end, "banned": banned, "seen": seen, "ended": ended, "forced": forced}
     units = sample(step, state, last, config, **given)
     for ids, said in units:
         number += 1
-        nats += said.cpu()
-        for row, unit in zip(written, ids.tolist(), strict=True):
+        nats = [total + more for total, more in zip(nats, said, strict=True)]
+        for row, unit in zip(written, ids, strict=True):
             if unit != NOTHING:
                 row.append(unit)
     made = [
-        Hypothesis(tuple(row), total, total, row[-1] == end)
-        for row, total in zip(written, nats.tolist(), strict=True)
+        Hypothesis(tuple(row), total, total, row[-1] == end) for row, total in zip(written, nats, strict=True)
     ]
     return [made[start : start + config.n] for start in range(0, len(made), config.n)]
+
+
+def _spread(values: list[Number], places: list[int], total: int, nothing: Number) -> list[Number]:
+    """A value for each of all rows: those of the rows at `places`, and `nothing`."""
+    row = [nothing] * total
+    for place, value in zip(places, values, strict=True):
+        row[place] = value
+    return row
 
 
 def barrier_of(log_probs: Tensor, end: int, banned: Tensor | None, config: SearchConfig) -> Tensor:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
@@ -18,6 +19,7 @@ from torch.nn import functional as F
 from textladder.batch import Batch, Example, Loss, Ragged, Tokens
 from textladder.errors import Problem
 from textladder.layers.matching import MatchingName, make_matching, sides
+from textladder.layers.overlap import FEATURES, overlap
 from textladder.metrics.scores import Scores
 from textladder.metrics.statistic import Statistic
 from textladder.ragged import Pairs
@@ -46,6 +48,7 @@ class Pair(Task):
         matching: MatchingName = "towers"  # of the two vectors, or of each unit with those of the other text
         matching_dim: Size = 128  # decomposable, esim: width of the nets between the texts
         matching_dropout: Share = 0.2  # decomposable, esim
+        overlap: bool = False  # what both texts have in common, counted, stands beside their vectors
         metric: Literal["auto", "accuracy", "macro_f1", "micro_f1", "weighted_f1", "pearson", "spearman"] = (
             "auto"
         )
@@ -74,7 +77,12 @@ class Pair(Task):
                 "Set task.matching=towers.",
             )
         self.matching = make_matching(config.matching, dim, config.matching_dim, config.matching_dropout)
-        self.answer: Labelled | Scored = kind(config, self.matching.dim, labels)
+        if self.cosine and config.overlap:
+            what = "cosine is of two vectors, and knows of nothing beside them."
+            raise Problem("task.overlap", what, "Leave it out, or choose another task.loss.")
+        self.overlap = config.overlap
+        width = self.matching.dim + (FEATURES if config.overlap else 0)
+        self.answer: Labelled | Scored = kind(config, width, labels)
         self.headline = self.answer.headline
 
     @staticmethod
@@ -116,7 +124,7 @@ class Pair(Task):
         encoded = encode(tokens)
         if not self.cosine:
             found: Tensor = self.matching(encoded, tokens)
-            return found
+            return torch.cat([found, overlap(tokens)], -1) if self.overlap else found
         return F.cosine_similarity(*sides(encoded.pooled.float()), dim=-1)[:, None]
 
     def looked_at(self, encode: Encode, batch: Batch) -> tuple[Tensor, Tensor] | None:
