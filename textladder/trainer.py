@@ -171,7 +171,7 @@ class Trainer:
             with self._log() as log:
                 self._check(UNTRAINED, log)
             return True
-        with noted() as signals, self._log() as log, threads_for(self.model.encoder):
+        with noted() as signals, self._log() as log, threads_for(self.model.encoder, self.model.task):
             if not self._out_of_patience() and (self.progress.seconds < limit or not self.progress.step):
                 task, scheduled = self.model.task, scheduled_steps(self.feed, self.options)
                 task.proceed(min(self.progress.step / scheduled, 1))

@@ -22,6 +22,7 @@ from textladder.text.tokenizing import BEGIN, END
 from textladder.text.two_files import joined
 from textladder.trainer import Trainer
 from textladder.training.loop import fit
+from textladder.training.threads import threads_for
 
 NEVER = -1e9  # added to the score of a unit that is never written
 LONGEST = 1024  # positions that a peer's table has
@@ -46,12 +47,14 @@ def train(
         trainer = Trainer(chosen, data, prepared, None)
         targets = columns["label"].lengths
         units, began, used, done = 0, 0.0, 0.0, 0
-        for step in fit(trainer.model, trainer.feed, trainer.options, trainer.optimizer, trainer.progress):
-            if step.step == warm_up:
-                units, began, used = 0, time.perf_counter(), time.process_time()
-            elif step.step > warm_up:
-                units += int(targets[trainer.feed.rows(0, step.step - 1)].sum())
-            done = step.step
+        steps_taken = fit(trainer.model, trainer.feed, trainer.options, trainer.optimizer, trainer.progress)
+        with threads_for(trainer.model.encoder, trainer.model.task):  # as `Trainer` has it
+            for step in steps_taken:
+                if step.step == warm_up:
+                    units, began, used = 0, time.perf_counter(), time.process_time()
+                elif step.step > warm_up:
+                    units += int(targets[trainer.feed.rows(0, step.step - 1)].sum())
+                done = step.step
         seconds, used = time.perf_counter() - began, time.process_time() - used
         plan, lengths = trainer.feed.plan(0), trainer.feed.lengths
         return {

@@ -68,6 +68,7 @@ class ConvolutionalDecoder(Decoder):
     def __init__(self, config: Config, units: int, memory_dim: int) -> None:
         super().__init__(config, units, memory_dim)
         self.dim = config.embedding_dim
+        self.threads_pay = self.dim >= 256
         self.own = UnitEmbedding(units, self.dim, std=self.dim**-0.5)
         self.positions = make_positions(config.positions, self.dim, config.max_length)
         if config.positions == "learned":

@@ -34,6 +34,8 @@ class Decoder(nn.Module):
     source: ClassVar[str] = ""  # paper and address
     dim: int  # D of the vectors that it gives
     max_length: int | None = None  # longest prefix in units that positions allow; None: any
+    # True: it does not share out a batch itself, and its operations are wide enough to be shared by threads
+    threads_pay: bool = False
     attends: bool = True  # False: it has no alignment to show
     sequential: ClassVar[bool] = False  # True: it goes through a text unit by unit, also in training
     own: UnitEmbedding | None  # its table of units; None: it shares another's (`share`)

@@ -59,6 +59,7 @@ class RecurrentDecoder(Decoder):
                 "decoder.num_layers", f"{config.num_layers} is not a number of layers.", "At least 1."
             )
         self.dim, hidden = config.embedding_dim, config.hidden_dim
+        self.threads_pay = hidden >= 512
         self.own = UnitEmbedding(units, config.embedding_dim)
         fed = self.dim if config.input_feeding else 0
         dims = [config.embedding_dim + fed, *[hidden] * (config.num_layers - 1)]

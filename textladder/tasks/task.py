@@ -50,6 +50,7 @@ class Task(nn.Module):
     higher_is_better: bool = True
     needs_causal: ClassVar[bool] = False
     reads: ClassVar[Reads] = "rows"  # what files are read as
+    threads_pay: bool = False  # as of `Encoder`: it has wide operations of its own
     streams: ClassVar[bool] = False  # trained on text that runs on (`text.windowing`): what reads documents
     marks: ClassVar[bool] = False  # targets are places in the texts (`Corpus.marked`)
     texts_a_row: ClassVar[int] = 1  # that the encoder reads for each row of a batch

@@ -47,7 +47,7 @@ class Writing:
                 f"{longest} units are more than the decoder's {positions} positions.",
                 f"Set tokenizer.max_length={positions}, or decoder.max_length={longest}.",
             )
-        self.decoder, self.tokenizer = decoder, tokenizer
+        self.decoder, self.tokenizer, self.threads_pay = decoder, tokenizer, decoder.threads_pay
         self.output = UnitSoftmax(decoder.dim, int(self.labels["units"]))
         config, widths = self.config, (decoder.dim, self.memory_dim, decoder.embedding.embedding_dim)
         self.pointer: Pointer | None = None
