@@ -203,6 +203,18 @@ SETS = {
         0.72,
         "0.804 (Ji and Eisenstein 2013); 0.665 of the test pairs are paraphrases",
         "MRPC, paraphrase",
+        settings={  # what both have in common says most; pieces of words, so that unknown names count
+            "bow": [
+                'tokenizer.units="bpe"',
+                "tokenizer.vocabulary_size=8000",
+                "encoder.dim=4",
+                "task.overlap=true",
+                'task.head="linear"',
+                "task.head_dropout=0",
+                'training.average="ema"',
+                "training.ema_decay=0.99",
+            ]
+        },
         task="pair",
     ),
     "sick": DataSet(

@@ -15,7 +15,7 @@ TEXT = st.lists(st.integers(UNKNOWN, 6), max_size=7)
 
 def counted(first: list[int], second: list[int]) -> list[float]:
     found = []
-    for length in (1, 2):
+    for length in (1, 2, 3):
         grams = [
             [tuple(text[at : at + length]) for at in range(len(text) - length + 1)]
             for text in (first, second)
@@ -35,6 +35,6 @@ def test_against_counting(pairs):
 
 
 def test_of_a_paraphrase():
-    # a b c d / b c e: two of four and two of three words; one of three and one of two neighbours; 3 to 4
+    # a b c d / b c e: two of four and two of three words; one of three and one of two pairs; no three; 3 to 4
     found = overlap(Tokens.of_rows([[2, 3, 4, 5], [3, 4, 6]]))[0].tolist()
-    assert found == pytest.approx([1 / 2, 2 / 3, 1 / 3, 1 / 2, 3 / 4])
+    assert found == pytest.approx([1 / 2, 2 / 3, 1 / 3, 1 / 2, 0, 0, 3 / 4])

@@ -34,6 +34,8 @@ from textladder.text.scores import are_scores
 if TYPE_CHECKING:
     from textladder.text.tokenizing import Tokenizer
 
+SPREAD = 8.0  # shares that differ by a tenth or so are made to differ as much as what stands in vectors
+
 
 class Pair(Task):
     """Both texts through one encoder, one against the other, and `answer`: labels or a number.
@@ -124,7 +126,7 @@ class Pair(Task):
         encoded = encode(tokens)
         if not self.cosine:
             found: Tensor = self.matching(encoded, tokens)
-            return torch.cat([found, overlap(tokens)], -1) if self.overlap else found
+            return torch.cat([found, SPREAD * (overlap(tokens) - 0.5)], -1) if self.overlap else found
         return F.cosine_similarity(*sides(encoded.pooled.float()), dim=-1)[:, None]
 
     def looked_at(self, encode: Encode, batch: Batch) -> tuple[Tensor, Tensor] | None:
