@@ -1,6 +1,9 @@
-"""README's other commands: all run as they stand there, on small invented files of the names it uses. Training
-stops after a few steps, so what is shown is that they are understood and end well, not how good a model is. The
-table of `compare languages` is not made again here: it takes minutes, and its seconds are another machine's."""
+"""README's other commands: all run as they stand there, on small invented files of the names it uses.
+
+Training stops after a few steps: what is shown is that commands are understood and end well, not how good
+a model is. The table of `compare languages` is not made again: it takes minutes, and its seconds are another
+machine's.
+"""
 
 from __future__ import annotations
 
