@@ -48,9 +48,9 @@ def write_files(folder: Path) -> None:
     for name in ("reviews.csv", "test.csv"):
         shutil.copy(reference.ROOT / "docs" / "reviews.csv", folder / name)
     write("texts.txt", ["A tender and moving film.", "A clumsy film."])
-    write("names.conll", [f"{who} B-PER\nlived O\nin O\n{where} B-LOC\n. O\n" for who, where, _ in facts])
-    tags = ("PROPN", "VERB", "ADP", "PROPN")
-    rows = [zip((who, "lived", "in", where), tags, strict=True) for who, where, _ in facts]
+    write("names.conll", [f"{who} B-PER\nlived O\nin O\n{where} B-LOC\n{n} O\n" for who, where, n in facts])
+    tags = ("PROPN", "VERB", "ADP", "PROPN", "NUM")
+    rows = [zip((who, "lived", "in", where, str(n)), tags, strict=True) for who, where, n in facts]
     tagged = [[f"{i}\t{w}\t_\t{t}" + "\t_" * 6 for i, (w, t) in enumerate(row, 1)] for row in rows]
     write("train.conllu", ["\n".join([*lines, ""]) for lines in tagged])
     pairs = [
