@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import pty
@@ -70,6 +71,20 @@ def test_train_as_json_is_what_scores_json_holds(reviews: Path, tmp_path: Path) 
     again = textladder("train", reviews, "--out", tmp_path / "run", "--resume", "--json")
     assert json.loads(again.out) == said
     assert "finished already" in again.err
+
+
+def test_train_with_dev_and_test_files_within_a_time(reviews: Path, tmp_path: Path) -> None:
+    out, dev, test = (tmp_path / name for name in ("run", "dev.csv", "test.csv"))
+    options = ["--dev", write_csv(dev, 40, seed=1), "--test", write_csv(test, 60, seed=2)]
+    options += ["--rung", "rnn", "--set", "training.max_seconds=0.01"]
+    ended = textladder("train", reviews, "--out", out, *options)
+    assert ended.code == 0, ended.err
+    assert "120 train, 40 dev, 60 test" in ended.err
+    scores = json.loads((out / "scores.json").read_text(encoding="utf-8"))
+    assert (scores["training_texts"], scores["dev"]["count"], scores["test"]["count"]) == (120, 40, 60)
+    assert scores["stopped"] == "max_seconds"
+    predicted = (out / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["where"] for line in predicted] == [f"test.csv:{n}" for n in range(2, 62)]
 
 
 def test_task_and_units_and_settings_reach_the_recipe(reviews: Path, tmp_path: Path) -> None:
@@ -151,6 +166,9 @@ def test_predict_from_a_file_and_from_stdin(reviews: Path, trained: Path) -> Non
     lines = textladder("predict", trained, reviews).out.splitlines()
     right = [line.split("\t")[0] == label for line, (_, label) in zip(lines, rows(120), strict=True)]
     assert sum(right) > 108
+    packed = reviews.parent / "texts.txt.gz"
+    packed.write_bytes(gzip.compress(texts.encode()))
+    assert textladder("predict", trained, packed) == ended
 
 
 def test_predict_nothing(trained: Path) -> None:
@@ -254,6 +272,7 @@ def test_a_narrow_terminal_without_colour(reviews: Path, tmp_path: Path) -> None
         assert process.wait(60) == 0
     os.close(primary)
     drawn = [part for part in said.decode().split("\r") if "texts/s" in part or " left" in part]
+    assert drawn
     assert all(len(part.strip("\n")) < 40 for part in drawn)
     assert b"\x1b[3" not in said
 

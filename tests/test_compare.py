@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import html
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -34,7 +31,7 @@ def test_a_compare_names_a_pick_keeps_its_runs_and_refuses_to_be_mixed_with_anot
         assert low <= row["score"] <= high
         assert row["training_seconds"] > 0
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert first["pick"]["reason"].split(" ")[0] in page
+    assert html.escape(first["pick"]["reason"]) in page
     assert Model.load(tmp_path).recipe.rung == first["pick"]["rung"]  # the folder stands for its pick
     assert not (tmp_path / WORK).exists()
 
@@ -87,45 +84,8 @@ def test_seeds_shares_and_a_budget(tmp_path: Path) -> None:
         points = found["learning_curve"][row["rung"]]["points"]
         assert [point["texts"] for point in points] == [17, 50, 168]
         assert found["learning_curve"][row["rung"]]["verdict"]
-    for why in found["stopped"].values():
-        assert "dev" in why
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_the_rung_in_training(tmp_path: Path, number: signal.Signals) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "textladder",
-        "compare",
-        REVIEWS,
-        "--rungs",
-        "lstm",
-        "--out",
-        str(tmp_path),
-    ]
-    command += [
-        "--set",
-        "training.epochs=5000",
-        "--set",
-        "training.patience=0",
-        "--set",
-        "training.log_every=1",
-    ]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-    log = tmp_path / "runs" / "lstm-seed1" / "log.jsonl"
-    until = time.monotonic() + 60
-    while not (log.exists() and log.stat().st_size):
-        assert process.poll() is None, process.stderr.read().decode()
-        assert time.monotonic() < until
-        time.sleep(0.1)
-    process.send_signal(number)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 128 + number, said.decode()
-    assert b"Traceback" not in said
-    assert (log.parent / "resume" / "state.safetensors").exists()
-    steps = [json.loads(line)["step"] for line in log.read_text(encoding="utf-8").splitlines()]
-    assert steps == sorted(steps)
+    (why,) = found["stopped"].values()
+    assert "dev" in why
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("10m", 600), ("1.5h", 5400)])

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 import textladder
+from tests import program
 from tests.helpers import environment
+from textladder import measuring
 
 ROOT = Path(textladder.__file__).parent
 # Only lower numbers may be imported. Parts of one number and one name may import each other.
@@ -177,7 +179,7 @@ def test_imports_point_downwards(path: Path) -> None:
 def loaded_by(code: str) -> set[str]:
     """Top-level modules that are loaded after `code` has run in a new process."""
     said = "print(*sys.modules, sep='\\n', file=sys.stderr)"
-    ask = f"import sys\ntry:\n    {code}\nexcept SystemExit: pass\n{said}"
+    ask = f"import sys\ntry:\n    {code}\nexcept SystemExit as end: assert not end.code\n{said}"
     done = subprocess.run(
         [sys.executable, "-c", ask], capture_output=True, text=True, env=environment(), check=True
     )
@@ -202,7 +204,59 @@ USED = {
     "rungs": {*READING, *COMPILED, "torch"},
     "evaluate MODEL FILE": {*READING, *COMPILED, "torch"},
     "predict MODEL FILE": {*READING, *COMPILED, "torch"},
+    "train FILE --out OUT": {*READING, *COMPILED, "torch"},
+    "compare FILE --rungs bow --out OUT": {*READING, *COMPILED, "torch", "plotly", "rich"},
+    "generate WRITER": {*READING, *COMPILED, "torch"},
+    "score WRITER LINES": {*READING, *COMPILED, "torch"},
+    "search SEARCHER LINES TEXT": {*READING, *COMPILED, "torch"},
+    "translate TRANSLATOR LINES": {*READING, *COMPILED, "torch"},
 }
+LINES = [
+    f"the {thing} is {what}" for thing in ("king", "day", "film", "plot") for what in ("old", "up", "dull")
+]
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("lines") / "lines.txt"
+    path.write_text("\n".join(LINES * 60), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def pairs(lines: Path) -> Path:
+    """Each line and the same with its words turned round."""
+    path = lines.with_name("pairs.tsv")
+    rows = [f"{line} {n}\t{n} {' '.join(line.split()[::-1])}" for n, line in enumerate(LINES * 5)]
+    path.write_text("\n".join(["source\ttarget", *rows]), encoding="utf-8")
+    return path
+
+
+def made(task: str, rung: str, file: Path, *settings: str) -> Path:
+    out = file.with_name(task)
+    options = [word for setting in settings for word in ("--set", setting)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measuring, "MANY_SECONDS", 0.0)
+        patch.setattr(measuring, "ONE_TEXTS", 1)
+        ended = program.textladder("train", file, "--task", task, "--rung", rung, "--out", out, *options)
+    assert ended.code == 0, ended.err
+    return out
+
+
+@pytest.fixture(scope="module")
+def writer(lines: Path) -> Path:
+    return made("language", "ngram", lines, "tokenizer.units=character")
+
+
+@pytest.fixture(scope="module")
+def searcher(pairs: Path) -> Path:
+    return made("embed", "average", pairs, "training.epochs=1")
+
+
+@pytest.fixture(scope="module")
+def translator(pairs: Path) -> Path:
+    units = ("tokenizer.units=word", "encoder.hidden_dim=8", "decoder.hidden_dim=8")
+    return made("translate", "gru", pairs, *units, "training.epochs=1")
 
 
 def test_import_loads_no_network_library() -> None:
@@ -210,8 +264,13 @@ def test_import_loads_no_network_library() -> None:
 
 
 @pytest.mark.parametrize("command", USED)
-def test_no_command_loads_what_it_does_not_use(command: str, reviews: Path, trained: Path) -> None:
-    values = {"TEXT": "A text", "FILE": str(reviews), "MODEL": str(trained)}
+def test_no_command_loads_what_it_does_not_use(
+    command: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    values = {"TEXT": "A text", "OUT": str(tmp_path / "out")}
+    named = {"FILE": "reviews", "MODEL": "trained", "LINES": "lines", "WRITER": "writer"}
+    named |= {"SEARCHER": "searcher", "TRANSLATOR": "translator"}
+    values |= {word: str(request.getfixturevalue(named[word])) for word in command.split() if word in named}
     words = ["textladder", *(values.get(word, word) for word in command.split())]
     loaded = loaded_by(f"import textladder.cli; sys.argv = {words!r}; textladder.cli.main()")
     assert "textladder" in loaded

@@ -8,12 +8,14 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.helpers import data_of, small, trained
-from textladder import replacing
+from textladder import TextClassifier, replacing
+from textladder.card import FOLDER
 from textladder.errors import Problem
 from textladder.model import Model
 from textladder.recipe import Recipe
@@ -33,13 +35,8 @@ SCORES = {
 def test_what_a_run_leaves(tmp_path: Path) -> None:
     chosen = small("ngrams")
     scores = trained(chosen, tmp_path)
-    assert sorted(os.listdir(tmp_path)) == [
-        "log.jsonl",
-        "model",
-        "predictions.jsonl",
-        "recipe.toml",
-        "scores.json",
-    ]
+    names = {"log.jsonl", "model", "predictions.jsonl", "recipe.toml", "scores.json"}
+    assert set(os.listdir(tmp_path)) - {"tensorboard"} == names  # which is there if it is installed
     assert json.loads((tmp_path / "scores.json").read_text()) == scores
     assert set(scores) == SCORES
     assert Recipe.load(tmp_path / "recipe.toml") == chosen
@@ -53,6 +50,20 @@ def test_what_a_run_leaves(tmp_path: Path) -> None:
     model = Model.load(tmp_path)
     said = model.task.present(model.predict([line["text"] for line in lines]))
     assert [record["label"] for record in said] == [line["predicted"] for line in lines]
+
+
+def test_the_card_of_a_classifier_says_how_good_it_is_and_how_it_is_used(tmp_path: Path) -> None:
+    test = trained(small("bow"), tmp_path)["test"]
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    low, high = test["interval"]
+    assert f"| test | {test['score']:.4f} | {low:.4f} to {high:.4f} | 16 |\n" in card
+    assert "Labels (2): `bad`, `good`." in card
+    assert f'echo "a text" | textladder predict {FOLDER} -\n' in card
+    code = card.partition("```python\n")[2].partition("```")[0]
+    names: dict[str, Any] = {}
+    exec(code.replace(FOLDER, str(tmp_path / "model")), names)
+    assert isinstance(names["model"], TextClassifier)
+    assert set(names["model"].classes_) == {"bad", "good"}
 
 
 def test_the_log_has_every_step_and_check(tmp_path: Path) -> None:

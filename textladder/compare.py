@@ -1,6 +1,7 @@
 """The main job: train every rung on the same texts, test each once, and say which is worth its cost.
 
     OUT/index.html  compare.json  runs/RUNG-seedN/ (a run folder each)  request.json
+    rounds.json (with a budget: `ROUNDS`)
 
 What is finished is kept: the same command goes on where it was stopped.
 """
@@ -16,7 +17,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,10 @@ from textladder.replacing import Kind, let_go
 from textladder.tasks import task_class
 from textladder.terminal import Terminal
 
+ROUNDS = "rounds.json"  # what came of each job of successive halving: "RUNG ROUND" -> Outcome
 COMPARE = Kind(
     "a compare",
-    names=("request.json", "compare.json", "index.html", "runs", WORK),
+    names=("request.json", ROUNDS, "compare.json", "index.html", "runs", WORK),
     mark="request.json",
     begun=("runs",),
 )
@@ -147,19 +149,31 @@ def _recipes(request: Request) -> dict[str, Recipe]:
 
 
 def _within_budget(crew: Crew, recipes: dict[str, Recipe], budget: float, higher_is_better: bool) -> Halved:
-    """Successive halving over the rungs, with the first seed."""
+    """Successive halving over the rungs, with the first seed. What came of a job is kept, so that a compare
+    that was stopped goes on in the round where it was."""
     used = dict.fromkeys(recipes, 0.0)
+    file = crew.out / ROUNDS
+    known = read_json(file) if file.exists() else {}
 
     def train(job: Job) -> Outcome:
+        key = f"{job.rung} {job.round}"
+        if key not in known:
+            outcome = trained(job)
+            if outcome.score is None:  # tried again if the compare goes on
+                return outcome
+            known[key] = asdict(outcome)
+            write_text(file, json.dumps(known, indent=1))
+        used[job.rung] += known[key]["seconds"]
+        return Outcome(**known[key])
+
+    def trained(job: Job) -> Outcome:
         chosen = recipes[job.rung].with_training(seed=1)
         scores = crew.run(
             Training(chosen, run_folder(crew.out, job.rung, 1), stop_at=used[job.rung] + job.seconds)
         )
         if scores is None:
             return Outcome(None, 0.0, note=crew.failures[job.rung])
-        spent = scores["training_seconds"] - used[job.rung]
-        used[job.rung] = scores["training_seconds"]
-        paused = "paused" in scores
+        spent, paused = scores["training_seconds"] - used[job.rung], "paused" in scores
         return Outcome(scores["dev_score"] if paused else scores["dev"]["score"], spent, finished=not paused)
 
     return drive(halving(list(recipes), budget, higher_is_better=higher_is_better), train)

@@ -37,6 +37,16 @@ def written(rows: list[tuple[str, str]], delimiter: str) -> bytes:
     return out.getvalue().encode()
 
 
+def rows_of(part: Any) -> list[tuple[str, tuple[str, ...], int]]:
+    """(text, labels, line) of each row of a part of a source, whichever way it was read."""
+    if isinstance(part, Rows):
+        return list(zip(part.texts, part.targets, part.lines, strict=True))
+    return [
+        (part.texts.string(row), (part.names[number],), part.line + row)
+        for row, number in enumerate(part.numbers.tolist())
+    ]
+
+
 def as_format(name: str, rows: list[tuple[str, str]], folder: Path) -> Path:
     path = folder / f"rows.{name}"
     match name:
@@ -77,12 +87,36 @@ def test_a_format_gives_back_what_was_written(name: str, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("ending", [".gz", ".zst"])
-@pytest.mark.parametrize("name", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("name", ["csv", "tsv", "jsonl", "parquet"])
 def test_compressed_files(name: str, ending: str, tmp_path: Path) -> None:
     source = open_source(compressed(as_format(name, ROWS, tmp_path), ending))
     assert pairs(source) == [(text, (label,)) for text, label in ROWS]
     assert pairs(source) == pairs(source), "a source can be read again"
     assert source.format == name
+
+
+@pytest.mark.parametrize("ending", [".gz", ".zst"])
+def test_compressed_plain_text(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / "texts.txt"
+    path.write_text("one\n\nnaïve\n", encoding="utf-8")
+    source = open_source(compressed(path, ending), need_label=False)
+    assert source.format == "text"
+    assert pairs(source) == [("one", ()), ("", ()), ("naïve", ())]
+
+
+@pytest.mark.parametrize("ending", [".gz", ".zst"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_compressed_fasttext_lines_by_both_ways(compiled: bool, ending: str, tmp_path: Path) -> None:
+    path = tmp_path / "rows.txt"
+    rows = [(f"naïve text {n}", ("ab"[n % 2],), n) for n in range(1, 3001)]
+    path.write_text("".join(f"__label__{label} {text}\n" for text, (label,), _ in rows), encoding="utf-8")
+    source = open_source(compressed(path, ending))
+    assert source.format == "fasttext"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("textladder.text.formats.WARM_UP_BYTES", 0 if compiled else 1 << 30)
+        parts = list(source.parts(1000))
+    assert {isinstance(part, Rows) for part in parts} == {not compiled}
+    assert [row for part in parts for row in rows_of(part)] == rows
 
 
 def test_a_place_is_the_line_where_the_row_begins(tmp_path: Path) -> None:
@@ -323,18 +357,11 @@ def test_compiled_reading_of_labelled_lines_changes_nothing(
     source = open_source(path, DataConfig(unlabelled="drop", format="fasttext"))
     expected = [list(zip(r.texts, r.targets, r.lines, strict=True)) for r in source.batches(4)]
     left_out = source.dropped, source.blank_lines
-    found: list[tuple[str, tuple[str, ...], int]] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("textladder.text.formats.WARM_UP_BYTES", 0)
-        for part in source.parts(4):
-            if isinstance(part, Rows):
-                found += zip(part.texts, part.targets, part.lines, strict=True)
-                continue
-            assert len(part.numbers) <= 4
-            found += [
-                (part.texts.string(row), (part.names[number],), part.line + row)
-                for row, number in enumerate(part.numbers.tolist())
-            ]
+        parts = [rows_of(part) for part in source.parts(4)]
+    assert max(map(len, parts)) <= 4
+    found = [row for part in parts for row in part]
     assert found == [row for batch in expected for row in batch]
     assert (source.dropped, source.blank_lines) == left_out
 
