@@ -50,8 +50,6 @@ from textladder.exits import guarded
 from textladder.output import print_evaluation, print_json, print_scores
 from textladder.vectors_cli import app as vectors_app
 
-TASK = "classify"  # where --task is not given: what a file with texts and labels is for
-
 app = typer.Typer(
     name="textladder",
     help="Which deep-learning model for text is worth its cost on your data? Train, compare and use them.",
@@ -174,7 +172,7 @@ def train(
     settings = read.settings
     if seed is not None:
         settings.append(f"training.seed={seed}")
-    task = task or recipe.task_of([rung] if rung else [], meant_for(read.file, TASK))
+    task = task or recipe.task_of([rung] if rung else [], meant_for(read.file))
     chosen = recipe.rung(rung, task)
     kind = task_class(chosen.task_name)
     chosen = chosen.set(settings, suited_to(read.file, kind.reads))
@@ -233,7 +231,7 @@ def compare(
 
     pick_device(device)
     names = _listed(rungs)
-    task = task or recipe.task_of(names or [], meant_for(read.file, TASK))
+    task = task or recipe.task_of(names or [], meant_for(read.file))
     task_class(task)  # a Problem for an unknown task
     units = _listed(read.units) or []
     for one in units:
@@ -261,8 +259,11 @@ def compare(
     from rich.console import Console
 
     Console(width=None if sys.stdout.isatty() else 200).print(table(comparison))
-    typer.echo(comparison["pick"]["reason"])
-    typer.echo(f"The page: {out / 'index.html'}   The model: {out / comparison['pick']['model']}")
+    pick = comparison["pick"]
+    typer.echo(pick["reason"])
+    if pick["rung"] in comparison["learning_curve"]:
+        typer.echo(comparison["learning_curve"][pick["rung"]]["verdict"])
+    typer.echo(f"The page: {out / 'index.html'}   The model: {out / pick['model']}")
 
 
 @app.command()
