@@ -292,6 +292,15 @@ def test_wrong_parameters() -> None:
         classifier(dev_share=1.5).fit(X, Y)
 
 
+def test_a_perceptron() -> None:
+    settings = {"task.loss": "perceptron", "training.optimizer": "sgd", "training.learning_rate": 1.0}
+    made = classifier(rung="bow", settings=settings, dev_share=0)
+    for y in (Y, [{"good": ["good", "film"], "bad": ["film"]}[label] for label in Y]):
+        assert clone(made).fit(X, y).score(X, y) > 0.9
+    with pytest.raises(Problem, match="label_smoothing"):
+        classifier(rung="bow", settings=settings | {"task.label_smoothing": 0.1}).fit(X, Y)
+
+
 def test_half_characters_are_counted(fitted: TextClassifier) -> None:
     with pytest.warns(UserWarning, match=r"2 half characters \(lone surrogates\) in X"):
         assert fitted.predict(["a \ud800 film \udfff", "a film"]).shape == (2,)

@@ -264,7 +264,9 @@ def test_a_text_longer_than_allowed(reviews: Path, tmp_path: Path) -> None:
     assert f"\n{note}\n" in textladder("evaluate", tmp_path / "cut", file).out
     assert textladder("predict", tmp_path / "cut", file).err == f"{note}\n"
     alone = textladder("predict", tmp_path / "cut", stdin="word " * 600)  # one text has a way of its own
-    assert alone.err.startswith("1 of 1 texts (100.0%) are longer than 512 units; the first are kept, 88 of 600")
+    assert alone.err.startswith(
+        "1 of 1 texts (100.0%) are longer than 512 units; the first are kept, 88 of 600"
+    )
     assert textladder("predict", tmp_path / "cut", reviews).err == ""
 
 

@@ -346,19 +346,30 @@ def data(
 def steps(
     text: Annotated[str, typer.Argument(help="a text")],
     units: Units = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="run whose units are shown: the way into this model")
+    ] = None,
     language: Annotated[str, typer.Option("--language", help="of the lemmas, such as en, de, fr")] = "en",
     as_json: Json = False,
 ) -> None:
     """Show a text on its way to numbers.
 
-    Tokens, stop words, lemmas, rare words, ids, one-hot vectors, counts, TF-IDF.
+    Tokens, stop words, lemmas, rare words, ids, one-hot vectors, counts, TF-IDF. With a model: what it makes
+    of the text, in its own units.
     """
-    from textladder.text.steps import render, walk
+    from textladder.text.steps import render, walk, walk_with
     from textladder.text.tokenizing import TokenizerConfig
 
     check_units(units)
-    config = TokenizerConfig(units=units or TokenizerConfig.units, min_count=1)  # type: ignore[arg-type]
-    stages = walk(text, config=config, language=language)
+    if model is not None:
+        from textladder.loading import load_model
+
+        if units is not None:
+            raise Problem("--units, --model", "a model has units of its own.", "Give one of them.")
+        stages = walk_with(load_model(model).tokenizer, text)
+    else:
+        config = TokenizerConfig(units=units or TokenizerConfig.units, min_count=1)  # type: ignore[arg-type]
+        stages = walk(text, config=config, language=language)
     if as_json:
         print_json({"text": text, "stages": [stage.to_dict() for stage in stages]})
     else:

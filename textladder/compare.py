@@ -96,7 +96,7 @@ def compare_rungs(
         stopped: dict[str, str] = {}
         limits: dict[str, float] = {}
         if budget is not None:
-            # Few texts are trained for as many steps as all of them (`min_steps`): each share may take as long.
+            # Few texts are trained for as many steps as all are (`min_steps`): each share may take as long.
             each = budget / (seeds * len(crew.shares))
             halved = _within_budget(crew, recipes, each, kind.higher_is_better)
             stopped, limits = halved.stopped, halved.seconds
