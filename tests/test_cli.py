@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from tests.program import command, environment, rows, textladder, write_csv
+from tests.program import command, environment, refused, rows, textladder, write_csv
 from textladder import recipe
 from textladder.builtin import BUILTIN
 from textladder.files import WORK
+from textladder.model import Model
 from textladder.tasks import TASKS
 
 COMMANDS = ("look", "train", "compare", "evaluate", "predict", "rungs", "data", "steps")
@@ -244,6 +245,17 @@ def test_steps() -> None:
     assert "sneaky" in textladder("steps", text).out
     assert textladder("steps", "").code == 0
     assert textladder("steps", text, "--units", "character").code == 0
+    refused(textladder("steps", text, "--units", "bpe"), "--units bpe", "--model RUN")
+
+
+def test_steps_into_a_model(trained: Path) -> None:
+    text = "A dull foxes' film"
+    stages = json.loads(textladder("steps", text, "--model", trained, "--json").out)["stages"]
+    shown = {stage["name"]: stage["value"] for stage in stages}
+    assert [token["unit"] for token in shown["tokenise"]] == ["<unk>", "dull", "<unk>", "<unk>", "film"]
+    assert shown["ids"] == Model.load(trained).tokenizer.encode_one(text).tolist()
+    refused(textladder("steps", text, "--model", trained, "--units", "byte"), "has units of its own")
+    refused(textladder("steps", text, "--model", trained / "none"), "there is no such folder")
 
 
 # Terminals, pipes and signals

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import html
+import json
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.program import textladder
 from textladder.compare import compare_rungs, duration
-from textladder.comparing.crew import how_it_ended, run_folder
+from textladder.comparing.crew import Crew, Request, Training, how_it_ended, run_folder
 from textladder.errors import Problem
 from textladder.files import WORK
 from textladder.model import Model
@@ -86,6 +89,54 @@ def test_seeds_shares_and_a_budget(tmp_path: Path) -> None:
         assert found["learning_curve"][row["rung"]]["verdict"]
     (why,) = found["stopped"].values()
     assert "dev" in why
+
+
+def test_a_budget_is_of_all_trainings_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seeds and shares of the texts among them, when each takes all the seconds that it is given."""
+    seconds: dict[Path, float] = {}
+
+    def run(crew: Crew, training: Training) -> dict[str, Any]:
+        assert training.stop_at is not None
+        seconds[training.out] = training.stop_at
+        return {"paused": True, "dev_score": 0.5, "training_seconds": training.stop_at}
+
+    monkeypatch.setattr(Crew, "run", run)
+    with pytest.raises(Problem, match="no rung could be trained"):  # for there is nothing on disk
+        compared(tmp_path, budget=60.0, seeds=2, learning_curve=True)
+    assert len(seconds) == 2 * 2 * 3
+    assert sum(seconds.values()) == pytest.approx(60.0)
+
+
+def test_the_command_says_whether_more_data_would_help(tmp_path: Path) -> None:
+    options = ["--rungs", "bow", "--learning-curve", "--out", tmp_path]
+    ended = textladder("compare", REVIEWS, *options)
+    assert ended.code == 0, ended.err
+    found = json.loads((tmp_path / "compare.json").read_text(encoding="utf-8"))
+    verdict = found["learning_curve"]["bow"]["verdict"]
+    assert f"{found['pick']['reason']}\n{verdict}\nThe page: " in ended.out
+
+
+def test_the_command_written_for_a_call_from_python_asks_for_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = ["data.label='my label'", "training.epochs=2"]
+    rest = ["classify", ["bow", "ngrams"], wide, 2, 90.0, True, "cpu", ["word", "character"]]
+    request = Request("my reviews.csv", "dev.csv", "test.csv", *rest)
+    found = []
+
+    def asked(file: str, out: Path, **given: Any) -> None:
+        names = ("task", "rungs", "settings", "seeds", "budget", "learning_curve", "device", "units")
+        parts = (str(given["dev"]), str(given["test"]))
+        found.append((out, Request(file, *parts, *(given[name] for name in names))))
+        raise Problem("enough", "this is what was asked.", "Go on.")
+
+    monkeypatch.setattr("textladder.compare.compare_rungs", asked)
+    program, *words = request.command(tmp_path)
+    textladder(*words)
+    assert program == "textladder"
+    assert found == [(tmp_path, request)]
+    least = Request(REVIEWS, None, None, "tag", ["cnn"], [], 1, None, False, "auto").command(tmp_path)
+    assert not {"--dev", "--test", "--units", "--budget", "--set", "--learning-curve"} & set(least)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("10m", 600), ("1.5h", 5400)])

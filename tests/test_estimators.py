@@ -292,8 +292,31 @@ def test_wrong_parameters() -> None:
         classifier(dev_share=1.5).fit(X, Y)
 
 
+def test_a_perceptron() -> None:
+    settings = {"task.loss": "perceptron", "training.optimizer": "sgd", "training.learning_rate": 1.0}
+    made = classifier(rung="bow", settings=settings, dev_share=0)
+    for y in (Y, [{"good": ["good", "film"], "bad": ["film"]}[label] for label in Y]):
+        assert clone(made).fit(X, y).score(X, y) > 0.9
+    with pytest.raises(Problem, match="label_smoothing"):
+        classifier(rung="bow", settings=settings | {"task.label_smoothing": 0.1}).fit(X, Y)
+
+
 def test_half_characters_are_counted(fitted: TextClassifier) -> None:
     with pytest.warns(UserWarning, match=r"2 half characters \(lone surrogates\) in X"):
         assert fitted.predict(["a \ud800 film \udfff", "a film"]).shape == (2,)
     with pytest.raises(Problem, match=r"text 2: .* U\+D800"):
         TextClassifier().fit(["a", "b \ud800"], ["x", "y"])
+
+
+@pytest.mark.parametrize("texts", [["word " * 20, "a film"], ["word " * 20]])
+def test_what_is_cut_is_counted(texts: list[str]) -> None:
+    limited = classifier(settings={**FAST, "tokenizer.max_length": 15}).fit(X, Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        limited.predict(["a film"])
+        limited.predict_proba(X)
+    said = rf"1 of {len(texts)} texts .* longer than 15 units; the first are kept, 5 of 2\d units"
+    for asked in (limited.predict, limited.predict_proba):
+        with pytest.warns(UserWarning, match=said) as warned:
+            asked(texts)
+        assert warned[0].filename == __file__

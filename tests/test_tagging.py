@@ -12,6 +12,7 @@ import torch
 from tests.program import refused, textladder
 from textladder import Problem, TokenTagger
 from textladder.model import Model
+from textladder.preparing import meant_for
 
 FIRST = ["Ada", "Bob", "Eve", "Kim"]
 PLACES = ["Rome", "New York", "Oslo", "Rio"]
@@ -87,6 +88,18 @@ def test_training_says_what_it_read_and_how_good_it_is(run):
     for line in lines:
         for start, end, label in line["gold"]:
             assert line["text"][start:end] in (FIRST if label == "PER" else PLACES)
+
+
+def test_the_ending_of_a_file_says_that_its_tokens_are_tagged(names, tmp_path):
+    told = textladder("train", names, "--out", tmp_path / "run", "--set", "training.max_steps=2", "--json")
+    assert told.code == 0, told.err
+    assert json.loads(told.out)["task"] == "tag"
+    unknown = textladder("compare", names, "--out", tmp_path / "compared", "--rungs", "windo")
+    refused(unknown, "there is no rung 'windo' for the task tag", "Did you mean window?")
+    for name in ("a.conllu", "a.CONLL.gz", "a.iob", "a.bio.zst"):
+        assert meant_for(name) == "tag"
+    for name in ("a.csv", "a.jsonl", "conll", "a.conll.csv", "languages"):
+        assert meant_for(name) == "classify"
 
 
 def test_predictions_as_lines_and_as_json(run):

@@ -258,6 +258,16 @@ def test_a_text_longer_than_allowed(reviews: Path, tmp_path: Path) -> None:
     cut = train(file, tmp_path / "cut", "--set", "tokenizer.overlong=head", *short)
     assert cut.code == 0
     assert "longer than 512 units" in cut.err
+    said = "1 of 121 texts (0.8%) are longer than 512 units; the first are kept, 88 of "
+    (note,) = json.loads(textladder("evaluate", tmp_path / "cut", file, "--json").out)["notes"]
+    assert note.startswith(said)
+    assert f"\n{note}\n" in textladder("evaluate", tmp_path / "cut", file).out
+    assert textladder("predict", tmp_path / "cut", file).err == f"{note}\n"
+    alone = textladder("predict", tmp_path / "cut", stdin="word " * 600)  # one text has a way of its own
+    assert alone.err.startswith(
+        "1 of 1 texts (100.0%) are longer than 512 units; the first are kept, 88 of 600"
+    )
+    assert textladder("predict", tmp_path / "cut", reviews).err == ""
 
 
 def test_positions_fewer_than_the_length(reviews: Path, tmp_path: Path) -> None:

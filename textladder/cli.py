@@ -50,8 +50,6 @@ from textladder.exits import guarded
 from textladder.output import print_evaluation, print_json, print_scores
 from textladder.vectors_cli import app as vectors_app
 
-TASK = "classify"  # where --task is not given: what a file with texts and labels is for
-
 app = typer.Typer(
     name="textladder",
     help="Which deep-learning model for text is worth its cost on your data? Train, compare and use them.",
@@ -174,7 +172,7 @@ def train(
     settings = read.settings
     if seed is not None:
         settings.append(f"training.seed={seed}")
-    task = task or recipe.task_of([rung] if rung else [], meant_for(read.file, TASK))
+    task = task or recipe.task_of([rung] if rung else [], meant_for(read.file))
     chosen = recipe.rung(rung, task)
     kind = task_class(chosen.task_name)
     chosen = chosen.set(settings, suited_to(read.file, kind.reads))
@@ -233,7 +231,7 @@ def compare(
 
     pick_device(device)
     names = _listed(rungs)
-    task = task or recipe.task_of(names or [], meant_for(read.file, TASK))
+    task = task or recipe.task_of(names or [], meant_for(read.file))
     task_class(task)  # a Problem for an unknown task
     units = _listed(read.units) or []
     for one in units:
@@ -261,8 +259,11 @@ def compare(
     from rich.console import Console
 
     Console(width=None if sys.stdout.isatty() else 200).print(table(comparison))
-    typer.echo(comparison["pick"]["reason"])
-    typer.echo(f"The page: {out / 'index.html'}   The model: {out / comparison['pick']['model']}")
+    pick = comparison["pick"]
+    typer.echo(pick["reason"])
+    if pick["rung"] in comparison["learning_curve"]:
+        typer.echo(comparison["learning_curve"][pick["rung"]]["verdict"])
+    typer.echo(f"The page: {out / 'index.html'}   The model: {out / pick['model']}")
 
 
 @app.command()
@@ -345,19 +346,30 @@ def data(
 def steps(
     text: Annotated[str, typer.Argument(help="a text")],
     units: Units = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="run whose units are shown: the way into this model")
+    ] = None,
     language: Annotated[str, typer.Option("--language", help="of the lemmas, such as en, de, fr")] = "en",
     as_json: Json = False,
 ) -> None:
     """Show a text on its way to numbers.
 
-    Tokens, stop words, lemmas, rare words, ids, one-hot vectors, counts, TF-IDF.
+    Tokens, stop words, lemmas, rare words, ids, one-hot vectors, counts, TF-IDF. With a model: what it makes
+    of the text, in its own units.
     """
-    from textladder.text.steps import render, walk
+    from textladder.text.steps import render, walk, walk_with
     from textladder.text.tokenizing import TokenizerConfig
 
     check_units(units)
-    config = TokenizerConfig(units=units or TokenizerConfig.units, min_count=1)  # type: ignore[arg-type]
-    stages = walk(text, config=config, language=language)
+    if model is not None:
+        from textladder.loading import load_model
+
+        if units is not None:
+            raise Problem("--units, --model", "a model has units of its own.", "Give one of them.")
+        stages = walk_with(load_model(model).tokenizer, text)
+    else:
+        config = TokenizerConfig(units=units or TokenizerConfig.units, min_count=1)  # type: ignore[arg-type]
+        stages = walk(text, config=config, language=language)
     if as_json:
         print_json({"text": text, "stages": [stage.to_dict() for stage in stages]})
     else:

@@ -64,8 +64,9 @@ def compare_rungs(
 
     units: every rung is trained with each of these, as RUNG-UNITS (None: with its own, or with those of
     `settings`).
-    budget: seconds of training in all, shared by successive halving. Raises Problem for wrong input and for
-    an `out` that holds another compare; Interrupted when stopped (the same call goes on).
+    budget: seconds of training in all, shared by successive halving. command: what the page says to repeat
+    it with (None: a command line that asks for the same). Raises Problem for wrong input and for an `out`
+    that holds another compare; Interrupted when stopped (the same call goes on).
     """
     kind = task_class(task)  # a Problem for an unknown task
     names = recipe.rungs(task) if rungs is None else [name.strip() for name in rungs]
@@ -97,7 +98,9 @@ def compare_rungs(
         stopped: dict[str, str] = {}
         limits: dict[str, float] = {}
         if budget is not None:
-            halved = _within_budget(crew, recipes, budget / seeds, kind.higher_is_better)
+            # Few texts are trained for as many steps as all are (`min_steps`): each share may take as long.
+            each = budget / (seeds * len(crew.shares))
+            halved = _within_budget(crew, recipes, each, kind.higher_is_better)
             stopped, limits = halved.stopped, halved.seconds
         trainings = crew.trainings({n: r for n, r in recipes.items() if n not in stopped}, limits)
         for training in trainings:
@@ -111,7 +114,7 @@ def compare_rungs(
             [(str(t.out.relative_to(out)), t.share, t.scores()) for t in done],
             folder=out,
             stopped=stopped | crew.failures,
-            command=shlex.join(command or ["textladder", "compare", file, "--out", str(out)]),
+            command=shlex.join(command or request.command(out)),
             data={
                 "file": file,
                 "notes": data.notes,

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from textladder.estimating import RungEstimator, several
+from textladder.estimating import RungEstimator, several, warn_of
 from textladder.retrieving import Index, Match, dim_of, vectors_of
 from textladder.text.corpus import Corpus
+from textladder.text.overlong import CutReport
 
 if TYPE_CHECKING:
     from textladder.vectors.wordvectors import WordVectors
@@ -70,7 +71,10 @@ class TextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RungEstimat
     def transform(self, X: Sequence[str]) -> NDArray[np.float32]:
         """[n, D] the vectors of texts."""
         check_is_fitted(self)
-        return vectors_of(self.model_, _texts(X))
+        cuts: list[CutReport] = []
+        found = vectors_of(self.model_, _texts(X), cuts)
+        warn_of(cuts, self.model_)
+        return found
 
     def search(self, queries: Sequence[str], corpus: Sequence[str], top: int = 10) -> list[list[Match]]:
         """The `top` texts of `corpus` nearest to each query: Match(rank, score, line, text), line being the

@@ -6,6 +6,7 @@ Each has an `__init__` of its own, as scikit-learn reads parameters and their de
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
@@ -23,6 +24,7 @@ from textladder.recipe import Recipe
 from textladder.tasks import task_class
 from textladder.terminal import Terminal
 from textladder.text.corpus import Corpus
+from textladder.text.overlong import CutReport
 from textladder.text.splitting import split
 from textladder.training.devices import pick_device
 
@@ -110,6 +112,24 @@ class RungEstimator(BaseEstimator):
         searched = task_class(self.task_name).reads == "matches"
         train, dev = (Part(corpus, rows, searched) for rows in (made.train, made.dev))
         return Data(train, dev if len(dev) else train, None, made.notes)
+
+
+def outcomes_of(model: Model, inputs: Sequence[Any]) -> Any:
+    """What a model says of what a user gave as X, with a warning of what it did not read as it stands. For
+    methods that users call: it is their line that the warning names."""
+    before, cuts = model.tokenizer.replaced, list[CutReport]()
+    found = model.predict(inputs, cuts)
+    if replaced := model.tokenizer.replaced - before:
+        said = f"{replaced:,} half characters (lone surrogates) in X were read as U+FFFD."
+        warnings.warn(said, UserWarning, stacklevel=3)
+    warn_of(cuts, model, stacklevel=4)
+    return found
+
+
+def warn_of(cuts: Sequence[CutReport], model: Model, stacklevel: int = 3) -> None:
+    """A warning of what no model sees of over-long texts."""
+    if (cut := sum(cuts, CutReport())).units_cut:
+        warnings.warn(cut.notes(model.recipe.tokenizer)[0], UserWarning, stacklevel=stacklevel)
 
 
 def several(texts: Sequence[T], name: str = "X") -> list[T]:

@@ -7,7 +7,6 @@ sequence of strings, not a matrix.
 # ruff: noqa: N803  X is what scikit-learn calls it
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,7 +17,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from textladder.estimating import RungEstimator
+from textladder.estimating import RungEstimator, outcomes_of
 from textladder.tasks.labelled import Labelled
 from textladder.tasks.pair import Pair
 from textladder.text.corpus import Corpus
@@ -67,7 +66,8 @@ class TextClassifier(ClassifierMixin, RungEstimator):
 
     def predict(self, X: Sequence[str]) -> Any:
         """Labels, one per text; for several labels per text a list of lists."""
-        probabilities = self._probabilities(X)
+        check_is_fitted(self)
+        probabilities = outcomes_of(self.model_, self._inputs(X))
         task = self.model_.task
         labelled = task.answer if isinstance(task, Pair) else task
         assert isinstance(labelled, Labelled)
@@ -79,7 +79,8 @@ class TextClassifier(ClassifierMixin, RungEstimator):
     def predict_proba(self, X: Sequence[str]) -> NDArray[np.float64]:
         """[n, labels] calibrated probabilities, columns in the order of `classes_`."""
         check_is_fitted(self)
-        return self._probabilities(X)[:, self._columns].astype(np.float64)
+        probabilities: NDArray[np.float32] = outcomes_of(self.model_, self._inputs(X))
+        return probabilities[:, self._columns].astype(np.float64)
 
     def score(self, X: Sequence[str], y: Sequence[Any], sample_weight: Any = None) -> float:
         """Accuracy; for several labels per text the share of texts whose labels are all right."""
@@ -151,15 +152,6 @@ class TextClassifier(ClassifierMixin, RungEstimator):
         """For each class the column of the model's own order of labels."""
         places = {label: number for number, label in enumerate(self.model_.labels["labels"])}
         return np.array([places[str(value)] for value in self.classes_.tolist()])
-
-    def _probabilities(self, X: Sequence[str]) -> NDArray[np.float32]:
-        check_is_fitted(self)
-        before = self.model_.tokenizer.replaced
-        found = self.model_.predict(self._inputs(X))
-        if replaced := self.model_.tokenizer.replaced - before:
-            said = f"{replaced:,} half characters (lone surrogates) in X were read as U+FFFD."
-            warnings.warn(said, UserWarning, stacklevel=3)
-        return found
 
 
 def _texts(X: Any) -> list[str]:

@@ -23,6 +23,7 @@ from textladder.text.corpus import Corpus
 from textladder.text.formats import ENDINGS, format_of, open_reader
 from textladder.text.items import ItemSource
 from textladder.text.opening import LIMIT_BYTES, UTF8_MARK, check_file, plain_suffix
+from textladder.text.overlong import CutReport
 from textladder.text.parallel import open_translations
 from textladder.text.questions import open_questions
 from textladder.text.reading import BATCH_ROWS, DataConfig, Source, open_source
@@ -48,9 +49,9 @@ def evaluate_file(
 
     settings: "data.key=value", which override how the training files were read. said: of a translator, a file
     of lines that are scored in place of what it writes. others: folders of translators that write with it.
-    Returns task, rung, metric, score, interval, count, scores (every metric by name), details (tables); of a
-    language model what `score` returns. Raises Problem for a wrong file and for labels that the model was not
-    trained with.
+    Returns task, rung, metric, score, interval, count, scores (every metric by name), details (tables), notes
+    (on labels that training did not know, and on over-long texts); of a language model what `score` returns.
+    Raises Problem for a wrong file and for labels that the model was not trained with.
     """
     if said is not None and others:
         raise Problem("--said, --ensemble", "what is given need not be written.", "Give one of them.")
@@ -69,7 +70,9 @@ def evaluate_file(
         part = Part(corpus, np.arange(len(corpus)), searched=model.task.reads == "matches")
         notes = model.task.check(part.golds, Path(file).name)  # may be a Problem for labels not in training
         if said is None:
-            outcomes = model.task.joined([model.predict(texts) for texts in part.inputs()])
+            cuts: list[CutReport] = []
+            outcomes = model.task.joined([model.predict(texts, cuts) for texts in part.inputs()])
+            notes += sum(cuts, CutReport()).notes(model.recipe.tokenizer)
         else:
             outcomes = _given(said, len(corpus))
         summary = score_summary(model, outcomes, part) | {"notes": notes}
@@ -94,12 +97,17 @@ def _given(file: Path, count: int) -> list[Written]:
 
 
 def predictions(
-    folder: Path, file: str, device: str = "auto", settings: list[str] | None = None
+    folder: Path,
+    file: str,
+    device: str = "auto",
+    settings: list[str] | None = None,
+    report: Callable[[str], None] = lambda said: None,
 ) -> Iterator[list[dict[str, Any]]]:
     """What the model says of each text, in order, some texts at a time; memory stays flat.
 
     `file` is "-" for one text a line on stdin (of pairs, both with a tab between them; of questions,
-    JSON): what has arrived is answered, without waiting for more.
+    JSON): what has arrived is answered, without waiting for more. report: is told at the end what was done
+    to over-long texts.
     """
     model = load_model(folder, str(pick_device(device)))
     if not isinstance(model, Model) or model.task.streams:
@@ -108,8 +116,19 @@ def predictions(
             "this is a language model: it has no label to say of a text.",
             "Use textladder generate for new text, textladder score for what a text costs it.",
         )
-    read = map(model.task.read, texts_of(model, file, settings))
-    return (model.task.present(model.predict(texts), texts) for texts in read)
+    return _presented(model, texts_of(model, file, settings), report)
+
+
+def _presented(
+    model: Model, chunks: Iterator[list[Any]], report: Callable[[str], None]
+) -> Iterator[list[dict[str, Any]]]:
+    cut = CutReport()
+    for texts in map(model.task.read, chunks):
+        cuts: list[CutReport] = []
+        yield model.task.present(model.predict(texts, cuts), texts)
+        cut = sum(cuts, cut)
+    for note in cut.notes(model.recipe.tokenizer):
+        report(note)
 
 
 def texts_of(model: Model, file: str, settings: list[str] | None) -> Iterator[list[Any]]:

@@ -11,7 +11,6 @@ from textladder import recipe
 from textladder.errors import Problem
 from textladder.preparing import meant_for, read_corpora
 from textladder.text.looking import Look, look
-from textladder.text.opening import plain_suffix
 
 if TYPE_CHECKING:  # needs torch, which reading files does not
     from textladder.tasks.task import Reads
@@ -25,7 +24,6 @@ KINDS: dict[str, tuple[Reads, str]] = {
     "tag": ("sentences", "window"),
     "translate": ("translations", "gru"),
 }
-TAGGED = (".conll", ".conllu", ".iob", ".bio")  # endings of files that are read for tagging
 
 
 def look_at(
@@ -33,7 +31,7 @@ def look_at(
 ) -> Look:
     """Read the files as a training would (with the settings of `--set`) and say what is in them. task: None
     for that which the file's name speaks of."""
-    task = task or meant_for(file, "tag" if plain_suffix(Path(file)) in TAGGED else "classify")
+    task = task or meant_for(file)
     reads, rung = KINDS[task]
     data, tokenizer = recipe.reading(rung, task, settings)
     with tempfile.TemporaryDirectory(prefix="textladder-") as work:

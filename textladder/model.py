@@ -38,6 +38,7 @@ from textladder.tasks import task_class
 from textladder.tasks.language import Language
 from textladder.tasks.task import Rows
 from textladder.text.batching import evaluation_plan
+from textladder.text.overlong import CutReport
 from textladder.text.store import Store
 from textladder.text.tokenizing import Tokenizer
 from textladder.training.threads import threads_for
@@ -102,16 +103,18 @@ class Model(nn.Module):
         """Texts (see `predict`) as what a batch is made of, over-long ones treated by the recipe's policy."""
         return self.task.rows(texts, self.tokenizer, where)
 
-    def predict(self, texts: Any) -> Any:
+    def predict(self, texts: Any, cuts: list[CutReport] | None = None) -> Any:
         """Outcomes of the task, one per text, in order. texts: strings, UTF-8 bytes as a Ragged, or whatever
-        else the task reads (`Task.read`)."""
+        else the task reads (`Task.read`). cuts: gets what was done to over-long texts."""
         whole = isinstance(texts, (Ragged, Pairs)) or self.task.reads not in ONE
         if not whole and len(texts) == 1 and isinstance(texts[0], str):
-            return self._predict_one(texts[0])
-        return self._predict_rows(texts)
+            return self._predict_one(texts[0], cuts)
+        return self._predict_rows(texts, cuts)
 
-    def _predict_rows(self, texts: Any) -> Any:
+    def _predict_rows(self, texts: Any, cuts: list[CutReport] | None) -> Any:
         rows = self.rows(texts)
+        if cuts is not None:
+            cuts.append(rows.cut)
         return self.task.merged(self.predict_columns(Store.of(rows.columns)), rows.owner, len(texts))
 
     def predict_columns(
@@ -150,11 +153,13 @@ class Model(nn.Module):
     def _predicted(self, store: Store, rows: NDArray[np.int64]) -> Any:
         return self.task.predict(self.encoder, self._batch(store, rows))
 
-    def _predict_one(self, text: str) -> Any:
+    def _predict_one(self, text: str, cuts: list[CutReport] | None) -> Any:
         """The shortest way for one text: what `latency` measures and a server answers with."""
         ids = self.tokenizer.encode_one(text)
         if len(ids) > self.recipe.tokenizer.max_length:
-            return self._predict_rows([text])
+            return self._predict_rows([text], cuts)
+        if cuts is not None:
+            cuts.append(CutReport(total=1, units=len(ids), longest=len(ids)))
         if self.training:
             self.eval()
         with torch.inference_mode(), threads_for(self.encoder):

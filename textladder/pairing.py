@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from textladder.estimating import RungEstimator
+from textladder.estimating import RungEstimator, outcomes_of
 from textladder.estimators import TextClassifier
 from textladder.text.corpus import Corpus
 
@@ -108,7 +108,7 @@ class PairRegressor(RegressorMixin, RungEstimator):
     def predict(self, X: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
         """[n] numbers."""
         check_is_fitted(self)
-        return np.asarray(self.model_.predict(_pairs(X)), np.float64)
+        return np.asarray(outcomes_of(self.model_, _pairs(X)), np.float64)
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> PairRegressor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,7 @@ def predict(
     """
     from textladder.evaluating import line_of, predictions
 
+    report = partial(typer.echo, err=True)
     settings = settings_of(text, None, None, set_, second)
     if out is not None:
         from textladder.evaluating import texts_of
@@ -41,12 +43,12 @@ def predict(
         from textladder.training.devices import pick_device
 
         loaded = encoder(model, str(pick_device(device)))
-        count = write_vectors(loaded, texts_of(loaded, file, settings), out)
+        count = write_vectors(loaded, texts_of(loaded, file, settings), out, report)
         told = {"out": str(out), "vectors": count, "dim": dim_of(loaded)}
         print_json(told) if as_json else typer.echo(f"{count:,} vectors of {told['dim']} numbers: {out}")
         return
     stdout, number = sys.stdout, 0
-    for chunk in predictions(model, file, device, settings):
+    for chunk in predictions(model, file, device, settings, report):
         for said in chunk:
             if as_json:
                 stdout.write(

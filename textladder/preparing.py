@@ -26,12 +26,13 @@ from textladder.text.corpus import Corpus
 from textladder.text.documents import DocumentSource, open_documents
 from textladder.text.items import ItemSource
 from textladder.text.leakage import find_leakage, known_passages
+from textladder.text.opening import plain_suffix
 from textladder.text.overlong import CutReport
 from textladder.text.parallel import ParallelSource, open_translations
 from textladder.text.questions import open_questions
 from textladder.text.reading import DataConfig, Source, open_source
 from textladder.text.scores import are_scores
-from textladder.text.sentences import open_sentences
+from textladder.text.sentences import TAGGED, open_sentences
 from textladder.text.splitting import split, split_documents
 from textladder.text.store import Store, StoreWriter
 from textladder.text.tokenizing import COUNTED, UNKNOWN, Tokenizer
@@ -136,10 +137,12 @@ def suited_to(file: str, reads: Reads) -> dict[str, Any]:
     return dict(BUILTIN[file].settings)
 
 
-def meant_for(file: str, otherwise: str) -> str:
-    """The task that a file, or built-in data, speaks of by its name; `otherwise` if by none."""
+def meant_for(file: str) -> str:
+    """The task that a file, or built-in data, speaks of by its name; that of labelled texts if by none."""
     pairs = file in BUILTIN and BUILTIN[file].reads == "translations" and not Path(file).exists()
-    return "translate" if pairs or files_of(file) is not None else otherwise
+    if pairs or files_of(file) is not None:
+        return "translate"
+    return "tag" if plain_suffix(Path(file)) in TAGGED else "classify"
 
 
 def _check_builtin(name: str, reads: Reads) -> None:

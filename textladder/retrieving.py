@@ -162,8 +162,8 @@ def opened(
         if overwrite or not (place / HEADER).is_file():
             began = time.perf_counter()
             count, cut = _make(place, model, corpus, about, report)
-            if cut.texts_cut:
-                report(f"{cut.line(model.recipe.tokenizer)}.")
+            for note in cut.notes(model.recipe.tokenizer):
+                report(note)
             again = "; --index FOLDER keeps them" if kept is None else ""
             report(f"{count:,} texts were encoded in {time.perf_counter() - began:.1f} s{again}.")
         texts, vectors = _checked(place, about, corpus.path.name)
@@ -273,21 +273,28 @@ def unknown(model: Model, texts: Sequence[str]) -> list[int]:
     return [number for number in range(len(texts)) if (ids[number] == UNKNOWN).all()]
 
 
-def write_vectors(model: Model, chunks: Iterable[Sequence[str]], path: Path) -> int:
-    """The vectors of texts as an array [n, D] in a file of numpy's; returns n. Memory stays flat."""
-    shape = 0, dim_of(model)
+def write_vectors(
+    model: Model, chunks: Iterable[Sequence[str]], path: Path, report: Report = lambda said: None
+) -> int:
+    """The vectors of texts as an array [n, D] in a file of numpy's; returns n. Memory stays flat. report: is
+    told what was done to over-long texts."""
+    shape, cut = (0, dim_of(model)), CutReport()
     fresh = path.with_name(path.name + ".new")
     with writing(path):
         with fresh.open("w+b") as file:
             _npy_header(file, shape)
             begin = file.tell()
             for texts in chunks:
-                file.write(np.ascontiguousarray(vectors_of(model, texts)).tobytes())
+                cuts: list[CutReport] = []
+                file.write(np.ascontiguousarray(vectors_of(model, texts, cuts)).tobytes())
+                cut = sum(cuts, cut)
                 shape = shape[0] + len(texts), shape[1]
             file.seek(0)
             _npy_header(file, shape)
             assert file.tell() == begin, "numpy leaves room for the number of rows"
         fresh.replace(path)
+    for note in cut.notes(model.recipe.tokenizer):
+        report(note)
     return shape[0]
 
 

@@ -184,8 +184,8 @@ def _report_cuts(recipe: Recipe, prepared: Prepared, reporter: Reporter) -> None
     for note in prepared.notes:
         reporter.note(note)
     for name, cut in prepared.cuts.items():
-        if cut.texts_cut:
-            reporter.note(f"{name}: {cut.line(recipe.tokenizer)}")
+        for note in cut.notes(recipe.tokenizer):
+            reporter.note(f"{name}: {note}")
 
 
 @dataclass(frozen=True)

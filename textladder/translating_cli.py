@@ -157,8 +157,8 @@ def translate(
         said = f"{number:,} texts are translated"
         typer.echo(f"{said}; the rest: tail -n +{number + 1} FILE | textladder translate ...{also}", err=True)
         raise
-    if cut.texts_cut:
-        typer.echo(f"{cut.line(loaded.recipe.tokenizer)}.", err=True)
+    for note in cut.notes(loaded.recipe.tokenizer):
+        typer.echo(note, err=True)
     if empty:
         typer.echo(f"{empty:,} texts are empty: their translations are made of nothing.", err=True)
     if unfinished:

@@ -16,9 +16,10 @@ from textladder import choosing, translating
 from textladder.batch import Example
 from textladder.ensembling import ensemble
 from textladder.errors import Problem
-from textladder.estimating import RungEstimator, several
+from textladder.estimating import RungEstimator, several, warn_of
 from textladder.loading import load_model
 from textladder.text.corpus import Corpus
+from textladder.text.overlong import CutReport
 from textladder.translating import Translation
 
 if TYPE_CHECKING:
@@ -64,8 +65,10 @@ class Translator(RungEstimator):
     def predict(self, X: Sequence[str]) -> list[str]:
         """The best translation of each text."""
         check_is_fitted(self)
-        texts = several(X)
-        return [best[0].text for best in translating.translate(self.model_, texts)]
+        cuts: list[CutReport] = []
+        found = translating.translate(self.model_, several(X), cuts=cuts)
+        warn_of(cuts, self.model_)
+        return [best[0].text for best in found]
 
     def translate(
         self,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +14,9 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from textladder.batch import Ragged
 from textladder.errors import Problem
 from textladder.text import bagging
-from textladder.text.steps import render, walk
+from textladder.text.steps import render, walk, walk_with
 from textladder.text.stopwords import ENGLISH
+from textladder.text.tokenizing import Tokenizer, TokenizerConfig
 
 SENTENCE = "The sneaky foxes jumped over the dog"
 TEXTS = ["the cat sat on the mat", "the dog sat", "", "a cat and a dog and a cat"]
@@ -84,6 +87,46 @@ def test_a_corpus_makes_words_rare_and_weights_unequal() -> None:
     stages = {stage.name: stage.value for stage in walk(SENTENCE, ["a fox, a fox", "the dog jumps"])}
     assert stages["rare words"] == ["<unk>", "fox", "jump", "dog"]
     assert stages["ids"][0] == 1
+
+
+@pytest.mark.parametrize(
+    ("units", "expected"),
+    [
+        ("word", ["a", "fée", "!"]),
+        ("whitespace", ["a", "fée!"]),
+        ("character", ["a", " ", "f", "é", "e", "!"]),
+        ("byte", ["a", "Ġ", "f", "Ã", "©", "e", "!"]),
+    ],
+)
+def test_units(units: Any, expected: list[str]) -> None:
+    text = "A fée!"
+    shown = walk(text, config=TokenizerConfig(units=units, min_count=1))[1].value
+    assert [token["unit"] for token in shown] == expected
+    covered = {place for token in shown for place in range(token["start"], token["end"])}
+    assert "".join(text[place] for place in sorted(covered)).replace(" ", "") == "Afée!"
+
+
+@pytest.mark.parametrize("units", ["bpe", "wordpiece", "unigram"])
+def test_learned_units_are_those_of_a_model(units: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    config = TokenizerConfig(units=units, vocabulary_size=320)
+    with pytest.raises(Problem, match=f"--units {units}: .* learns"):
+        walk(SENTENCE, config=config)
+    tokenizer = Tokenizer.fit([[SENTENCE.replace("jumped", "jump")] * 5 + ["unjustly dumped"]], config)
+    stages = walk_with(tokenizer, SENTENCE)
+    shown = {stage.name: stage.value for stage in stages}
+    assert list(shown) == ["normalise", "tokenise", "ids", "one-hot", "counts"]
+    pieces = [token["unit"] for token in shown["tokenise"]]
+    assert "".join(piece.strip("Ġ▁#") for piece in pieces) == SENTENCE.lower().replace(" ", "")
+    assert not any(piece.strip("Ġ▁#") == "jumped" for piece in pieces)  # never seen: composed
+    assert shown["ids"] == tokenizer.encode_one(SENTENCE).tolist()
+    columns, rows = shown["one-hot"]["columns"], shown["one-hot"]["rows"]
+    assert [columns[row.index(1)] for row in rows] == pieces
+    assert {sum(row) for row in rows} == {1}
+    assert shown["counts"] == Counter(pieces)
+    json.dumps([stage.to_dict() for stage in stages])
+    render(stages)
+    assert pieces[0] in capsys.readouterr().out
+    render(walk_with(tokenizer, ""))
 
 
 @pytest.mark.parametrize("text", [SENTENCE, "", "...", "[bold]x[/bold] \ud800 &amp; 😀", "the " * 200])

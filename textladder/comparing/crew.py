@@ -46,6 +46,24 @@ class Request:
     device: str
     units: list[str] | None = None  # every rung with each of them
 
+    def command(self, out: Path) -> list[str]:
+        """The words of a command line that asks for it."""
+        given = {
+            "--out": str(out),
+            "--task": self.task,
+            "--rungs": ",".join(self.rungs),
+            "--dev": self.dev,
+            "--test": self.test,
+            "--units": ",".join(self.units or ()),
+            "--seeds": str(self.seeds),
+            "--budget": None if self.budget is None else f"{self.budget}s",
+            "--device": self.device,
+        }
+        words = ["textladder", "compare", self.file]
+        words += [word for option, value in given.items() if value for word in (option, value)]
+        words += [word for setting in self.settings for word in ("--set", setting)]
+        return [*words, "--learning-curve"] if self.learning_curve else words
+
 
 @dataclass(frozen=True)
 class Training:
@@ -73,10 +91,14 @@ class Crew:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(PRELOAD)
 
+    @property
+    def shares(self) -> list[float]:
+        """Of the training texts: each rung is trained on all of these."""
+        return [*CURVE_SHARES, 1.0] if self.request.learning_curve else [1.0]
+
     def trainings(self, recipes: dict[str, Recipe], limits: dict[str, float]) -> list[Training]:
         """Every run that the request asks of these rungs: rung by rung, seeds and shares within. limits:
-        seconds of training per rung, where there is a budget."""
-        shares = [*CURVE_SHARES, 1.0] if self.request.learning_curve else [1.0]
+        seconds of each training of a rung, where there is a budget."""
         return [
             Training(
                 chosen.with_training(seed=seed),
@@ -86,7 +108,7 @@ class Crew:
             )
             for name, chosen in recipes.items()
             for seed in range(1, self.request.seeds + 1)
-            for share in shares
+            for share in self.shares
         ]
 
     def run(self, training: Training) -> dict[str, Any] | None:

@@ -25,12 +25,12 @@ LABEL_CELLS = 1 << 26  # labels are counted in so many cells at a time: what bou
 class Bow(BagEncoder):
     """x W + b, with x the weighted counts of a text's units and n-grams; with `hidden_dims`, a net after it.
 
-    With `dim` the number of labels and no head this is multinomial logistic regression (a perceptron when
-    trained by its rule); with `weighting` binary or counts and `pooling` mean it is the averaged embedding of
-    Iyyer et al. 2015. `weighting` and `normalize` follow scikit-learn's TfidfVectorizer (smoothed IDF, 1 + ln
-    n for "log"). "bayes" is the IDF of what a text holds, however often, times how much it tells the labels
-    apart (`log_count_ratios`): naive Bayes weights, counted in the training texts, and left to the linear map
-    to correct (Wang and Manning 2012).
+    With `dim` the number of labels and no head this is multinomial logistic regression (with the loss
+    "perceptron" and plain SGD, a perceptron); with `weighting` binary or counts and `pooling` mean it is the
+    averaged embedding of Iyyer et al. 2015. `weighting` and `normalize` follow scikit-learn's TfidfVectorizer
+    (smoothed IDF, 1 + ln n for "log"). "bayes" is the IDF of what a text holds, however often, times how much
+    it tells the labels apart (`log_count_ratios`): naive Bayes weights, counted in the training texts, and
+    left to the linear map to correct (Wang and Manning 2012).
     """
 
     source = (

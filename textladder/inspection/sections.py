@@ -247,9 +247,7 @@ def data(material: Material, drawn: Mapping[str, Any]) -> str:
 
 def repeat(material: Material, drawn: Mapping[str, Any]) -> str:
     comparison, out = material.comparison, shlex.quote(str(material.folder))
-    version = comparison["environment"].get("textladder", "")
     commands = [
-        ("The version this was made with", f"pip install textladder=={version}" if version else ""),
         ("This comparison", comparison["command"]),
         *_uses(material, out),
     ]
@@ -257,7 +255,6 @@ def repeat(material: Material, drawn: Mapping[str, Any]) -> str:
         f'<h3>{esc(name)}</h3><div class="copy"><pre><code id="command-{i}">{esc(command)}</code></pre>'
         f'<button class="act" type="button" data-copy="command-{i}">Copy</button></div>'
         for i, (name, command) in enumerate(commands)
-        if command
     )
 
 

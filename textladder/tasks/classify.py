@@ -25,7 +25,8 @@ class Classify(Labelled):
     class Config(Labelled.Config):
         kind: Literal["auto", "single", "multi"] = "auto"  # auto: multi when a text has several labels
         metric: Literal["auto", "accuracy", "macro_f1", "micro_f1", "weighted_f1", "subset_accuracy"] = "auto"
-        loss: Literal["cross-entropy", "focal"] = "cross-entropy"
+        # perceptron: only mistakes count; with training.optimizer=sgd the rung bow is then a perceptron
+        loss: Literal["cross-entropy", "focal", "perceptron"] = "cross-entropy"
         head: Literal["linear", "mlp", "none"] = "linear"  # none: the pooled vector is the logits
 
     labels_texts = True

@@ -24,7 +24,7 @@ from textladder.metrics.scores import Scores
 from textladder.metrics.statistic import Statistic
 from textladder.ranges import Share, Size
 from textladder.tasks.labels import label_ids, labels_of
-from textladder.tasks.losses import multi_label_loss, single_label_loss
+from textladder.tasks.losses import multi_label_loss, perceptron_loss, single_label_loss
 from textladder.tasks.task import Task
 
 
@@ -59,6 +59,12 @@ class Labelled(Task):
         )
         _demand(config.focal_gamma >= 0, "focal_gamma", config.focal_gamma, "0 or more")
         _demand(0 <= config.head_dropout < 1, "head_dropout", config.head_dropout, "from 0 to below 1")
+        if config.loss == "perceptron" and config.label_smoothing:
+            raise Problem(
+                "task.label_smoothing",
+                "the perceptron knows right and wrong, and no probability that could be smoothed.",
+                "Leave it out, or set task.loss=cross-entropy.",
+            )
         counts = torch.tensor([labels["counts"][name] for name in self.names], dtype=torch.float32)
         rest = labels["texts"] - counts
         self.head = make_head(config.head, dim, len(self.names), config.head_hidden_dim, config.head_dropout)
@@ -101,16 +107,18 @@ class Labelled(Task):
         config, head = self.config, self.head
         if self._is_plain and isinstance(head, Head) and few_labels.suits(vectors, head.output):
             return Loss(few_labels.linear_cross_entropy(vectors, head.output, target), count)
+        logits = in_float32(head, vectors)
+        if config.loss == "perceptron":
+            return Loss(perceptron_loss(logits, target, self.weights), count)
         gamma = config.focal_gamma if config.loss == "focal" else 0.0
         formula = multi_label_loss if self.multi else single_label_loss
-        logits = in_float32(head, vectors)
         return Loss(formula(logits, target, self.weights, config.label_smoothing, gamma), count)
 
     @property
     def _is_plain(self) -> bool:
         """Whether the loss is cross-entropy of a linear layer and nothing else."""
         config = self.config
-        changed = self.multi or self.weights is not None or config.loss == "focal"
+        changed = self.multi or self.weights is not None or config.loss in ("focal", "perceptron")
         return config.head == "linear" and not (changed or config.label_smoothing or config.head_dropout)
 
     def outcomes_of(self, vectors: Tensor) -> NDArray[np.float32]:

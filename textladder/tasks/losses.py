@@ -1,4 +1,4 @@
-"""The losses of classification, summed over texts, in float32.
+"""The losses of classification, summed over texts, in float32. That of the perceptron stands by itself.
 
 One formula covers plain, smoothed, weighted and focal cross-entropy. With q the truth after smoothing, p the
 prediction, w the weights and g the focal exponent (Lin et al. 2017, https://arxiv.org/abs/1708.02002,
@@ -42,3 +42,22 @@ def multi_label_loss(
     positive = q * torch.exp(gamma * log_not) * -log_p
     negative = (1 - q) * torch.exp(gamma * log_p) * -log_not
     return torch.sum((positive if weights is None else positive * weights) + negative)
+
+
+def perceptron_loss(logits: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
+    """logits [B, L], target [B] label ids or [B, L] of 0 and 1, weights [L] or None -> scalar sum.
+
+    One label: how far the best wrong label is above the right one, not below 0. Several: how far each label
+    is on the wrong side of 0. A step of plain SGD is then the perceptron's rule (Rosenblatt 1958,
+    https://doi.org/10.1037/h0042519; with many labels Collins 2002, https://aclanthology.org/W02-1001,
+    section 2): nothing changes where the answer is right, and a tie is a mistake.
+    """
+    logits = logits.float()
+    if target.dim() == 2:
+        wrong = torch.where(target > 0, -logits, logits).clamp(min=0)
+        return torch.sum(wrong if weights is None else torch.where(target > 0, wrong * weights, wrong))
+    gold = target[:, None]
+    right = logits.gather(1, gold)[:, 0]
+    rival = logits.scatter(1, gold, -torch.inf).max(dim=1).values
+    wrong = (rival - right).clamp(min=0)  # whose slope at 0 is 1, as the rule wants it
+    return torch.sum(wrong if weights is None else wrong * weights[target])

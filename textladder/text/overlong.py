@@ -32,6 +32,10 @@ class CutReport:
             max(self.longest, other.longest),
         )
 
+    def notes(self, config: TokenizerConfig) -> list[str]:
+        """What is to be said of over-long texts: a sentence, or nothing where there are none."""
+        return [f"{self.line(config)}."] if self.texts_cut else []
+
     def line(self, config: TokenizerConfig) -> str:
         """The report in one sentence."""
         limit = config.max_length

@@ -26,6 +26,7 @@ from textladder.text.tokens import Bounds, cut
 
 FORMATS = ("conll", "conllu", "jsonl")
 ENDINGS = {".conllu": "conllu", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+TAGGED = (".conll", ".conllu", ".iob", ".bio")  # endings of files that hold nothing but tagged tokens
 LISTED = 3  # wrong spans that a message names
 
 

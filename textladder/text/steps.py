@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from textladder.errors import Problem
 from textladder.ragged import Ragged
 from textladder.text import bagging
 from textladder.text.normalizing import without_surrogates
 from textladder.text.stopwords import ENGLISH
-from textladder.text.tokenizing import SPECIAL, UNKNOWN, Tokenizer, TokenizerConfig
+from textladder.text.tokenizing import PLAIN, SPECIAL, UNKNOWN, Tokenizer, TokenizerConfig
 
 MOST_COLUMNS = 12  # units that a terminal shows of a vector
+COUNTS = "how often each unit occurs; the order is gone"
 
 
 @dataclass(frozen=True)
@@ -39,24 +41,24 @@ def walk(
     The vocabulary is that of the text and of `corpus`, further texts: a unit is rare if it occurs in all of
     them together fewer than `config.min_count` times (1 unless a corpus is given). Lemmas are left out, and
     the stage says so, where the extra `lemma` is not installed. Raises Problem for a language that has no
-    dictionary.
+    dictionary, and for units that are learned: those of a model are shown by `walk_with`.
     """
     config = config or TokenizerConfig(min_count=2 if corpus else 1)
-    tokenizer = Tokenizer.of_vocabulary([], config)
-    spans = [[a, b] for a, b in tokenizer.offsets(text)]
-    tokens = tokenizer.cut(text)
+    if config.units not in PLAIN:
+        raise Problem(
+            f"--units {config.units}",
+            "these are pieces that a training learns from its texts; one text has none.",
+            f"Show those of a run with --model RUN, made by textladder train FILE --units {config.units} ...",
+        )
+    byte = config.units == "byte"  # of which all are known
+    tokenizer = Tokenizer.fit([], config) if byte else Tokenizer.of_vocabulary([], config)
+    cut = tokenizer.pieces if byte else tokenizer.cut
+    tokens = cut(text)
     stages = [
         Stage("normalise", _how_normalised(config, text), tokenizer.normalise(text)),
-        Stage(
-            "tokenise",
-            f"cut into units ({config.units}), each with its place in the text as given",
-            [
-                {"unit": unit, "start": a, "end": b, "text": text[a:b]}
-                for unit, (a, b) in zip(tokens, spans, strict=True)
-            ],
-        ),
+        _tokenised(text, tokens, tokenizer),
     ]
-    texts = [bagging.without_stop_words(units) for units in [tokens, *map(tokenizer.cut, corpus)]]
+    texts = [bagging.without_stop_words(units) for units in [tokens, *map(cut, corpus)]]
     removed = [unit for unit in tokens if not bagging.is_word(unit) or unit.lower() in ENGLISH]
     told = f"words that say little on their own, and punctuation, are left out: {' '.join(removed) or 'none'}"
     stages.append(Stage("stop words", told, texts[0]))
@@ -71,6 +73,40 @@ def walk(
         told = f"units that are too rare in the training texts become {SPECIAL[UNKNOWN]}; in one text none is"
     stages.append(Stage("rare words", told, known[0]))
     return stages + _numbers(known)
+
+
+def walk_with(tokenizer: Tokenizer, text: str) -> list[Stage]:
+    """The stages of one text on its way into a model, whose tokenizer this is: normalised, units, ids,
+    one-hot, counts. Words that say little stay in, and TF-IDF would need the training texts."""
+    vocabulary = tokenizer.vocabulary
+    ids = tokenizer.encode_one(text)
+    columns = sorted(set(ids.tolist()))
+    rows = [[int(unit == column) for column in columns] for unit in ids.tolist()]
+    counted = bagging.counts(Ragged.of([ids]), len(vocabulary))
+    size = f"{len(vocabulary):,} units in the vocabulary"
+    return [
+        Stage("normalise", _how_normalised(tokenizer.config, text), tokenizer.normalise(text)),
+        _tokenised(text, tokenizer.pieces(text), tokenizer),
+        Stage("ids", f"each unit's number ({size}; 0 to 3 are {' '.join(SPECIAL)})", ids.tolist()),
+        Stage(
+            "one-hot",
+            f"one row per unit, with a single 1 in the column of its id; {len(vocabulary) - len(columns):,} "
+            "columns of other units are left out",
+            {"columns": [vocabulary[column] for column in columns], "rows": rows},
+        ),
+        Stage("counts", COUNTS, _named(vocabulary, counted[0])),
+    ]
+
+
+def _tokenised(text: str, units: Sequence[str], tokenizer: Tokenizer) -> Stage:
+    return Stage(
+        "tokenise",
+        f"cut into units ({tokenizer.config.units}), each with its place in the text as given",
+        [
+            {"unit": unit, "start": a, "end": b, "text": text[a:b]}
+            for unit, (a, b) in zip(units, tokenizer.offsets(text), strict=True)
+        ],
+    )
 
 
 def _numbers(texts: list[list[str]]) -> list[Stage]:
@@ -88,7 +124,7 @@ def _numbers(texts: list[list[str]]) -> list[Stage]:
             "one row per unit, with a single 1 in the column of its id",
             {"columns": vocabulary, "rows": bagging.one_hot(ids[0], len(vocabulary)).astype(int).tolist()},
         ),
-        Stage("counts", "how often each unit occurs; the order is gone", _named(vocabulary, counted[0])),
+        Stage("counts", COUNTS, _named(vocabulary, counted[0])),
         Stage(
             "TF-IDF",
             f"counts times ln((1 + n) / (1 + texts with the unit)) + 1, at length 1; n = {len(texts)}",
