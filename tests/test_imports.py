@@ -12,6 +12,7 @@ import pytest
 
 import textladder
 from tests.helpers import environment
+from tests.program import subprocessed
 
 ROOT = Path(textladder.__file__).parent
 # Only lower numbers may be imported. Parts of one number and one name may import each other.
@@ -212,8 +213,12 @@ def test_import_loads_no_network_library() -> None:
 @pytest.mark.parametrize("command", USED)
 def test_no_command_loads_what_it_does_not_use(command: str, reviews: Path, trained: Path) -> None:
     values = {"TEXT": "A text", "FILE": str(reviews), "MODEL": str(trained)}
-    words = ["textladder", *(values.get(word, word) for word in command.split())]
-    loaded = loaded_by(f"import textladder.cli; sys.argv = {words!r}; textladder.cli.main()")
+    words = [values.get(word, word) for word in command.split()]
+    ended = subprocessed(*words, PYTHONPROFILEIMPORTTIME="1")
+    assert ended.code == 0, ended.err
+    assert ended.out
+    timed = (line for line in ended.err.splitlines() if line.startswith("import time:"))
+    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in timed}
     assert "textladder" in loaded
     assert loaded & HEAVY <= USED[command]
 
