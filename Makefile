@@ -13,19 +13,21 @@ export TEXTLADDER_DATA := $(abspath $(DATA))
 # Pinned dependencies, then the package itself; made anew when the pins change. Without --no-compile pip compiles
 # every file of every package, which takes as long as the rest; Python compiles those that are used.
 unexport PYTHONDONTWRITEBYTECODE
-INSTALL := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check
+# By name in the environment, the pins hold for what builds the package too.
+PINNED := PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt
+INSTALL := $(PINNED) $(BIN)/pip install --quiet --no-compile --disable-pip-version-check
 
 $(READY): constraints.txt pyproject.toml
 	@echo "Setting up $(VENV): about 1 minute, 1.3 GB" && begin=$$(date +%s) \
 	&& $(PYTHON) -m venv $(VENV) \
 	&& $(INSTALL) torch==$$(sed -n 's/^torch==//p' constraints.txt) \
-	&& $(INSTALL) -c constraints.txt -e . \
+	&& $(INSTALL) -e . \
 	&& touch $(READY) && echo "Set up in $$(( $$(date +%s) - begin )) s"
 
 # What tests and lint need beside it.
 $(DEV): $(READY)
 	@echo "Adding what tests need: about 1 minute" && begin=$$(date +%s) \
-	&& $(INSTALL) -c constraints.txt -e '.[dev]' \
+	&& $(INSTALL) -e '.[dev]' \
 	&& touch $(DEV) && echo "Added in $$(( $$(date +%s) - begin )) s"
 
 demo: $(READY)

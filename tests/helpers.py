@@ -35,8 +35,10 @@ SMALL = {
     "num_heads": 2,
     "num_filters": 4,
     "channels": 8,
+    "attention_dim": 8,
+    "matching_dim": 8,
+    "modelling_dim": 8,
 }
-NO_DROPOUT = {"dropout": 0.0, "word_dropout": 0.0, "embedding_dropout": 0.0, "attention_dropout": 0.0}
 
 
 def films(number: int, seed: int = 0) -> tuple[list[str], list[str]]:
@@ -52,13 +54,16 @@ def films(number: int, seed: int = 0) -> tuple[list[str], list[str]]:
     return texts, labels
 
 
-def small(rung: str, *, dropout: bool = False, **settings: Any) -> Recipe:
+def small(rung: str, task: str = "classify", *, dropout: bool = False, **settings: Any) -> Recipe:
     """The recipe of a rung, with a few hundred parameters. settings: table__key=value."""
-    chosen = recipe.rung(rung, "classify")
-    names = {field.name: getattr(chosen.encoder, field.name) for field in fields(chosen.encoder)}
-    values = {f"encoder.{key}": value for key, value in SMALL.items() if names.get(key)}
-    if not dropout:
-        values |= {f"encoder.{key}": value for key, value in NO_DROPOUT.items() if key in names}
+    chosen, values = recipe.rung(rung, task), dict[str, Any]()
+    for table in ("encoder", "decoder", "task"):
+        config = getattr(chosen, table)
+        for field in fields(config) if config is not None else ():
+            if field.name in SMALL and getattr(config, field.name):
+                values[f"{table}.{field.name}"] = SMALL[field.name]
+            elif field.name.endswith("dropout") and not dropout:
+                values[f"{table}.{field.name}"] = 0.0
     values |= {"tokenizer.min_count": 1, "training.batch_texts": 8, "training.epochs": 2}
     values |= {"training.precision": "float32", "training.log_every": 1}
     return chosen.with_values(values | {key.replace("__", "."): value for key, value in settings.items()})
@@ -79,12 +84,12 @@ def trainer_of(chosen: Recipe, work: Path, out: Path | None = None, data: Data |
     return Trainer(chosen, data, prepare(chosen, data, work), out, device="cpu")
 
 
-def trained(chosen: Recipe, out: Path, **options: Any) -> dict[str, Any]:
+def trained(chosen: Recipe, out: Path, data: Data | None = None, **options: Any) -> dict[str, Any]:
     """A whole run in `out`; returns its scores. Its speed is hardly measured, which would take a second."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(measuring, "MANY_SECONDS", 0.0)
         patch.setattr(measuring, "ONE_TEXTS", 1)
-        return run.train(chosen, data_of(test=16), out, device="cpu", **options)
+        return run.train(chosen, data or data_of(test=16), out, device="cpu", **options)
 
 
 def weights_of(folder: Path) -> dict[str, torch.Tensor]:

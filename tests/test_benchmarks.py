@@ -9,9 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import child, harness, jobs, made_sets, own_vectors, quality, quality_page, sets, speed
-from benchmarks.ours import attention, data
+from benchmarks import (
+    child,
+    harness,
+    jobs,
+    made_sets,
+    own_vectors,
+    quality,
+    quality_page,
+    records,
+    sets,
+    speed,
+)
+from benchmarks.ours import attention, classify, data
 from benchmarks.peers import crfsuite_tagger
+from textladder import recipe
 
 
 def test_medians_leave_out_failed_runs() -> None:
@@ -100,13 +112,39 @@ def test_the_page_of_speed_has_every_line() -> None:
         "date": "2026-01-01",
         "machine": "a machine",
     }
-    page = speed.document({"bags": job | {"seconds": 9.0, "command": "c"}}, {"ours": {"torch": "2"}})
+    page = speed.document({"bags": job | {"seconds": 9.0, "command": "c"}}, "- ours: torch 2")
     assert (
         "| bow \\| one text | 0.2 ms | b | 0.4 ms | 0.5 | lower | <= 0.15 ms | **no** | 0.900 / 0.800 |"
         in page
     )
     assert "with 2 threads" in page
+    assert "\n\n- ours: torch 2\n\n" in page
     assert "| bags | a |" in page
+
+
+def test_the_page_of_speed_is_made_of_its_records() -> None:
+    page = speed.DOCUMENT.read_text(encoding="utf-8")
+    made = speed.document(records.read(speed.RESULTS), speed.versions_said(page))
+    assert page == made, "run `python -m benchmarks.speed --write-only`"
+
+
+def test_commands_are_told_with_the_number_of_their_calls() -> None:
+    def told(**more: int) -> str:
+        commands = {"data": {"seconds": 0.5, "imports": ["babel"], **more}}
+        return speed.commands_table({"medians": {"textladder": {"commands": commands}}})
+
+    assert "Of one call each" in told()
+    assert "Median of 3 calls." in told(calls=3)
+    assert "| data | 0.50 | babel |" in told(calls=3)
+
+
+@pytest.mark.parametrize("rung", ["bilstm", "cnn"])
+def test_a_rung_trains_for_the_epochs_that_its_job_names(rung: str) -> None:
+    shipped = recipe.rung(rung, "classify")
+    assert shipped.training.min_steps > 0
+    chosen = shipped.set(classify.fixed(2)).training
+    assert (chosen.epochs, chosen.min_steps, chosen.patience) == (2, 0, 0)
+    assert shipped.set(classify.fixed(None)).training.epochs == shipped.training.epochs
 
 
 def test_unknown_jobs_and_sets_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

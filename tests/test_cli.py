@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.program import command, environment, refused, rows, textladder, write_csv
+from tests.program import command, environment, refused, rows, subprocessed, textladder, write_csv
 from textladder import recipe
 from textladder.builtin import BUILTIN
 from textladder.files import WORK
@@ -258,7 +258,24 @@ def test_steps_into_a_model(trained: Path) -> None:
     refused(textladder("steps", text, "--model", trained / "none"), "there is no such folder")
 
 
-# Terminals, pipes and signals
+# Processes, terminals, pipes and signals
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_refuses_in_a_process_of_its_own(name: str, tmp_path: Path) -> None:
+    file, folder = tmp_path / "none.csv", tmp_path / "none"
+    words: dict[str, tuple[list[Any], str]] = {
+        "look": ([file], "none.csv"),
+        "train": ([file, "--out", tmp_path / "run"], "none.csv"),
+        "compare": ([file, "--out", tmp_path / "runs"], "none.csv"),
+        "evaluate": ([folder, file], "none"),
+        "predict": ([folder], "none"),
+        "rungs": (["--task", "clasify"], "Did you mean classify"),
+        "data": (["langages"], "Did you mean languages"),
+        "steps": (["a text", "--units", "wrd"], "Did you mean word"),
+    }
+    given, said = words[name]
+    refused(subprocessed(name, *given), said)
 
 
 def test_a_narrow_terminal_without_colour(reviews: Path, tmp_path: Path) -> None:

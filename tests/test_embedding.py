@@ -1,26 +1,20 @@
-"""Sentence vectors from files to search: the commands, the run folder, the index, and the estimator."""
+"""Sentence vectors from files to search: the commands, the run folder, and the index."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import random
 import shutil
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.base import clone
-from sklearn.exceptions import NotFittedError, SkipTestWarning
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils import estimator_checks, get_tags
 
+from tests.matches import SETTINGS, WORDS, facts, labelled
 from tests.program import Ended, refused, textladder
-from textladder import PairClassifier, Problem, TextEncoder, WordVectors, measuring
+from textladder import measuring
 from textladder.comparing.answers import read_answers, statistic_of
 from textladder.comparing.summary import summarise
 from textladder.inspection.page import write_page
@@ -29,42 +23,11 @@ from textladder.model import Model
 from textladder.wording import SEARCHED
 
 RUNGS = ["average", "sif", "bow", "cnn", "attention", "bilstm"]
-# A text and what belongs to it share no word: what they have in common must be learned.
-WORDS = {
-    "dog": "Hund", "cat": "Katze", "bird": "Vogel", "horse": "Pferd", "sleeps": "schläft", "runs": "rennt",
-    "eats": "frisst", "sings": "singt", "here": "hier", "there": "dort", "inside": "drinnen",
-    "outside": "draußen",
-}  # fmt: skip
-PLACES = list(WORDS)[:4], list(WORDS)[4:8], list(WORDS)[8:]
-SETTINGS: dict[str, Any] = {
-    "training.max_steps": 150,
-    "training.min_steps": 0,
-    "training.epochs": 60,
-    "training.learning_rate": 0.01,
-    "training.batch_texts": 32,
-}
-
-
-def facts(number: int, seed: int = 0) -> list[tuple[str, str]]:
-    draw = random.Random(seed)
-    rows = [[draw.choice(words) for words in PLACES] for _ in range(number)]
-    return [(" ".join(row), " ".join(WORDS[word] for word in row)) for row in rows]
 
 
 def written(path: Path, rows: list[dict[str, Any]]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
-
-
-def labelled(number: int, seed: int = 0) -> list[dict[str, Any]]:
-    """Every second pair belongs together; the score says how many words mean the same."""
-    draw, rows = random.Random(seed), []
-    for n, (first, second) in enumerate(facts(number, seed)):
-        other = second if n % 2 else facts(1, draw.randrange(10**6))[0][1]
-        shared = sum(a == b for a, b in zip(second.split(), other.split(), strict=True))
-        label = "entailment" if shared == 3 else "neutral"
-        rows.append({"text_a": f"{first} {n}", "text_b": other, "label": label, "score": shared + 0.5})
-    return rows
 
 
 def begun(file: Path, out: Path, *more: object, rung: str = "average", **settings: Any) -> Ended:
@@ -206,7 +169,7 @@ def test_several_queries_from_stdin_and_from_a_file(run, corpus, tmp_path):
     assert "knows no word of it" in alone.err
 
 
-def test_an_index_is_made_once_and_belongs_to_its_model_and_corpus(run, corpus, fitted, tmp_path):
+def test_an_index_is_made_once_and_belongs_to_its_model_and_corpus(run, file, corpus, tmp_path):
     place, own = tmp_path / "index", tmp_path / "corpus.txt"
     shutil.copy(corpus, own)
     ask = ("search", run[0], own, "dog sleeps here", "--index", place)
@@ -225,7 +188,7 @@ def test_an_index_is_made_once_and_belongs_to_its_model_and_corpus(run, corpus, 
         more.write("Hund hier\n")
     refused(textladder(*ask), "another corpus, or corpus.txt has changed", "--overwrite")
     assert "301 texts were encoded" in textladder(*ask, "--overwrite").err
-    fitted.save(tmp_path / "other")
+    assert begun(file, tmp_path / "other", training__max_steps=1).code == 0
     refused(textladder("search", tmp_path / "other", own, "dog", "--index", place), "made by another model")
     shutil.rmtree(place / "texts")
     refused(textladder(*ask), "no whole index")
@@ -412,92 +375,3 @@ def test_wrong_pairs_are_named_by_line(file, tmp_path):
     good = written(tmp_path / "g.jsonl", labelled(40))
     refused(begun(good, tmp_path / "r", "--dev", never), "no pair has the label 'entailment'")
     refused(begun("languages", tmp_path / "r"), "one text a row")
-
-
-# The estimator.
-
-
-@pytest.fixture(scope="module")
-def fitted() -> TextEncoder:
-    return TextEncoder(settings=SETTINGS).fit(facts(150))
-
-
-def test_the_estimator_finds_what_belongs_to_a_text(fitted, tmp_path):
-    asked, others = zip(*facts(30, seed=3), strict=True)
-    vectors = fitted.transform(list(asked))
-    assert (vectors.shape, vectors.dtype) == ((30, 128), np.float32)
-    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
-    for text, row in zip(asked[:5], vectors, strict=False):
-        assert fitted.transform([text])[0] == pytest.approx(row, abs=1e-5)
-    matches = fitted.search(list(asked), list(others), top=3)
-    hits = [found_for[0].text == other for found_for, other in zip(matches, others, strict=True)]
-    assert np.mean(hits) > 0.9
-    best = matches[0][0]
-    assert others[best.line - 1] == best.text
-    assert best.score == pytest.approx(float(vectors[0] @ fitted.transform([best.text])[0]), abs=1e-5)
-    fitted.save(tmp_path / "model")
-    loaded = TextEncoder.load(tmp_path / "model")
-    assert loaded.transform(list(asked)) == pytest.approx(vectors, abs=1e-6)
-    with pytest.raises(Problem, match="not a classifier"):
-        PairClassifier.load(tmp_path / "model")
-
-
-def test_scikit_learn_s_own_checks():
-    """Those that need no numbers; others are skipped with a warning, as the tags say strings."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SkipTestWarning)
-        results = estimator_checks.check_estimator(TextEncoder(settings=SETTINGS), on_fail=None)
-    assert results
-    assert [result["check_name"] for result in results if result["status"] != "passed"] == []
-
-
-def test_the_estimator_follows_scikit_learn(fitted):
-    asked, others = (list(side) for side in zip(*facts(150), strict=True))
-    again = clone(fitted)
-    assert again.get_params() == fitted.get_params()
-    with pytest.raises(NotFittedError):
-        again.transform(asked)
-    by_columns = again.fit_transform(asked, others)
-    assert by_columns == pytest.approx(fitted.transform(asked), abs=1e-6)  # pairs, or two columns
-    assert fitted.transform(np.array(asked[:3])) == pytest.approx(by_columns[:3], abs=1e-5)
-    assert len(fitted.get_feature_names_out()) == 128
-    assert get_tags(fitted).input_tags.string
-    whole = make_pipeline(fitted, FunctionTransformer(lambda x: x @ x.T))
-    assert np.diag(whole.transform(asked[:4])) == pytest.approx(1, abs=1e-5)
-
-
-def test_the_estimator_with_scores_labels_negatives_and_vectors():
-    few = SETTINGS | {"training.max_steps": 3}
-    rows = labelled(60)
-    pairs = [(row["text_a"], row["text_b"]) for row in rows]
-    scored = TextEncoder(settings=few).fit(pairs, np.array([row["score"] for row in rows]))
-    assert scored.model_.labels["kind"] == "score"
-    told = TextEncoder(settings=few).fit(pairs, [row["label"] for row in rows])
-    assert told.model_.labels["close"] == "entailment"
-    three = [(a, b, c) for (a, b), (_, c) in zip(facts(40), facts(40, seed=8), strict=True)]
-    projected = few | {"task.projection_dim": 16}
-    assert TextEncoder(settings=projected).fit(three).transform(["dog"]).shape == (1, 16)
-    vectors = WordVectors("skipgram", dim=8, min_count=1, epochs=1, threads=1).fit([a for a, _ in facts(50)])
-    given = TextEncoder(settings=few | {"encoder.dim": 8}, vectors=vectors).fit(facts(40))
-    assert given.transform(["dog"]).shape == (1, 8)
-
-
-def test_the_estimator_refuses_what_it_cannot_use(fitted):
-    with pytest.raises(ValueError, match="y must be what belongs"):
-        TextEncoder().fit(["a", "b"])
-    with pytest.raises(ValueError, match="X is one text"):
-        TextEncoder().fit("a text")
-    with pytest.raises(ValueError, match=r"X\[1\] is"):
-        TextEncoder().fit([("a", "b"), ("c", "d", "e")])
-    with pytest.raises(ValueError, match="holds no text"):
-        TextEncoder().fit([])
-    with pytest.raises(ValueError, match=r"X\[0\] is"):
-        fitted.transform([("a", "b")])
-    with pytest.raises(ValueError, match="corpus holds no text"):
-        fitted.search(["a"], [])
-    with pytest.raises(ValueError, match="queries is one text"):
-        fitted.search("a", ["b"])
-    with pytest.raises(ValueError, match="top is 0"):
-        fitted.search(["a"], ["b"], top=0)
-    with pytest.raises(Problem, match="not plain which label"):
-        TextEncoder().fit(facts(20), ["near", "far"] * 10)

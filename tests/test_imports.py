@@ -13,6 +13,7 @@ import pytest
 import textladder
 from tests import program
 from tests.helpers import environment
+from tests.program import subprocessed
 from textladder import measuring
 
 ROOT = Path(textladder.__file__).parent
@@ -271,8 +272,11 @@ def test_no_command_loads_what_it_does_not_use(
     named = {"FILE": "reviews", "MODEL": "trained", "LINES": "lines", "WRITER": "writer"}
     named |= {"SEARCHER": "searcher", "TRANSLATOR": "translator"}
     values |= {word: str(request.getfixturevalue(named[word])) for word in command.split() if word in named}
-    words = ["textladder", *(values.get(word, word) for word in command.split())]
-    loaded = loaded_by(f"import textladder.cli; sys.argv = {words!r}; textladder.cli.main()")
+    ended = subprocessed(*(values.get(word, word) for word in command.split()), PYTHONPROFILEIMPORTTIME="1")
+    assert ended.code == 0, ended.err
+    assert ended.out
+    timed = (line for line in ended.err.splitlines() if line.startswith("import time:"))
+    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in timed}
     assert "textladder" in loaded
     assert loaded & HEAVY <= USED[command]
 

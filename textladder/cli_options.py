@@ -35,6 +35,9 @@ LabelColumn = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, or another name that torch knows")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON object on stdout, and nothing else there")]
+JsonLines = Annotated[
+    bool, typer.Option("--json", help="JSON objects on stdout, one a line, and nothing else there")
+]
 ModelPath = Annotated[Path, typer.Argument(help="folder of a model, a run, or a compare (its pick)")]
 DevFile = Annotated[Path | None, typer.Option("--dev", help="file to choose by (split off if not given)")]
 TestFile = Annotated[

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from textladder.cli_options import DataSet, Device, Json, ModelPath, TextColumn, settings_of
+from textladder.cli_options import DataSet, Device, JsonLines, ModelPath, TextColumn, settings_of
 from textladder.errors import Problem
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def search(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="make the index anew")] = False,
     device: Device = "auto",
     set_: DataSet = None,
-    as_json: Json = False,
+    as_json: JsonLines = False,
 ) -> None:
     """Find the texts that are nearest to a query.
 

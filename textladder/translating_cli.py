@@ -17,7 +17,7 @@ from textladder.cli_options import (
     Diversity,
     Ensemble,
     Groups,
-    Json,
+    JsonLines,
     MinP,
     ModelPath,
     SearchSeed,
@@ -88,7 +88,7 @@ def translate(
     ] = False,
     device: Device = "auto",
     set_: DataSet = None,
-    as_json: Json = False,
+    as_json: JsonLines = False,
 ) -> None:
     """Translate texts: one line per text, in their order.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,7 @@ def job(
 
     importing = time.perf_counter() - began
     torch.set_num_threads(child.threads())
-    chosen = recipe.rung(rung, "classify").set(["training.patience=0", *settings])
-    if epochs:
-        chosen = chosen.with_training(epochs=float(epochs))
+    chosen = recipe.rung(rung, "classify").set(fixed(epochs, settings))
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         model, found = trained(chosen, train, dev, Path(folder))
     found = {"import_seconds": importing, **found}
@@ -44,6 +43,12 @@ def job(
         found["one_ms"] = child.milliseconds_of_one(lambda text: answer([text]), texts)
         found["texts_per_second"] = child.texts_per_second(answer, texts)
     return found
+
+
+def fixed(epochs: float | None, settings: Sequence[str] = ()) -> list[str]:
+    """Settings with which a rung trains for so many epochs: none fewer for want of patience, and none more to
+    come to min_steps, which counts only where epochs are not set."""
+    return ["training.patience=0", *([f"training.epochs={epochs}"] if epochs else []), *settings]
 
 
 def _labelled(path: str) -> tuple[list[str], list[str]]:

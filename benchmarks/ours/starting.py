@@ -26,6 +26,8 @@ HEAVY = (
     "pydantic",
 )
 HEAVY += ("numpy", "rich")
+COMMAND_CALLS = 3  # of which the first may wait for the disk, or compile
+QUICKLY = ["--rung", "bow", "--set", "training.epochs=1"]
 IMPORT = "import time; b = time.perf_counter(); import {0}; print(time.perf_counter() - b)"
 RUN = """
 import contextlib, io, json, sys
@@ -57,10 +59,10 @@ def commands(folder: Path) -> dict[str, list[str]]:
         "data": ["data"],
         "steps": ["steps", "The sneaky foxes jumped"],
         "look": ["look", str(file)],
-        "train": ["train", str(file), "--out", run, "--rung", "bow", "--set", "training.epochs=1"],
+        "train": ["train", str(file), "--out", run, "--overwrite", *QUICKLY],
         "predict": ["predict", run, str(file)],
         "evaluate": ["evaluate", run, str(file)],
-        "compare": ["compare", str(file), "--rungs", "bow", "--out", str(folder / "compare")],
+        "compare": ["compare", str(file), "--rungs", "bow", "--out", str(folder / "compare"), "--overwrite"],
     }
 
 
@@ -72,11 +74,16 @@ def job(repeats: int = 5) -> dict[str, Any]:
     for name in ("textladder", "textladder.cli", "textladder.run", "textladder.compare", "torch"):
         times = [float(seconds_of([python, "-c", IMPORT.format(name)])[1]) for _ in range(repeats)]
         found[f"import {name}"] = statistics.median(times)
-    listed = {}
+    listed, calls = {}, min(repeats, COMMAND_CALLS)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         for name, arguments in commands(Path(folder)).items():
-            seconds, said = seconds_of([python, "-c", RUN.format(heavy=HEAVY), json.dumps(arguments)])
-            listed[name] = {"seconds": seconds, "imports": json.loads(said)}
+            ask = [python, "-c", RUN.format(heavy=HEAVY), json.dumps(arguments)]
+            times, said = zip(*(seconds_of(ask) for _ in range(calls)), strict=True)
+            listed[name] = {
+                "seconds": statistics.median(times),
+                "calls": calls,
+                "imports": json.loads(said[-1]),
+            }
     return found | {"commands": listed}
 
 

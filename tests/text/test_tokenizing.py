@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from itertools import pairwise
+from unicodedata import category
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from textladder.batch import Ragged
 from textladder.errors import Problem
 from textladder.text.opening import WARM_UP_BYTES
-from textladder.text.tokenizing import SPECIAL, Tokenizer, TokenizerConfig
+from textladder.text.tokenizing import SPECIAL, UNKNOWN, Tokenizer, TokenizerConfig
 
 UNITS = ["word", "whitespace", "character", "byte", "bpe", "wordpiece", "unigram"]
 EXACT = ["word", "whitespace", "character"]
@@ -29,6 +30,8 @@ ODD = [*"éaAİßσΣς ̧̣́ऀििাো‍‌️👩👨👧👍🏽�
     "각", "&amp;", "&eacute;", "&lt;br&gt;", "<br/>", "&#39;", " ", "\n", "\x00", "\ud800",
     "日", "'", "’", "e",
 ]  # fmt: skip
+# Characters that stand for themselves, whatever stands beside them.
+SIMPLE = sorted({char for char in "".join(CORPUS).lower() if category(char)[0] != "M"} - set("&<"))
 unicode_texts = st.one_of(
     st.text(max_size=40),
     st.lists(st.sampled_from(ODD), max_size=25).map("".join),
@@ -91,9 +94,48 @@ def test_the_text_of_a_span_holds_its_unit(units: str, accents: str, text: str) 
         assert unit in t.normalise(text[start:stop])
 
 
+def letters_of(units: str, piece: str) -> bytes:
+    """What a piece writes, without the marks of its vocabulary, in UTF-8."""
+    if units in ("byte", "bpe"):
+        alphabet = tokenizer("byte").vocabulary[len(SPECIAL) :]  # a character for each byte
+        return bytes(map(alphabet.index, piece))
+    marks = {"wordpiece": "##", "unigram": "▁"}
+    return piece.replace(marks.get(units, ""), "").encode()
+
+
 @given(unicode_texts)
 @settings(max_examples=100, deadline=None)
-@pytest.mark.parametrize("units", ["word", "character", "byte", "bpe"])
+@pytest.mark.parametrize("units", ["byte", "bpe", "wordpiece", "unigram"])
+def test_the_text_of_a_span_holds_its_piece(units: str, text: str) -> None:
+    t = tokenizer(units)
+    for piece, (start, stop) in zip(t.pieces(text), t.offsets(text), strict=True):
+        if piece != SPECIAL[UNKNOWN]:
+            assert letters_of(units, piece) in t.normalise(text[start:stop]).encode()
+
+
+@given(st.text(SIMPLE, max_size=30))
+@settings(max_examples=100, deadline=None)
+@pytest.mark.parametrize("units", UNITS)
+def test_where_characters_stand_for_themselves_a_span_is_its_unit_and_no_more(units: str, text: str) -> None:
+    t = tokenizer(units)
+    assert t.normalise(text) == text
+    character = [n for n, char in enumerate(text) for _ in char.encode()]  # that a byte is of
+    written = before = 0
+    for piece, (start, stop) in zip(t.pieces(text), t.offsets(text), strict=True):
+        letters = letters_of(units, piece)
+        if units in ("byte", "bpe"):
+            written += len(letters)
+            assert (start, stop - 1) == (character[written - len(letters)], character[written - 1])
+        elif letters:  # of unigram, what begins a word may stand alone, at no place of its own
+            assert before <= start
+            spelled = text[start:stop].strip(" ") if units == "unigram" else text[start:stop]
+            assert piece == SPECIAL[UNKNOWN] or spelled.encode() == letters
+            before = stop
+
+
+@given(unicode_texts)
+@settings(max_examples=100, deadline=None)
+@pytest.mark.parametrize("units", ["word", "character", "byte", "bpe", "wordpiece", "unigram"])
 def test_spans_leave_out_only_spaces(units: str, text: str) -> None:
     t = tokenizer(units, html=False)
     covered = {place for start, stop in t.offsets(text) for place in range(start, stop)}

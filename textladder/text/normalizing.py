@@ -71,19 +71,18 @@ def whole_spans(text: str, spans: list[tuple[int, int]], html: bool) -> list[tup
     if text.isascii() and not (html and ("&" in text or "<" in text)):
         return spans
     block = {place: (start, stop) for start, stop in _blocks(text, html) for place in range(start, stop)}
+    taken = bytearray(len(text))  # 1 where a character is in a span
+    for start, stop in spans:
+        taken[start:stop] = b"\1" * (stop - start)
     whole: list[tuple[int, int]] = []
-    limit = following = len(text)  # where the next unit that shares no character with this one begins
-    for span in reversed(spans):
-        if following >= span[1]:
-            limit = following
-        following, stop = span
-        start = following
+    for span in spans:
+        start, stop = span
         if stop > start:
             start, stop = block.get(start, span)[0], block.get(stop - 1, span)[1]
-        while stop < limit and not text[stop].isspace() and text[stop] not in "&<":
+        while stop < len(text) and not (taken[stop] or text[stop].isspace() or text[stop] in "&<"):
             stop += 1
         whole.append((start, stop))
-    return whole[::-1]
+    return whole
 
 
 def _blocks(text: str, html: bool) -> Iterator[tuple[int, int]]:
