@@ -23,6 +23,12 @@ from textladder.tasks import TASKS, task_class
 # batch is what one process computes.
 CASES: dict[str, tuple[str, str, dict[str, Any]]] = {
     **{f"classify {rung}": ("classify", rung, {}) for rung in recipe.rungs("classify")},
+    # Not Adam: the keys' bias has no gradient but rounding, which Adam makes steps of its full size.
+    "classify attention": (
+        "classify",
+        "attention",
+        {"training__optimizer": "sgd", "training__learning_rate": 0.1},
+    ),
     "pair": ("pair", "esim", {}),
     "embed": ("embed", "average", {"task__loss": "cosine", "task__metric": "pearson"}),
     "tag": ("tag", "bilstm-crf", {}),
