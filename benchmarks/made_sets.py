@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -62,19 +62,13 @@ def make_phrases(folder: Path, part: str) -> Path:
     return path
 
 
-def intents(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """(text, intent) of sentences of columns, which have it in a comment, "# intent = flight"; of several,
+def intents(file: Path) -> Iterator[tuple[str, str]]:
+    """(text, intent) of tagged sentences, as `--task classify --label intent` reads them; of several intents,
     "flight#airfare", the first."""
-    words: list[str] = []
-    intent = ""
-    for line in [*lines, ""]:
-        if line.startswith("# intent = "):
-            intent = line.removeprefix("# intent = ").strip().partition("#")[0]
-        elif line.strip():
-            words.append(line.split()[0])
-        elif words:
-            yield " ".join(words), intent
-            words = []
+    from textladder.text.reading import DataConfig, open_source
+
+    for example in open_source(file, DataConfig(label="intent")):
+        yield example.texts[0], example.target[0].partition("#")[0]
 
 
 def make_intents(name: str, folder: Path, part: str) -> Path:
@@ -82,7 +76,7 @@ def make_intents(name: str, folder: Path, part: str) -> Path:
     path = OUT / "data" / f"{name}_intents-{part}.csv"
     if not path.exists():
         files = [folder / name / f"{which}.conll" for which in ("train", part)]
-        known, rows = (list(intents(file.read_text(encoding="utf-8").splitlines())) for file in files)
+        known, rows = (list(intents(file)) for file in files)
         names = {intent for _, intent in known}
         kept = [row for row in rows if row[1] in names]
         print(

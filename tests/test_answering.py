@@ -12,7 +12,7 @@ import pytest
 
 from tests.program import refused, textladder
 from textladder import AnswerExtractor, Problem
-from textladder.comparing.answers import read_answers, statistic_of
+from textladder.comparing.answers import Mark, read_answers, statistic_of
 from textladder.inspection.findings import find
 from textladder.inspection.pieces import examples as quotations
 from textladder.metrics.squad import Judgement
@@ -196,7 +196,7 @@ def test_what_compare_reads_of_a_run_and_shows_of_it(run):
     for metric in ("answer_f1", "exact_match"):
         assert statistic_of([path], metric, []).value == pytest.approx(test["scores"][metric])
     answers = [
-        replace(answer, judged=Judgement(0.0, 0.0, True), said=((0, 3),)) for answer in read_answers(path)
+        replace(answer, judged=Judgement(0.0, 0.0, True), said=(Mark(0, 3),)) for answer in read_answers(path)
     ]
     found = find(({"window": answer} for answer in answers), ["window"], examples=len(answers))
     shown = quotations(found.hardest)

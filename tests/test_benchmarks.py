@@ -215,10 +215,11 @@ def test_phrases_are_polar_unique_and_not_of_the_held_out() -> None:
 
 def test_intents_are_the_comments_of_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train = "# intent = play#stop\nplay\tO\nit\tB-x\n\n\n# intent = stop\nstop\tO\n"
-    assert list(made_sets.intents(train.splitlines())) == [("play it", "play"), ("stop", "stop")]
     (tmp_path / "x").mkdir()
     for part, text in (("train", train), ("test", train.replace("# intent = stop", "# intent = new"))):
         (tmp_path / "x" / f"{part}.conll").write_text(text, encoding="utf-8")
+    found = list(made_sets.intents(tmp_path / "x" / "train.conll"))
+    assert found == [("play it", "play"), ("stop", "stop")]
     monkeypatch.setattr(made_sets, "OUT", tmp_path)
     assert child.read_csv(made_sets.make_intents("x", tmp_path, "test")) == (["play it"], ["play"])
 

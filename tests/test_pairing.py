@@ -273,6 +273,10 @@ def test_the_estimators_refuse_what_they_cannot_use():
         PairClassifier().fit("a text", ["x"])
     with pytest.raises(ValueError, match=r"X\[1\] is"):
         PairClassifier().fit([("a", "b"), "cd"], ["x", "y"])
+    with pytest.raises(ValueError, match=r"the second text of X\[1\] is empty; 2 of 3 pairs"):
+        PairClassifier().fit([("a", "b"), ("a b", ""), (" ", "c")], ["x", "y", "x"])
+    with pytest.raises(ValueError, match=r"the first text of X\[0\] .*settings={'data.empty': 'keep'}"):
+        PairRegressor().fit([("\n", "b"), ("c", "d")], [1.0, 2.0])
     with pytest.raises(ValueError, match="a finite number for each of the 2 pairs"):
         PairRegressor().fit([("a", "b"), ("c", "d")], [1.0, float("nan")])
     with pytest.raises(ValueError, match="holds no pair"):

@@ -184,10 +184,32 @@ def test_evaluating_counts_labels_that_were_never_seen(run, names, tmp_path):
     path = written(tmp_path / "odd.conll", rows)
     told = json.loads(textladder("evaluate", run[0], path, "--json").out)
     assert told["details"]["unseen_labels"] == ["DAY"]
-    assert told["notes"] == ["odd.conll: 1 spans have labels that no training text has: 'DAY' (1)."]
+    assert told["notes"] == [
+        "odd.conll is read as conll.",
+        "The tags of odd.conll are read as IOB2 (BIO).",
+        "odd.conll: 1 spans have labels that no training text has: 'DAY' (1).",
+    ]
     day = told["details"]["per_class"][-1]
     assert (day["label"], day["support"], day["f1"]) == ("DAY", 1, 0.0)
     assert "span_f1" in textladder("evaluate", run[0], path).out
+
+
+def test_evaluating_says_what_was_mended_and_left_out(run, tmp_path):
+    path = written(tmp_path / "bare.conll", [*sentences(20, seed=4), (["in", "Oslo"], ["O", "I-LOC"])])
+    told = textladder("evaluate", run[0], path)
+    assert "IOB2 (BIO). 1 illegal transitions were repaired by the rule of conlleval." in told.out
+    lines = [
+        {"text": "Ada lives in Rome", "spans": [[0, 3, "PER"], [13, 15, "LOC"]]},
+        {"text": "", "spans": []},
+    ]
+    path = tmp_path / "m.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    told = textladder("evaluate", run[0], path, "--set", "data.misplaced=drop")
+    assert told.code == 0, told.err
+    assert "1 spans that do not lie on tokens were left out." in told.out
+    assert "1 texts without a token were skipped." in told.out
+    said = json.loads(textladder("predict", run[0], path, "--json").out)["predictions"]
+    assert [one["text"] for one in said] == ["Ada lives in Rome", ""], "an answer for each row"
 
 
 def test_a_saved_tagger_says_the_same_and_one_text_is_no_other_in_a_batch(run):

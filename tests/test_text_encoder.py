@@ -90,6 +90,10 @@ def test_the_estimator_refuses_what_it_cannot_use(fitted):
         TextEncoder().fit([("a", "b"), ("c", "d", "e")])
     with pytest.raises(ValueError, match="holds no text"):
         TextEncoder().fit([])
+    with pytest.raises(ValueError, match=r"the second text of X\[1\] is empty"):
+        TextEncoder().fit(["a", "b"], ["c", ""])
+    with pytest.raises(ValueError, match=r"the third text of X\[0\] is empty"):
+        TextEncoder().fit([("a", "b", " ")])
     with pytest.raises(ValueError, match=r"X\[0\] is"):
         fitted.transform([("a", "b")])
     with pytest.raises(ValueError, match="corpus holds no text"):

@@ -66,10 +66,12 @@ class AnswerExtractor(RungEstimator):
     ) -> AnswerExtractor:
         """Train on passages, a question about each, and its answers: a list of (start, end) in characters, of
         {"text", "start"}, or of texts; an empty one where there is no answer. Raises Problem for answers that
-        do not stand in their passage, and for what the rung cannot do."""
+        do not stand in their passage and for empty texts (settings: data.misplaced, data.empty), and for what
+        the rung cannot do."""
         chosen = self._recipe()
         with tempfile.TemporaryDirectory(prefix="textladder-") as work:
-            corpus = Corpus.read(GivenQuestions(passages, questions, answers), Path(work) / "corpus")
+            given = GivenQuestions(passages, questions, answers, chosen.data)
+            corpus = Corpus.read(given, Path(work) / "corpus")
             self._train(corpus, chosen, classes=False)
         return self
 
@@ -91,7 +93,8 @@ class AnswerExtractor(RungEstimator):
         self, passages: Sequence[str], questions: Sequence[str], answers: Sequence[Sequence[Any]]
     ) -> float:
         """The headline on these questions: F1 of words, or exact match, by the rules of SQuAD."""
-        examples = list(GivenQuestions(passages, questions, answers).examples())
+        config = self._task_model.recipe.data
+        examples = list(GivenQuestions(passages, questions, answers, config).examples())
         return self._task.score(self._task_model.predict(examples), examples).headline
 
     @classmethod

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from textladder.estimating import RungEstimator, several, warn_of
+from textladder.estimating import RungEstimator, check_sides, several, warn_of
 from textladder.retrieving import Index, Match, dim_of, vectors_of
 from textladder.text.corpus import Corpus
 from textladder.text.overlong import CutReport
@@ -54,7 +54,8 @@ class TextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RungEstimat
     def fit(self, X: Sequence[Any], y: Sequence[Any] | None = None) -> TextEncoder:
         """Train on texts X and what belongs to each of them, y; or on pairs X, [(text, other), ...] or
         [(text, other, negative), ...], with a label or a score for each of them in y, or without. Raises
-        ValueError for other things, Problem for labels that do not say what belongs together."""
+        ValueError for other things and for empty texts, Problem for labels that do not say what belongs
+        together."""
         rows = several(X)
         targets: list[tuple[str, ...]] | None = None
         if all(isinstance(row, str) for row in rows):
@@ -63,9 +64,10 @@ class TextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RungEstimat
             rows = list(zip(rows, several(y, "y"), strict=True))
         elif y is not None:
             targets = [(_label(value),) for value in several(y, "y")]
-        columns = _columns(rows)
+        columns, chosen = _columns(rows), self._recipe()
+        check_sides(rows, chosen.data.empty)
         corpus = Corpus.of(columns[0], targets, "X", *columns[1:])
-        self._train(corpus, self._recipe(), classes=False, stratified=False)
+        self._train(corpus, chosen, classes=False, stratified=False)
         return self
 
     def transform(self, X: Sequence[str]) -> NDArray[np.float32]:

@@ -24,6 +24,7 @@ from textladder.recipe import Recipe
 from textladder.tasks import task_class
 from textladder.terminal import Terminal
 from textladder.text.corpus import Corpus
+from textladder.text.lacking import IN_PYTHON
 from textladder.text.overlong import CutReport
 from textladder.text.splitting import split
 from textladder.training.devices import pick_device
@@ -111,7 +112,7 @@ class RungEstimator(BaseEstimator):
         made = split(corpus, self.dev_share, 0.0, seed, rare="keep", classes=classes, stratified=stratified)
         searched = task_class(self.task_name).reads == "matches"
         train, dev = (Part(corpus, rows, searched) for rows in (made.train, made.dev))
-        return Data(train, dev if len(dev) else train, None, made.notes)
+        return Data(train, dev if len(dev) else train, None, corpus.notes + made.notes)
 
 
 def outcomes_of(model: Model, inputs: Sequence[Any]) -> Any:
@@ -130,6 +131,20 @@ def warn_of(cuts: Sequence[CutReport], model: Model, stacklevel: int = 3) -> Non
     """A warning of what no model sees of over-long texts."""
     if (cut := sum(cuts, CutReport())).units_cut:
         warnings.warn(cut.notes(model.recipe.tokenizer)[0], UserWarning, stacklevel=stacklevel)
+
+
+def check_sides(rows: Sequence[Sequence[str]], empty: str) -> None:
+    """ValueError for pairs to be trained on, or triples, with an empty text, as files of them are refused.
+    empty: `data.empty`."""
+    wrong = [n for n, row in enumerate(rows) if not all(map(str.strip, row))] if empty != "keep" else []
+    if wrong:
+        row, count = wrong[0], f"{len(wrong):,} of {len(rows):,}"
+        texts = zip(("first", "second", "third"), rows[row], strict=False)
+        which = next(name for name, text in texts if not text.strip())
+        raise ValueError(
+            f"the {which} text of X[{row}] is empty; {count} pairs have an empty text. "
+            f"Leave them out, or train on them with {IN_PYTHON.format('empty', 'keep')}."
+        )
 
 
 def several(texts: Sequence[T], name: str = "X") -> list[T]:

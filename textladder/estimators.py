@@ -23,6 +23,7 @@ from textladder.tasks.pair import Pair
 from textladder.text.corpus import Corpus
 
 if TYPE_CHECKING:
+    from textladder.recipe import Recipe
     from textladder.vectors.wordvectors import WordVectors
 
 
@@ -61,7 +62,8 @@ class TextClassifier(ClassifierMixin, RungEstimator):
         ValueError for what is not that and for one class only, Problem for what the rung cannot do."""
         texts = self._inputs(X)
         names = self._learn_classes(y, len(texts))
-        self._train(self._corpus(texts, names), self._recipe(self._decided))
+        chosen = self._recipe(self._decided)
+        self._train(self._corpus(texts, names, chosen), chosen)
         return self
 
     def predict(self, X: Sequence[str]) -> Any:
@@ -106,7 +108,7 @@ class TextClassifier(ClassifierMixin, RungEstimator):
         return _texts(X)
 
     @staticmethod
-    def _corpus(texts: list[Any], names: list[tuple[str, ...]]) -> Corpus:
+    def _corpus(texts: list[Any], names: list[tuple[str, ...]], chosen: Recipe) -> Corpus:
         return Corpus.of(texts, names)
 
     # What scikit-learn asks for.

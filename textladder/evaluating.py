@@ -50,7 +50,8 @@ def evaluate_file(
     settings: "data.key=value", which override how the training files were read. said: of a translator, a file
     of lines that are scored in place of what it writes. others: folders of translators that write with it.
     Returns task, rung, metric, score, interval, count, scores (every metric by name), details (tables), notes
-    (on labels that training did not know, and on over-long texts); of a language model what `score` returns.
+    (on how the file was read and what was mended or left out, on labels that training did not know, on
+    over-long texts); of a language model what `score` returns.
     Raises Problem for a wrong file and for labels that the model was not trained with.
     """
     if said is not None and others:
@@ -68,7 +69,8 @@ def evaluate_file(
     with tempfile.TemporaryDirectory(prefix="textladder-") as work:
         corpus = _labelled(model, file, settings, Path(work))
         part = Part(corpus, np.arange(len(corpus)), searched=model.task.reads == "matches")
-        notes = model.task.check(part.golds, Path(file).name)  # may be a Problem for labels not in training
+        # May be a Problem for labels not in training.
+        notes = corpus.notes + model.task.check(part.golds, Path(file).name)
         if said is None:
             cuts: list[CutReport] = []
             outcomes = model.task.joined([model.predict(texts, cuts) for texts in part.inputs()])

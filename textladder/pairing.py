@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from textladder.estimating import RungEstimator, outcomes_of
+from textladder.estimating import RungEstimator, check_sides, outcomes_of
 from textladder.estimators import TextClassifier
 from textladder.text.corpus import Corpus
 
 if TYPE_CHECKING:
+    from textladder.recipe import Recipe
     from textladder.vectors.wordvectors import WordVectors
 
 
@@ -61,8 +62,8 @@ class PairClassifier(TextClassifier):
         return _pairs(X)
 
     @staticmethod
-    def _corpus(texts: list[Any], names: list[tuple[str, ...]]) -> Corpus:
-        return _corpus(texts, names)
+    def _corpus(texts: list[Any], names: list[tuple[str, ...]], chosen: Recipe) -> Corpus:
+        return _corpus(texts, names, chosen)
 
 
 class PairRegressor(RegressorMixin, RungEstimator):
@@ -94,15 +95,15 @@ class PairRegressor(RegressorMixin, RungEstimator):
         self.seed, self.device, self.vectors, self.verbose = seed, device, vectors, verbose
 
     def fit(self, X: Sequence[tuple[str, str]], y: Sequence[float]) -> PairRegressor:
-        """Train on pairs X and their numbers y. Raises ValueError for what is not that, Problem for what the
-        rung cannot do."""
+        """Train on pairs X and their numbers y. Raises ValueError for what is not that and for empty texts,
+        Problem for what the rung cannot do."""
         texts = _pairs(X)
         numbers = np.asarray(y, np.float64)
         if numbers.shape != (len(texts),) or not np.isfinite(numbers).all():
             raise ValueError(f"y must be a finite number for each of the {len(texts)} pairs.")
         labels: list[tuple[str, ...]] = [(repr(number),) for number in numbers.tolist()]
         chosen = self._recipe({"task.kind": "score"})
-        self._train(_corpus(texts, labels), chosen, classes=False, stratified=False)
+        self._train(_corpus(texts, labels, chosen), chosen, classes=False, stratified=False)
         return self
 
     def predict(self, X: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
@@ -117,7 +118,8 @@ class PairRegressor(RegressorMixin, RungEstimator):
         return cls._open(folder, device, "model of pairs", "TextClassifier")
 
 
-def _corpus(texts: list[tuple[str, str]], labels: list[tuple[str, ...]]) -> Corpus:
+def _corpus(texts: list[tuple[str, str]], labels: list[tuple[str, ...]], chosen: Recipe) -> Corpus:
+    check_sides(texts, chosen.data.empty)
     return Corpus.of([a for a, _ in texts], labels, seconds=[b for _, b in texts])
 
 

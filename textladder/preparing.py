@@ -24,6 +24,7 @@ from textladder.tasks import task_class
 from textladder.text.alignment import taught
 from textladder.text.corpus import Corpus
 from textladder.text.documents import DocumentSource, open_documents
+from textladder.text.formats import TAGGED
 from textladder.text.items import ItemSource
 from textladder.text.leakage import find_leakage, known_passages
 from textladder.text.opening import plain_suffix
@@ -32,7 +33,7 @@ from textladder.text.parallel import ParallelSource, open_translations
 from textladder.text.questions import open_questions
 from textladder.text.reading import DataConfig, Source, open_source
 from textladder.text.scores import are_scores
-from textladder.text.sentences import TAGGED, open_sentences
+from textladder.text.sentences import open_sentences
 from textladder.text.splitting import split, split_documents
 from textladder.text.store import Store, StoreWriter
 from textladder.text.tokenizing import COUNTED, UNKNOWN, Tokenizer

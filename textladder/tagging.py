@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -69,7 +70,8 @@ class TokenTagger(RungEstimator):
     def fit(self, X: Sequence[Text], y: Sequence[Sequence[Any]]) -> TokenTagger:
         """Train on texts X and, for each, its spans (start, end, label), or a tag for each of its tokens (of
         its own, or in a scheme such as B-ORG, I-ORG, O). Raises Problem for spans that lie on no whole
-        tokens, with the nearest that do, and for what the rung cannot do; ValueError where X is one text."""
+        tokens, with the nearest that do (settings: data.misplaced), and for what the rung cannot do;
+        ValueError where X is one text."""
         chosen = self._recipe()
         if chosen.data.context:
             raise Problem(
@@ -77,7 +79,8 @@ class TokenTagger(RungEstimator):
             )
         cut = "word" if chosen.task.cut == "auto" else chosen.task.cut
         with tempfile.TemporaryDirectory(prefix="textladder-") as work:
-            corpus = Corpus.read(GivenSentences(several(X), y, cut), Path(work) / "corpus")
+            given = GivenSentences(several(X), y, cut, chosen.data)
+            corpus = Corpus.read(given, Path(work) / "corpus")
             self._train(corpus, chosen, classes=False)
         self.classes_ = np.array(self.model_.labels["labels"])
         return self
@@ -119,7 +122,8 @@ class TokenTagger(RungEstimator):
     def score(self, X: Sequence[Text], y: Sequence[Sequence[Any]]) -> float:
         """The headline on these texts: F1 of spans, or accuracy of tags."""
         check_is_fitted(self)
-        source = GivenSentences(several(X), y, self.model_.labels["cut"])
+        config = replace(self.model_.recipe.data, context=0)
+        source = GivenSentences(several(X), y, self.model_.labels["cut"], config)
         examples = list(source.examples())
         return self._task.score(self.model_.predict(examples), examples).headline
 

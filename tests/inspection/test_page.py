@@ -15,9 +15,10 @@ import pytest
 
 from tests.inspection.synthetic import LABELS, make
 from textladder.comparing import Answer
+from textladder.comparing.answers import Mark
 from textladder.errors import Problem
 from textladder.inspection import figures
-from textladder.inspection.findings import Finding
+from textladder.inspection.findings import Finding, find
 from textladder.inspection.page import EXAMPLES, most_confused, write_page
 from textladder.inspection.pieces import examples, marked
 
@@ -155,18 +156,49 @@ def test_a_long_text_is_cut_and_says_so() -> None:
 
 def test_places_are_marked_in_their_text() -> None:
     text = "<Ada> lived in New York."
-    found = marked(text, ((15, 23),), ((19, 24),))
+    found = marked(text, (Mark(15, 23),), (Mark(19, 24),))
     assert "&lt;Ada&gt; lived in <mark>New </mark><mark><u>York</u></mark><u>.</u></blockquote>" in found
     long = "x" * 1000 + "Ada" + "y" * 1000
-    found = marked(long, ((1000, 1003),), ())
+    found = marked(long, (Mark(1000, 1003),), ())
     assert "<mark>Ada</mark>" in found
     assert "900 characters before" in found
     assert "703 characters more" in found
 
 
+def test_marks_say_their_labels_and_how_sure_they_are() -> None:
+    gold = Mark(0, 3, "PER"), Mark(13, 16, "<LOC>")
+    right, wrong = Mark(0, 3, "PER", 0.8), Mark(13, 16, "ORG", 0.93)
+    found = marked("Ada lived in Rio", gold, (right, wrong))
+    assert '<mark title="gold: PER"><u title="predicted: PER (0.80)">Ada</u></mark><sub>' in found
+    assert '<mark title="gold: &lt;LOC&gt;"><u title="predicted: ORG (0.93)">Rio</u></mark>' in found
+    labels = re.findall("<sub>(.*?)</sub>", re.sub("</?bdi[^>]*>", "", found))
+    assert labels == ["PER", "&lt;LOC&gt; <u>ORG</u>"], "one that is right is said once"
+
+
+def test_errors_are_ordered_by_the_surest_span_that_is_wrong() -> None:
+    gold = (Mark(0, 3, "PER"),)
+
+    def answer(where: str, confidence: float, *said: Mark) -> dict[str, Answer]:
+        named = tuple(f"{mark.start} {mark.label}" for mark in said)
+        return {"a": Answer(where, "Ada at Rio", ("0 PER",), named, confidence, (3,), there=gold, said=said)}
+
+    right = Mark(0, 3, "PER", 0.99)
+    rows = [
+        answer("unsure", 0.6, right, Mark(7, 10, "LOC", 0.6)),
+        answer("sure", 0.2, Mark(0, 3, "PER", 0.2), Mark(7, 10, "LOC", 0.95)),
+        answer("missed", 0.7),
+        answer("right", 0.1, right),
+    ]
+    found = find(rows, ["a"]).hardest
+    assert [one.where for one in found] == ["sure", "missed", "unsure"]
+    shown = re.sub("</?bdi[^>]*>", "", examples(found))
+    assert "a: 0 PER (0.20), 7 LOC (0.95)</li>" in shown
+    assert "a: (none) (0.70)</li>" in shown
+
+
 def test_of_tags_only_the_wrong_ones_are_shown() -> None:
     """Of spans all are, for those that are right tell where the others stand."""
-    words, places = ("the", "old", "man"), ((0, 3), (4, 7), (8, 11))
+    words, places = ("the", "old", "man"), (Mark(0, 3), Mark(4, 7), Mark(8, 11))
 
     def answer(tags: str, tokens: int) -> Answer:
         gold, said = (tuple(f"{w} {t}" for w, t in zip(words, ts, strict=True)) for ts in ("DAN", tags))

@@ -53,7 +53,26 @@ def test_squad_2_tells_no_answer_from_one_that_is_not_said(tmp_path):
         read(path)
     assert [example.target for example in read(path, unlabelled="drop")] == [((0, 3),), ()]
     source = open_questions(path, DataConfig(), need_label=False)
-    assert [example.target for example in source.examples()] == [((0, 3),), (), None]
+    assert [example.target for example in source.examples()] == [None] * 3, "they are not looked at"
+
+
+def test_of_questions_to_be_answered_none_is_left_out(tmp_path):
+    rows = [
+        {"passage": PASSAGE, "question": "Where?", "answers": [{"text": "Paris", "start": 0}]},
+        {"passage": " ", "question": "Why?", "answers": 7},
+        {"passage": PASSAGE, "question": ""},
+    ]
+    path = tmp_path / "p.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    source = open_questions(path, DataConfig(label="gold"), need_label=False)
+    assert [(one.texts[1], one.target) for one in source.examples()] == [
+        ("Where?", None),
+        ("Why?", None),
+        ("", None),
+    ]
+    assert source.report() == []
+    path = squad(tmp_path / "p.json", [{"answers": [7]}, {"answers": [answer("Paris", 3)]}])
+    assert len(list(open_questions(path, DataConfig(), need_label=False).examples())) == 2
 
 
 def test_lines_with_answers_written_in_any_of_the_usual_ways(tmp_path):
@@ -194,8 +213,16 @@ def test_wrong_lines_are_told(tmp_path, text, said):
 
 def test_questions_in_memory():
     given = GivenQuestions([PASSAGE] * 4, ["?"] * 4, [[(0, 3)], ["She"], [], [{"text": "on", "start": 15}]])
-    with pytest.raises(Problem, match="1 of 3 answers"):
+    with pytest.raises(Problem, match="1 of 3 answers") as told:
         list(given.examples())
+    assert "settings={'data.misplaced': 'drop'}" in told.value.next_step
+    empty = ["", PASSAGE], ["Who?", "Where?"]
+    assert len(list(GivenQuestions(*empty, None).examples())) == 2, "nothing is trained on"
+    with pytest.raises(Problem, match="the passage is empty") as told:
+        list(GivenQuestions(*empty, [["x"], ["She"]]).examples())
+    assert told.value.next_step.endswith("settings={'data.empty': 'drop'}")
+    dropped = GivenQuestions(*empty, [["x"], ["She"]], DataConfig(empty="drop"))
+    assert [one.texts[1] for one in dropped.examples()] == ["Where?"]
     given = GivenQuestions([PASSAGE] * 3, ["?"] * 3, [[(0, 3)], ["She"], []])
     assert [one.target for one in given.examples()] == [((0, 3),), ((30, 33),), ()]
     with pytest.raises(Problem, match="stands more than once"):

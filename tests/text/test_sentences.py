@@ -102,6 +102,52 @@ def test_comments_are_kept_apart_and_a_hash_can_be_a_token(tmp_path):
     assert "1 sentences without a token were skipped." in source.report()
 
 
+@pytest.mark.parametrize(
+    ("token", "comments"),
+    [
+        ("{} {}\n", ["# newdoc", "# note"]),
+        ("{} NN _ {}\n", ["# id = 3", "# newdoc id = 7", "# said by Ada"]),
+        ("{}\tNN\t{}\n", ["# newdoc", "# id = 3"]),
+    ],
+)
+def test_comments_with_as_many_columns_as_tokens(tmp_path, token, comments):
+    """A token that is, or begins with, # has a tag that other lines have."""
+    rows = [("see", "O"), ("Rome", "B-LOC")], [("#", "O"), ("1", "O")], [("#tag", "B-LOC")], [("#", "S-LOC")]
+    sentences = ["".join(token.format(*pair) for pair in row) for row in rows]
+    lines = "".join(f"{comment}\n" for comment in comments)
+    path = written(tmp_path, "c.conll", lines + "\n".join(sentences))
+    examples, source = read(path)
+    assert [e.texts[0] for e in examples] == ["see Rome", "# 1", "#tag", "#"]
+    assert [e.target for e in examples] == [((4, 8, "LOC"),), (), ((0, 4, "LOC"),), ((0, 1, "LOC"),)]
+    assert f"{len(comments)} lines of comment (#) are no tokens." in source.report()
+    if "# newdoc" in lines:
+        around = next(iter(open_sentences(path, DataConfig(context=1)).examples()))
+        assert around.around == ((), ("#",))
+
+
+def test_documents_begin_at_comments_among_blanks(tmp_path):
+    text = "# newdoc\na X\n\nb Y\n\n# newdoc\nc X\n"
+    source = open_sentences(written(tmp_path, "d.conll", text), DataConfig(context=2))
+    assert [one.around for one in source.examples()] == [((), ("b",)), (("a",), ()), ((), ())]
+
+
+def test_of_sentences_to_be_predicted_none_is_left_out(tmp_path):
+    """And tags or spans that they have are not looked at, right or wrong."""
+    files = {
+        "a.jsonl": '{"text": "Ada", "spans": [[0, 2, "X"]]}\n{"text": ""}\n{"text": " ", "spans": 3}\n',
+        "b.jsonl": '{"tokens": ["Ada"], "tags": 3}\n{"tokens": [], "tags": ["X"]}\n{"tokens": ["a", "b"]}\n',
+        "c.conllu": CONLLU + "\n1.1" + "\t_" * 9 + "\n",
+        "d.conll": "Ada\t\n\nlives\tO\n\n#tag\tX\n",
+    }
+    for name, text in files.items():
+        config = DataConfig(label="2" if name == "d.conll" else "feats.Number")
+        source = open_sentences(written(tmp_path, name, text), config, need_label=False)
+        examples = list(source.examples())
+        assert len(examples) == 3, name
+        assert [example.target for example in examples] == [None] * 3
+        assert not any("skipped" in said or "do not lie" in said for said in source.report())
+
+
 def test_conllu(tmp_path):
     examples, source = read(written(tmp_path, "n.conllu", CONLLU))
     assert [e.texts[0] for e in examples] == ["Il mange de le pain.", "don't go"]
@@ -166,6 +212,7 @@ def test_compressed(tmp_path, ending):
         ("n.conllu", "1" + "\t_" * 9 + "\n3" + "\t_" * 9 + "\n", "the word has number 3, but 2 is next"),
         ("n.conllu", "x" + "\t_" * 9 + "\n", "'x' is no number of a word"),
         ("n.conllu", "# only\n\n", "there is no sentence in it"),
+        ("n.conll", "# c\n", "there is no sentence in it"),
         ("n.jsonl", '{"text": "a", "spans": 3}', "line 1: 'spans' is not a list"),
         ("n.jsonl", '{"text": "a", "spans": [[0, 1]]}', "is not a span"),
         ("n.jsonl", '{"text": "a"}', "there is none of the keys spans"),
@@ -242,8 +289,14 @@ def test_sentences_in_memory():
     assert second.texts == ("in New York",)
     with pytest.raises(Problem, match="1 texts, but 2 lists"):
         GivenSentences(["a"], [[], []])
-    with pytest.raises(Problem, match="nearest"):
-        list(GivenSentences(["London"], [[(0, 3, "X")]]).sentences())
+    wrong = ["London"], [[(0, 3, "X")]]
+    with pytest.raises(Problem, match="nearest") as told:
+        list(GivenSentences(*wrong).sentences())
+    assert "settings={'data.misplaced': 'snap'}" in told.value.next_step
+    source = GivenSentences(*wrong, config=DataConfig(misplaced="snap"))
+    assert next(source.examples()).target == ((0, 6, "X"),)
+    (left,) = GivenSentences(*wrong, config=DataConfig(misplaced="drop")).examples()
+    assert left.target == ()
     with pytest.raises(Problem, match="1 tokens, but 2 tags"):
         list(GivenSentences(["a"], [["O", "O"]]).sentences())
     with pytest.raises(Problem, match="lone surrogate"):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,21 @@ from textladder.metrics.reports import F1, statistic_multi, statistic_single
 from textladder.metrics.statistic import Floats, Statistic
 from textladder.tasks.judging import per_character
 
-Places = tuple[tuple[int, int], ...]
+
+class Mark(NamedTuple):
+    """A place in a text, in characters; its label where it has one, and how sure of that a model is."""
+
+    start: int
+    end: int
+    label: str = ""
+    sure: float | None = None
+
+    @property
+    def what(self) -> tuple[int, int, str]:
+        return self[:3]
+
+
+Marks = tuple[Mark, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +51,8 @@ class Answer:
     counts: tuple[int, ...] = ()
     second: str | None = None
     judged: squad.Judgement | None = None
-    there: Places = ()
-    said: Places = ()
+    there: Marks = ()
+    said: Marks = ()
     tokenize: str = ""  # of a translation: how BLEU cuts it
     found: Mapping[str, float] | None = None  # of a text that is looked for: each of `retrieval.HEADLINES`
 
@@ -49,6 +63,19 @@ class Answer:
         if self.found is not None:
             return self.found["mrr"] == 1
         return set(self.gold) == set(self.predicted)
+
+    @property
+    def wrong_said(self) -> list[Mark]:
+        """What is said of places that is not gold."""
+        gold = {mark.what for mark in self.there}
+        return [mark for mark in self.said if mark.what not in gold]
+
+    @property
+    def wrongly_sure(self) -> float:
+        """How sure it is of what it has wrong: of spans the surest wrong one; of all else, and where spans
+        are missed alone, its confidence (0 where there is none)."""
+        sure = [mark.sure for mark in self.wrong_said if mark.sure is not None]
+        return max(sure, default=self.confidence or 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,13 +276,13 @@ def _tagged(line: dict[str, Any]) -> Answer:
         for name in ("gold", "predicted")
     )
     counts = tuple(int(count) for count in line["counts"])
-    there, said = _places(line["gold"]), _places(line["predicted"])
+    there, said = _marks(line["gold"]), _marks(line["predicted"])
     confidence = float(line["confidence"])
     return Answer(line.get("where", ""), text, gold, predicted, confidence, counts, there=there, said=said)
 
 
-def _places(spans: Sequence[Sequence[Any]]) -> Places:
-    return tuple((int(span[0]), int(span[1])) for span in spans)
+def _marks(spans: Sequence[Sequence[Any]]) -> Marks:
+    return tuple(Mark(int(start), int(end), *more) for start, end, *more in spans)
 
 
 def _found(line: dict[str, Any]) -> Answer:
@@ -269,8 +296,8 @@ def _found(line: dict[str, Any]) -> Answer:
         float(line["confidence"]),
         second=line["second"],
         judged=judged,
-        there=_places(line["gold"]),
-        said=_places([line["predicted"]] if line["predicted"] else []),
+        there=_marks(line["gold"]),
+        said=_marks([line["predicted"]] if line["predicted"] else []),
     )
 
 

@@ -29,7 +29,8 @@ class Finding:
 class Findings:
     """rungs: their order in `differing`, [R, R] texts on which two rungs answer differently.
     texts: all; all_right, all_wrong: texts that every rung or no rung gets right.
-    hardest: most rungs wrong first, then most confident in being wrong, then file order.
+    hardest: most rungs wrong first, then most confident in being wrong (`Answer.wrongly_sure`), then file
+    order.
     between: texts on which the two rungs of `pair` differ; those first where the less confident of the two is
     most confident. pair_counts: of the pair's texts (only the first right, only the second right, both wrong
     but different)."""
@@ -102,7 +103,7 @@ def find(
         found.all_right += not wrong
         found.all_wrong += len(wrong) == len(answers)
         if wrong:
-            sure = sum(answer.confidence or 0.0 for answer in wrong) / len(wrong)
+            sure = sum(answer.wrongly_sure for answer in wrong) / len(wrong)
             hardest.offer((len(wrong), sure), position, row)
         if found.pair is not None:
             first, second = (row[name] for name in found.pair)

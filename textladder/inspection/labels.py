@@ -12,6 +12,11 @@ from textladder.wording import words_of
 if TYPE_CHECKING:
     from textladder.inspection.page import Material
 
+TAGGED = (
+    "The confidence of an error is that of the surest span that is wrong; where spans are missed alone, that "
+    "of the least sure token. Behind each span stands its label."
+)
+
 
 def confusion(material: Material, drawn: Mapping[str, Any]) -> str:
     if not any(name.startswith("confusion-") for name in drawn):
@@ -76,12 +81,13 @@ def calibration(material: Material, drawn: Mapping[str, Any]) -> str:
 def hardest(material: Material, drawn: Mapping[str, Any]) -> str:
     found = material.findings
     assert isinstance(found, Findings)
+    told = TAGGED if material.comparison["task"] == "tag" else ""
     return (
         f"<p>Every rung is right on {found.all_right:,} of {found.texts:,} test "
         f"{words_of(material.comparison).tested}, none on "
         f"{found.all_wrong:,}.</p>"
         f'<p class="soft">The {len(found.hardest)} that most rungs get wrong, the most confident first. '
-        "A text that all get wrong with confidence is worth a look at its label.</p>"
+        f"A text that all get wrong with confidence is worth a look at its label. {told}</p>"
         + examples(found.hardest)
     )
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from textladder.comparing.answers import Answer, Places
+from textladder.comparing.answers import Answer, Marks
 from textladder.inspection.findings import Finding
 from textladder.metrics.tagging import TOKENS
 
@@ -39,16 +39,18 @@ def clipped(text: str) -> str:
     return f'<blockquote dir="auto">{esc(text[:LONGEST])}{more}</blockquote>'
 
 
-def marked(text: str, there: Places, said: Places) -> str:
-    """A text as a quotation in which gold places are marked and predicted ones underlined; of a long one the
-    stretch that begins a little before the first of them."""
+def marked(text: str, there: Marks, said: Marks) -> str:
+    """A text as a quotation in which gold places are marked and predicted ones underlined, with their labels
+    behind them (one for both where they are the same); of a long one the stretch that begins a little before
+    the first of them."""
     spans = (*there, *said)
-    first = min((start for start, _ in spans), default=0)
+    first = min((mark.start for mark in spans), default=0)
     begin = max(min(first - LONGEST // 4, len(text) - LONGEST), 0)
     end = min(begin + LONGEST, len(text))
-    inside = {place for span in spans for place in span if begin < place < end}
+    inside = {place for mark in spans for place in mark[:2] if begin < place < end}
     shown = "".join(
-        _marked(esc(text[a:b]), _holds(there, a), _holds(said, a))
+        _wrapped("mark", "gold", there, a, _wrapped("u", "predicted", said, a, esc(text[a:b])))
+        + _named(there, said, b)
         for a, b in pairwise(sorted({begin, end} | inside))
     )
     before = f'<span class="soft">{begin:,} characters before …</span> ' if begin else ""
@@ -57,13 +59,28 @@ def marked(text: str, there: Places, said: Places) -> str:
     return f'<blockquote dir="auto">{before}{shown}{more}</blockquote>'
 
 
-def _holds(spans: Places, place: int) -> bool:
-    return any(start <= place < end for start, end in spans)
+def _wrapped(element: str, called: str, marks: Marks, place: int, inner: str) -> str:
+    """A piece of a text in an element that tells, as a title, what the marks over it say; as it is under
+    none."""
+    over = [mark for mark in marks if mark.start <= place < mark.end]
+    if not over:
+        return inner
+    told = "; ".join(dict.fromkeys(_told(mark.label, mark.sure) for mark in over if mark.label))
+    title = f' title="{called}: {esc(told)}"' if told else ""
+    return f"<{element}{title}>{inner}</{element}>"
 
 
-def _marked(escaped: str, gold: bool, predicted: bool) -> str:
-    escaped = f"<u>{escaped}</u>" if predicted else escaped
-    return f"<mark>{escaped}</mark>" if gold else escaped
+def _told(label: str, sure: float | None) -> str:
+    return label if sure is None else f"{label} ({sure:.2f})"
+
+
+def _named(there: Marks, said: Marks, place: int) -> str:
+    """The labels of marks that end at a place: gold ones, and predicted ones that are not the same."""
+    right = {mark.what for mark in there}
+    gold = dict.fromkeys(mark.label for mark in there if mark.end == place and mark.label)
+    wrong = dict.fromkeys(m.label for m in said if m.end == place and m.label and m.what not in right)
+    labels = [*map(bdi, gold), *(f"<u>{bdi(label)}</u>" for label in wrong)]
+    return f"<sub>{' '.join(labels)}</sub>" if labels else ""
 
 
 def texts(first: str, second: str | None) -> str:
@@ -78,7 +95,7 @@ def _without_right(answers: Sequence[Answer]) -> list[Answer]:
         return list(answers)
     right = set(answers[0].gold).intersection(*(one.predicted for one in answers))
 
-    def kept(labels: Sequence[str], places: Places) -> tuple[tuple[str, ...], Places]:
+    def kept(labels: Sequence[str], places: Marks) -> tuple[tuple[str, ...], Marks]:
         left = [(label, place) for label, place in zip(labels, places, strict=True) if label not in right]
         return tuple(label for label, _ in left), tuple(place for _, place in left)
 
@@ -91,7 +108,7 @@ def _without_right(answers: Sequence[Answer]) -> list[Answer]:
 
 def _quoted(found: Finding, answers: Sequence[Answer]) -> str:
     """The text of a finding, or both of a pair; with marks where places are said."""
-    there, said = answers[0].there, tuple({place for one in answers for place in one.said})
+    there, said = answers[0].there, tuple(dict.fromkeys(mark for one in answers for mark in one.said))
     if not (there or said):
         return texts(found.text, found.second)
     key = '<div class="soft"><mark>Gold</mark>, <u>predicted</u></div>'
@@ -116,6 +133,9 @@ def _answer(rung: str, said: Answer) -> str:
         if said.correct
         else '<span class="no" role="img" aria-label="wrong">✗</span>'
     )
+    if any(one.sure is not None for one in said.said):  # each span has its own
+        each = zip(said.predicted, said.said, strict=True)
+        return f"<li>{mark} {esc(rung)}: {_labels(_told(name, one.sure) for name, one in each)}</li>"
     sure = "" if said.confidence is None else f" ({said.confidence:.2f})"
     return f"<li>{mark} {esc(rung)}: {_labels(said.predicted)}{sure}</li>"
 

@@ -250,7 +250,9 @@ ENDINGS = {
     ".ft": "fasttext",
     ".fasttext": "fasttext",
 }
-FORMATS = ("csv", "tsv", "jsonl", "parquet", "fasttext", "text")
+TAGGED = (".conll", ".conllu", ".iob", ".bio")  # endings of files that hold nothing but tagged tokens
+TOKENS = ("conll", "conllu")  # of sentences, a token a line: what a comment says of one can be its label
+FORMATS = ("csv", "tsv", "jsonl", "parquet", "fasttext", "text", *TOKENS)
 
 
 def format_of(path: Path, given: str | None) -> str:
@@ -261,6 +263,10 @@ def format_of(path: Path, given: str | None) -> str:
         return given
     if ending := ENDINGS.get(plain_suffix(path)):
         return ending
+    if plain_suffix(path) in TAGGED:
+        from textladder.text import sentences
+
+        return sentences.format_of(path, None)
     with open_bytes(path) as file:
         try:
             head = bytes(file.read(4096)).lstrip(b"\xef\xbb\xbf \r\n")
@@ -288,6 +294,10 @@ def open_reader(
     """The reader of one format (a name of FORMATS) for a file."""
     if format in {"csv", "tsv"}:
         return Delimited(path, delimiter or ("\t" if format == "tsv" else None), quotes, header)
+    if format in TOKENS:
+        from textladder.text.conll import CommentedSentences
+
+        return CommentedSentences(path, format)
     makers: dict[str, type[Any]] = {
         "jsonl": JsonLines,
         "parquet": Parquet,

@@ -10,6 +10,7 @@ from typing import Any
 
 from textladder.errors import Problem, suggest
 from textladder.ragged import Example
+from textladder.text.lacking import OPTION
 from textladder.text.opening import lines
 from textladder.text.reading import BATCH_ROWS, DataConfig, Rows
 
@@ -17,11 +18,14 @@ from textladder.text.reading import BATCH_ROWS, DataConfig, Rows
 class ItemSource(ABC):
     """Items in batches; for `Corpus.read`, what `Source` is for rows.
 
+    need_label: False where something is to be said of each item: none is left out, and what the file says of
+    it is not looked at.
     notes: what was inferred, in sentences. Reading raises Problem, with file and line, for what is wrong.
     lists: the file to write all places to that are wrong, as JSON Lines; None: they are only counted.
+    setting: how the user gives a value of `data`.
     """
 
-    label_separator, unit, in_order = "", "", False
+    label_separator, unit, in_order, setting = "", "", False, OPTION
 
     def __init__(self, path: Path, config: DataConfig, format: str, need_label: bool) -> None:
         self.path, self.config, self.format, self.need_label = path, config, format, need_label

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from textladder.errors import Problem
 
 LISTED = 5  # lines that a message names
+# How a value of `data` is given: key and value.
+OPTION, IN_PYTHON = "--set data.{}={}", "settings={{'data.{}': '{}'}}"
 
 
 @dataclass
@@ -39,12 +41,13 @@ class Lack:
     def wrong(self) -> bool:
         return self.count > 0 and self.policy == "error"
 
-    def problem(self, place: Callable[[int], str], unit: str, seen: int) -> Problem:
-        """place: where a line stands; unit: what lines are called; seen: all rows."""
+    def problem(self, place: Callable[[int], str], unit: str, seen: int, setting: str = OPTION) -> Problem:
+        """place: where a line stands; unit: what lines are called; seen: all rows; setting: OPTION, or
+        IN_PYTHON."""
         return Problem(
             place(self.lines[0]),
             f"{self.first} is empty. {self.count:,} of {seen:,} rows {self.have} ({unit}{self._listed}).",
-            f"Fix them, or leave them out with --set data.{self.key}=drop",
+            f"Fix them, or leave them out with {setting.format(self.key, 'drop')}",
         )
 
     def line(self, unit: str = "line ") -> str:
@@ -55,3 +58,9 @@ class Lack:
     def _listed(self) -> str:
         listed = ", ".join(f"{line:,}" for line in self.lines)
         return listed + (", ..." if self.count > len(self.lines) else "")
+
+
+def mended(to: str, setting: str) -> str:
+    """What can be done about places that are wrong. to: what they may be moved to; setting: see above."""
+    snap, drop = (setting.format("misplaced", how) for how in ("snap", "drop"))
+    return f"Correct them, or have each moved to the nearest {to} with {snap}, or left out with {drop}"

@@ -44,7 +44,7 @@ class _Named(SentenceSource):
         line, first = next(records(path, LIKE), (1, {}))
         self.input = chosen_key(config.text, first, self.input_names, "--text", self.place(line))
         self.label = None
-        if need_label or config.label or any(name in first for name in self.label_names):
+        if need_label:
             self.label = chosen_key(config.label, first, self.label_names, "--label", self.place(line))
             self.notes.append(f"Text: {self.input!r}; labels: {self.label!r} (--text, --label for others).")
         if config.context and DOCUMENT not in first:
@@ -77,21 +77,14 @@ class MarkedLines(_Named):
             if not isinstance(text, str):
                 raise Problem(place, f"{self.input!r} is not a string.", "Give every line a text.")
             tokens = cut(text, "word")
-            if not tokens:
-                self.count("{} texts without a token were skipped.")
+            if self.skipped(tokens, "texts"):
                 continue
             given = record.get(self.label) if self.label else []
-            if given is None and not self.need_label:
-                given = []
             if not isinstance(given, list):
                 raise Problem(place, f"{self.label!r} is not a list.", 'Write [] or [[0, 2, "ORG"]].')
             spans = [checked_span(span, place) for span in given]
             yield Sentence(text, tokens, placed(text, tokens, spans, crossing, place), line, document)
-        listed = self.list_misplaced(crossing.records)
-        if crossing.count and self.config.misplaced == "error":
-            raise crossing.raised(listed)
-        how = "moved to the nearest tokens" if self.config.misplaced == "snap" else "left out"
-        self.left_out[f"{{}} spans that do not lie on tokens were {how}{listed}."] = crossing.count
+        self.tell_misplaced(crossing)
 
 
 class TaggedLines(_Named, ColumnSource):
@@ -104,8 +97,7 @@ class TaggedLines(_Named, ColumnSource):
         for line, record, document in self.numbered():
             words, tags = record.get(self.input), record.get(self.label) if self.label else None
             for name, found in ((self.input, words), (self.label, tags)):
-                missing = found is None and name == self.label and not self.need_label
-                if not missing and not (
+                if name and not (
                     isinstance(found, list) and all(isinstance(x, str) and x.strip() for x in found)
                 ):
                     raise Problem(
@@ -118,7 +110,6 @@ class TaggedLines(_Named, ColumnSource):
                     f"{len(words):,} tokens, but {len(tags):,} tags.",
                     "Give one tag for each token.",
                 )
-            if not words:
-                self.count("{} sentences without a token were skipped.")
+            if self.skipped(words):
                 continue
             yield Tagged(words, [True] * len(words), tags, line, document)

@@ -13,7 +13,7 @@ from typing import Any
 from textladder.errors import Problem, suggest
 from textladder.ragged import Example
 from textladder.text.items import ItemSource
-from textladder.text.lacking import Lack
+from textladder.text.lacking import IN_PYTHON, Lack, mended
 from textladder.text.normalizing import SURROGATE
 from textladder.text.opening import blocks, check_file, plain_suffix
 from textladder.text.reading import BATCH_ROWS, DataConfig, Rows
@@ -52,7 +52,8 @@ class QuestionSource(ItemSource):
     def examples(self) -> Iterator[Example]:
         """Those that are used. Raises Problem, at the end, for what many of them lack."""
         unlabelled = Lack("unlabelled", self.config.unlabelled, "without answers", "do not say their answers")
-        empty = Lack("empty", self.config.empty, "with an empty text", "have an empty text")
+        policy = self.config.empty if self.need_label else "keep"
+        empty = Lack("empty", policy, "with an empty text", "have an empty text")
         self.lacks = [unlabelled, empty] if self.need_label else [empty]
         self.left_out, seen, lost = {}, 0, 0
         self.misplaced = found = Misplaced(self.config.misplaced, self.config.misplaced_share)
@@ -64,7 +65,7 @@ class QuestionSource(ItemSource):
             bare = "the question" if one.passage.strip() else "the passage"
             if not (one.passage.strip() and one.question.strip()) and empty.leaves_out(one.line, bare):
                 continue
-            answers = one.answers
+            answers = one.answers if self.need_label else None
             if answers is None and self.need_label:
                 if unlabelled.leaves_out(one.line, "the list of answers"):
                     continue
@@ -78,7 +79,7 @@ class QuestionSource(ItemSource):
             yield Example((one.passage, one.question), target, f"{self.path.name}:{self.unit}{one.line}")
         for lack in self.lacks:
             if lack.wrong:
-                raise lack.problem(self.place, self.unit or "line ", seen)
+                raise lack.problem(self.place, self.unit or "line ", seen, self.setting)
         if not seen:
             raise Problem(str(self.path), "there is no question in it.", "Give passages with questions.")
         self._tell_misplaced(lost)
@@ -89,7 +90,7 @@ class QuestionSource(ItemSource):
             return
         where = self.list_misplaced(found.records)
         if found.too_many:
-            raise found.raised(where)
+            raise found.raised(where, self.setting)
         self.left_out[
             f"{{}} answers that do not stand in their passage where the file says were "
             f"moved to the nearest place{where}."
@@ -182,16 +183,15 @@ class Misplaced:
     def too_many(self) -> bool:
         return self.policy == "error" and len(self.records) > self.share * self.answers
 
-    def raised(self, listed: str) -> Problem:
-        """listed: where all of them are, for the end of a sentence."""
+    def raised(self, listed: str, setting: str) -> Problem:
+        """listed: where all of them are, for the end of a sentence. setting: see `lacking`."""
         said = "; ".join(_misplaced_line(record) for record in self.records[:LISTED])
         more = f" and {len(self.records) - LISTED:,} more" if len(self.records) > LISTED else ""
         return Problem(
             self.records[0]["where"],
             f"{len(self.records):,} of {self.answers:,} answers do not stand in their passage where the file "
             f"says, more than {self.share:.0%} (data.misplaced_share). {said}{more}{listed}.",
-            "Correct them, or have each moved to the nearest place with --set data.misplaced=snap, or left "
-            "out with --set data.misplaced=drop",
+            mended("place", setting),
         )
 
 
@@ -219,12 +219,16 @@ class GivenQuestions(QuestionSource):
     texts, which are then looked for in the passage (where one stands more than once, its place must be
     given); an empty list where there is no answer; None: nothing is said of answers."""
 
-    unit = "question "
+    unit, setting = "question ", IN_PYTHON
 
     def __init__(
-        self, passages: Iterable[str], questions: Iterable[str], answers: Iterable[Any] | None
+        self,
+        passages: Iterable[str],
+        questions: Iterable[str],
+        answers: Iterable[Any] | None,
+        config: DataConfig | None = None,
     ) -> None:
-        super().__init__(Path("questions"), DataConfig(), "memory", answers is not None)
+        super().__init__(Path("questions"), config or DataConfig(), "memory", answers is not None)
         self.files = []
         self.passages, self.asked = list(passages), list(questions)
         self.given = None if answers is None else list(answers)

@@ -13,7 +13,7 @@ from textladder.ragged import Around, Example
 from textladder.ranges import Count, Seed, Share
 from textladder.text.cleaning import PairCleaning
 from textladder.text.columns import choose_columns
-from textladder.text.formats import Reader, format_of, open_reader
+from textladder.text.formats import TOKENS, Reader, format_of, open_reader
 from textladder.text.lacking import Lack
 from textladder.text.opening import SAMPLE_ROWS, Row, check_file
 
@@ -36,7 +36,7 @@ class DataConfig:
         None  # between several labels of a text; None: inferred; "": one label per text
     )
     format: str | None = (
-        None  # csv tsv jsonl parquet fasttext text, conll conllu (tag), squad (span); None: found out
+        None  # csv tsv jsonl parquet fasttext text conll conllu, squad (span); None: found out
     )
     delimiter: str | None = None  # of a CSV; None: the one of , ; and tab that cuts the head into even rows
     quotes: bool | None = (
@@ -362,6 +362,12 @@ def open_source(
     check_file(path)
     format = format_of(path, config.format)
     reader = open_reader(path, format, config.delimiter, config.quotes, config.header)
+    if need_label and not pairs and reader.columns == ["text"] and format in TOKENS:
+        raise Problem(
+            str(path),
+            "no comment says anything of a sentence.",
+            "Write a line such as # intent = flight before each. (Tags of tokens are learned by --task tag.)",
+        )
     if need_label and not pairs and reader.columns == ["text"] and format == "text":
         raise Problem(
             str(path),

@@ -18,6 +18,7 @@ from textladder.errors import Problem, suggest
 from textladder.ragged import Around, Example
 from textladder.text.context import with_context
 from textladder.text.items import ItemSource
+from textladder.text.lacking import IN_PYTHON, mended
 from textladder.text.normalizing import SURROGATE
 from textladder.text.opening import blocks, check_file, plain_suffix
 from textladder.text.reading import BATCH_ROWS, DataConfig, Rows
@@ -26,7 +27,6 @@ from textladder.text.tokens import Bounds, cut
 
 FORMATS = ("conll", "conllu", "jsonl")
 ENDINGS = {".conllu": "conllu", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
-TAGGED = (".conll", ".conllu", ".iob", ".bio")  # endings of files that hold nothing but tagged tokens
 LISTED = 3  # wrong spans that a message names
 
 
@@ -45,13 +45,14 @@ class Sentence:
 
 class Tagged(NamedTuple):
     """A sentence as files of columns have it. spaced: whether a space follows each word. tags: None where the
-    file has none."""
+    file has none. comments: the lines before it."""
 
     words: list[str]
     spaced: list[bool]
     tags: list[str] | None
     line: int
     document: int
+    comments: Sequence[str] = ()
 
 
 class SentenceSource(ItemSource):
@@ -59,6 +60,21 @@ class SentenceSource(ItemSource):
 
     @abstractmethod
     def sentences(self) -> Iterator[Sentence]: ...
+
+    def skipped(self, tokens: Sequence[Any], called: str = "sentences") -> bool:
+        """Whether a sentence is left out, having no token, and counted."""
+        if tokens or not self.need_label:
+            return False
+        self.count(f"{{}} {called} without a token were skipped.")
+        return True
+
+    def tell_misplaced(self, found: Crossing) -> None:
+        """At the end of a pass. Raises Problem for spans that lie on no whole tokens, or counts them."""
+        listed = self.list_misplaced(found.records)
+        if found.count and found.misplaced == "error":
+            raise found.raised(listed, self.setting)
+        how = "moved to the nearest tokens" if found.misplaced == "snap" else "left out"
+        self.left_out[f"{{}} spans that do not lie on tokens were {how}{listed}."] = found.count
 
     def _read(self) -> Iterator[Sentence]:
         return with_context(self.sentences(), self.config.context)
@@ -123,10 +139,10 @@ class ColumnSource(SentenceSource):
             self.notes.append(f"{self.path.name}: {len(known):,} tags, one for each token.")
 
     def sentences(self) -> Iterator[Sentence]:
-        for words, spaced, tags, line, document in self.tagged():
-            text, tokens = rebuilt(words, spaced)
-            spans = of_tags(tags, tokens, self.marks_spans) if tags is not None else []
-            yield Sentence(text, tokens, spans, line, document)
+        for one in self.tagged():
+            text, tokens = rebuilt(one.words, one.spaced)
+            spans = of_tags(one.tags, tokens, self.marks_spans) if one.tags is not None else []
+            yield Sentence(text, tokens, spans, one.line, one.document)
 
 
 def of_tags(tags: Sequence[str], tokens: Sequence[Bounds], marks_spans: bool) -> list[Span]:
@@ -163,15 +179,14 @@ class Crossing:
         if len(self.said) < LISTED:
             self.said.append(f"{place}: {said}")
 
-    def raised(self, listed: str = "") -> Problem:
-        """listed: where all of them are, for the end of a sentence."""
+    def raised(self, listed: str, setting: str) -> Problem:
+        """listed: where all of them are, for the end of a sentence. setting: see `lacking`."""
         more = f" and {self.count - LISTED:,} more" if self.count > LISTED else ""
         spans = "span does" if self.count == 1 else "spans do"
         return Problem(
             self.records[0]["where"],
             f"{self.count:,} {spans} not lie on tokens of the text. {'; '.join(self.said)}{more}{listed}.",
-            "Correct them, or have each moved to the nearest tokens with --set data.misplaced=snap, or left "
-            "out with --set data.misplaced=drop",
+            mended("tokens", setting),
         )
 
 
@@ -209,10 +224,16 @@ class GivenSentences(SentenceSource):
     """Sentences in memory: strings (cut by `cut_by`) or lists of words, with spans (start, end, label) of the
     characters or a tag for each token; targets None: none of them."""
 
-    unit = "text "
+    unit, setting = "text ", IN_PYTHON
 
-    def __init__(self, inputs: Iterable[Any], targets: Iterable[Any] | None, cut_by: Any = "word") -> None:
-        super().__init__(Path("texts"), DataConfig(), "memory", targets is not None)
+    def __init__(
+        self,
+        inputs: Iterable[Any],
+        targets: Iterable[Any] | None,
+        cut_by: Any = "word",
+        config: DataConfig | None = None,
+    ) -> None:
+        super().__init__(Path("texts"), config or DataConfig(), "memory", targets is not None)
         self.files = []
         self.inputs = list(inputs)
         self.targets = None if targets is None else [list(target) for target in targets]
@@ -230,7 +251,7 @@ class GivenSentences(SentenceSource):
         return f"texts, text {line:,}"
 
     def sentences(self) -> Iterator[Sentence]:
-        found = Crossing(self.config.misplaced)
+        self.left_out, found = {}, Crossing(self.config.misplaced)
         for number, given in enumerate(self.inputs, 1):
             place = self.place(number)
             text, tokens = read_given(given, place, self.cut_by)
@@ -248,8 +269,7 @@ class GivenSentences(SentenceSource):
                 spans = [checked_span(span, place) for span in target]
                 spans = placed(text, tokens, spans, found, place)
             yield Sentence(text, tokens, spans, number)
-        if found.count:
-            raise found.raised()
+        self.tell_misplaced(found)
 
 
 def read_given(given: Any, place: str, cut_by: Any) -> tuple[str, list[Bounds]]:

@@ -34,7 +34,7 @@ class SquadFile(QuestionSource):
                 number += 1
                 where = f"{self.place(number)} ({place})"
                 given = _get(one, "question", str, where)
-                answers = _answers(one.get("answers"), where)
+                answers = _answers(one.get("answers"), where) if self.need_label else None
                 if one.get("is_impossible") is True:
                     answers = ()
                 yield Question(
@@ -93,7 +93,7 @@ class QuestionLines(QuestionSource):
         self.passage_key = chosen_key(config.text, first, PASSAGES, "--text", place)
         self.question_key = chosen_key(config.second, first, QUESTIONS, "--second", place)
         self.answers_key = None
-        if need_label or config.label or any(name in first for name in ANSWERS):
+        if need_label:
             self.answers_key = chosen_key(config.label, first, ANSWERS, "--label", place)
         keys = [self.passage_key, self.question_key, *([self.answers_key] if self.answers_key else [])]
         self.notes.append(f"Passage, question, answers: {', '.join(map(repr, keys))}.")
