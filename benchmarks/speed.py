@@ -145,10 +145,7 @@ def main_table(jobs: dict[str, Any], quality: str = "accuracy", missing: str = "
     rows = []
     for job in jobs.values():
         for row in job["rows"]:
-            sign = ">=" if row["better"] == "higher" else "<="
-            asked, errors = "", "; ".join(row["errors"])
-            if row["reach"] is not None:
-                asked = f"{sign} {row['reach']:g}" + ("" if row["reach_on"] == "ratio" else f" {row['unit']}")
+            errors = "; ".join(row["errors"])
             rows.append(
                 [
                     row["what"],
@@ -157,7 +154,7 @@ def main_table(jobs: dict[str, Any], quality: str = "accuracy", missing: str = "
                     figure(row["theirs"], row["unit"]) or errors,
                     figure(row["ratio"]),
                     row["better"],
-                    asked,
+                    reach(row),
                     MET[row["met"]],
                     pair(row["quality"], "{:.3f}"),
                     pair(row["memory"], "{:,.0f}"),
@@ -208,6 +205,16 @@ def commands_table(starting: dict[str, Any]) -> str:
         return ""
     rows = [[name, f"{one['seconds']:.2f}", " ".join(one["imports"])] for name, one in listed.items()]
     return "## What each command imports\n\n" + table(["command", "seconds, whole process", "imports"], rows)
+
+
+def reach(row: dict[str, Any]) -> str:
+    """What is asked of a line."""
+    if row["reach"] is None:
+        return ""
+    if row["better"] == "equal":
+        return f"1 ± {row['reach'] - 1:.1g}"
+    sign = ">=" if row["better"] == "higher" else "<="
+    return f"{sign} {row['reach']:g}" + ("" if row["reach_on"] == "ratio" else f" {row['unit']}")
 
 
 def figure(value: Any, unit: str = "") -> str:

@@ -64,7 +64,8 @@ def print_score(result: dict[str, Any]) -> None:
         f"  perplexity {_told(result['perplexity'])} per {result['units']} unit, "
         f"{_told(result['perplexity_per_word'])} per word\n"
         f"  {_told(result['bits'], ',.1f')} bits for {result['characters']:,} characters, "
-        f"{result['words']:,} words, {result['units_predicted']:,} units ({result['units_unknown']:,} unknown)"
+        f"{result['words']:,} words, {result['units_predicted']:,} units "
+        f"({result['units_unknown']:,} unknown)"
     )
     for note in result["notes"]:
         typer.echo(note)
