@@ -57,8 +57,8 @@ def write(model: Path, out: Path) -> dict[str, Any]:
             "An ARPA file holds the rung ngram alone.",
         )
     loaded.ngrams.arpa(out)
-    notes, labels = [], loaded.labels["labels"]
-    if labels:
+    notes = []
+    if labels := loaded.labels["labels"]:
         notes.append(
             f"An ARPA file knows no labels: it says what follows each (<label:{labels[0]}>, ...), but read "
             "back the model has none, and scores texts as if they had no label."

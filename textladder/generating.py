@@ -192,8 +192,8 @@ class Writing:
 
         step, state, last = _begin(self.model, self.prompts)
         ended = stopped if self._stop else None
-        given = self._given() | {"ended": ended, "interrupted": found}
-        found(beam(step, state, last, self.options, **given))
+        given = self._given()
+        found(beam(step, state, last, self.options, **given, ended=ended, interrupted=found))
         yield [row.text for row in self._rows]
 
     def _row(self, prompt: Prompt) -> _Row:

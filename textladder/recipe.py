@@ -114,7 +114,8 @@ class Recipe:
 
     def tables(self, every: bool = False) -> dict[str, Any]:
         """Plain tables again; without `every`, only what differs from the defaults."""
-        decoder, tokenizer = {}, plain(self.tokenizer, every)
+        decoder = {}
+        tokenizer = plain(self.tokenizer, every)
         for key, default in _defaults(task_class(self.task_name), {"units": self.tokenizer.units}).items():
             tokenizer[key] = getattr(self.tokenizer, key)
             if not every and tokenizer[key] == default:

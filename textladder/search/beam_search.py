@@ -236,12 +236,11 @@ class _Pools:
 
     def fill(self, place: Tensor, sums: Tensor, nats: Tensor, written: Tensor) -> None:
         """Take also hypotheses that have not ended, the best first, where there is room."""
-        length = written.shape[1]
-        norm, n = length_norm(length, self.config.length_penalty), self.config.n
+        norm = length_norm(written.shape[1], self.config.length_penalty)
         order = sums.argsort(descending=True)
-        rows = zip(*(part[order].tolist() for part in (place, written, nats, sums)), strict=True)
-        for number, ids, own, total in rows if length else ():
-            if len(self.best[number]) < n:
+        parts = (part[order].tolist() for part in (place, written, nats, sums))
+        for number, ids, own, total in zip(*parts, strict=True):
+            if ids and len(self.best[number]) < self.config.n:
                 self.best[number].append(Hypothesis(tuple(ids), own, total / norm, False))
 
     def _done(self, number: int, total: float) -> bool:
