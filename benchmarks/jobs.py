@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,13 +15,14 @@ from benchmarks.harness import OUT, Result, System, run_once
 @dataclass(frozen=True)
 class Line:
     """One line of the table. `metric` and `peer_metric` name figures in what the systems report. reach: what
-    is asked of ours / theirs, or of our figure. quality: not met if our accuracy is lower."""
+    is asked of ours / theirs, or of our figure; for "equal" how far the ratio, or its inverse, may be above
+    1. quality: not met if our accuracy is lower."""
 
     what: str
     ours: str
     metric: str
     unit: str
-    better: Literal["higher", "lower"]
+    better: Literal["higher", "lower", "equal"]
     reach: float | None = None
     peer: str | None = None
     peer_metric: str | None = None
@@ -35,6 +37,8 @@ class Line:
         judged = ratio if self.reach_on == "ratio" else value
         met = None
         if self.reach is not None and judged is not None:
+            if self.better == "equal":
+                judged = max(judged, 1 / judged) if judged > 0 else math.inf
             met = judged >= self.reach if self.better == "higher" else judged <= self.reach
             if met and self.quality:
                 both = [side.get("accuracy") for side in (ours, theirs)]

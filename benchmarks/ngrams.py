@@ -24,14 +24,15 @@ from benchmarks.harness import (
     in_turns,
     machine,
     medians,
-    short,
     table,
     today,
 )
 from benchmarks.jobs import Job, Line
+from benchmarks.speed import MET, figure, reach
 
 RESULTS = RECORDS / "ngrams.json"
 ODD = {"<unk>", "<s>", "</s>"}  # lmplz refuses them as words
+ORDERS = range(1, 8)
 REPEATS = 8  # of the text that is scored, so that there is something to measure
 
 
@@ -70,38 +71,44 @@ def job(order: int, made: dict[str, Any], folder: Path, programs: str | None, pr
     for name, file in (("query, lmplz's", arpa), ("query, ours", own["arpa"])):
         asked = {"programs": programs, "arpa": file, "text": valid, "words": tokens, "repeats": REPEATS}
         systems.append(System(f"{name} {order}", "benchmarks.peers.kenlm_query", asked))
+    return Job(systems, lines(order))
+
+
+def lines(order: int) -> list[Line]:
+    """What is asked of one order, of the systems of `job`."""
+    mine, theirs = f"ours, order {order}", f"lmplz, order {order}"
     query, again = f"query, lmplz's {order}", f"query, ours {order}"
-    what = f"order {order}:"
-    return Job(
-        systems,
-        [
-            Line(f"{what} ids to model", mine, "words_per_second", "words/s", "higher", 1.0, theirs),
-            Line(
-                f"{what} text file to model",
-                mine,
-                "all_words_per_second",
-                "words/s",
-                "higher",
-                1.0,
-                theirs,
-                "words_per_second",
-            ),
-            Line(f"{what} processor time", mine, "processor_seconds", "s", "lower", None, theirs),
-            Line(f"{what} peak memory", mine, "training_peak_memory_mb", "MB", "lower", None, theirs),
-            Line(
-                f"{what} scoring",
-                mine,
-                "query_words_per_second",
-                "words/s",
-                "higher",
-                0.3,
-                query,
-                "words_per_second",
-            ),
-            Line(f"{what} perplexity, theirs scored by KenLM", mine, "perplexity", "", "lower", 1.001, query),
-            Line(f"{what} perplexity, ours scored by KenLM", mine, "perplexity", "", "lower", 1.0001, again),
-        ],
-    )
+    what, rate, many = f"order {order}:", "words_per_second", "words/s"
+    held = "training_peak_memory_mb"
+    return [
+        Line(f"{what} ids to model", mine, rate, many, "higher", 1.0, theirs),
+        Line(f"{what} text file to model", mine, f"all_{rate}", many, "higher", 1.0, theirs, rate),
+        Line(f"{what} processor time", mine, "processor_seconds", "s", "lower", None, theirs),
+        Line(f"{what} peak memory", mine, held, "MB", "lower", None, theirs),
+        Line(f"{what} scoring", mine, f"query_{rate}", many, "higher", 0.3, query, rate),
+        # Too low is as wrong as too high: probabilities that sum up to more than one give that.
+        Line(f"{what} perplexity, theirs scored by KenLM", mine, "perplexity", "", "equal", 1.001, query),
+        Line(f"{what} perplexity, ours scored by KenLM", mine, "perplexity", "", "equal", 1.0001, again),
+    ]
+
+
+def judged(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """The lines of what was measured, by what is asked today. found: the figures of each system."""
+    orders = [
+        order for order in ORDERS if f"ours, order {order}" in found and f"lmplz, order {order}" in found
+    ]
+    return [line.row(found) for order in orders for line in lines(order)]
+
+
+def rows_table(found: dict[str, Any]) -> str:
+    """Of `judged`. What should be equal is shown to seven digits: three would hide what is asked."""
+    cells = []
+    for row in judged(found):
+        shown = [figure(row[key], row["unit"]) for key in ("ours", "theirs")] + [figure(row["ratio"])]
+        if row["better"] == "equal":
+            shown = ["" if row[key] is None else f"{row[key]:#.7g}" for key in ("ours", "theirs", "ratio")]
+        cells.append([row["what"], *shown, reach(row), MET[row["met"]]])
+    return table(["", "ours", "KenLM", "ratio", "asked", "met"], cells)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -115,7 +122,6 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     programs = str(Path(options.programs).resolve()) if options.programs else None
     OUT.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, Any]] = []
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="ngrams-", dir=OUT) as name:
         folder = Path(name)
@@ -125,17 +131,11 @@ def main(arguments: list[str] | None = None) -> None:
             prune = [int(value) for value in options.prune.split(",")][:order]
             asked = job(order, made, folder, programs, prune)
             results = in_turns(asked.systems, options.repeats, options.threads)
-            here = {system: medians(runs) for system, runs in results.items()}
-            rows += [line.row(here) for line in asked.lines]
-            found |= here
-    cells = [
-        [row["what"], *(short(row[key]) if row[key] else "" for key in ("ours", "theirs", "ratio", "reach"))]
-        for row in rows
-    ]
-    print(table(["", "ours", "KenLM", "ratio", "asked"], cells))
+            found |= {system: medians(runs) for system, runs in results.items()}
+    print(rows_table(found))
     if not options.limit:
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
-        kept = {"date": today(), "machine": machine(), "rows": rows, "medians": found}
+        kept = {"date": today(), "machine": machine(), "rows": judged(found), "medians": found}
         RESULTS.write_text(json.dumps(kept, indent=1), encoding="utf-8")
 
 

@@ -167,10 +167,7 @@ def main_table(jobs: dict[str, Any], quality: str = "accuracy", missing: str = "
     rows = []
     for job in jobs.values():
         for row in job["rows"]:
-            sign = ">=" if row["better"] == "higher" else "<="
-            asked, errors = "", "; ".join(row["errors"])
-            if row["reach"] is not None:
-                asked = f"{sign} {row['reach']:g}" + ("" if row["reach_on"] == "ratio" else f" {row['unit']}")
+            errors = "; ".join(row["errors"])
             rows.append(
                 [
                     row["what"],
@@ -179,7 +176,7 @@ def main_table(jobs: dict[str, Any], quality: str = "accuracy", missing: str = "
                     figure(row["theirs"], row["unit"]) or errors,
                     figure(row["ratio"]),
                     row["better"],
-                    asked,
+                    reach(row),
                     MET[row["met"]],
                     pair(row["quality"], "{:.3f}"),
                     pair(row["memory"], "{:,.0f}"),
@@ -233,6 +230,16 @@ def commands_table(starting: dict[str, Any]) -> str:
     calls = min(one.get("calls", 1) for one in listed.values())
     said = ONE_CALL if calls == 1 else CALLS.format(calls)
     return "\n\n".join(["## What each command imports", said, shown])
+
+
+def reach(row: dict[str, Any]) -> str:
+    """What is asked of a line."""
+    if row["reach"] is None:
+        return ""
+    if row["better"] == "equal":
+        return f"1 ± {row['reach'] - 1:.1g}"
+    sign = ">=" if row["better"] == "higher" else "<="
+    return f"{sign} {row['reach']:g}" + ("" if row["reach_on"] == "ratio" else f" {row['unit']}")
 
 
 def figure(value: Any, unit: str = "") -> str:

@@ -79,6 +79,9 @@ def test_a_process_gives_its_figures_or_its_error(tmp_path: Path, monkeypatch: p
         ("lower", 2.0, 1.0, False),
         ("higher", 2.0, 1.0, True),
         ("higher", 1.0, 2.0, False),
+        ("equal", 2.0, 2.0, True),
+        ("equal", 2.0, 1.0, False),
+        ("equal", 1.0, 2.0, False),
     ],
 )
 def test_ratio_and_whether_it_is_met(better: str, ours: float, theirs: float, met: bool) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from textladder import recipe
 from textladder.batch import Batch, Tokens
@@ -18,7 +19,7 @@ from textladder.generating import Writing, generate, next_units, read_prompt, wr
 from textladder.model import Model
 from textladder.ngrams.config import NgramConfig
 from textladder.ngrams.model import NgramModel
-from textladder.search import SearchConfig
+from textladder.search import SearchConfig, State
 from textladder.tasks.judging import Judging
 from textladder.text.spelling import Spelling
 from textladder.text.tokenizing import BEGIN, END, SPECIAL, UNKNOWN, Tokenizer
@@ -247,6 +248,27 @@ def test_what_was_written_is_there_when_it_is_stopped_half_way() -> None:
     (texts,) = writing.texts()
     assert [text.text for text in texts] == said
     assert [(text.units, text.finished) for text in texts] == [(10, False)] * 2
+
+
+def test_a_beam_that_is_interrupted_gives_the_best_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, steps = gpt("character"), 0
+    stepper = model.stepper()
+
+    def stops(last: Tensor, state: State) -> tuple[Tensor, State]:
+        nonlocal steps
+        steps += 1
+        if steps == 7:
+            raise KeyboardInterrupt
+        return stepper[0](last, state)
+
+    monkeypatch.setattr(model, "stepper", lambda: (stops, stepper[1]))
+    wide = {"beam": 4, "n": 3, "ignore_end": True}
+    writing = Writing(model, [read_prompt(model)], SearchConfig(length=40, **wide))
+    with pytest.raises(KeyboardInterrupt):
+        list(writing)
+    steps = 10
+    assert writing.texts() == write(model, [""], options=SearchConfig(length=6, **wide))
+    assert [(text.units, text.finished) for text in writing.texts()[0]] == [(6, False)] * 3
 
 
 def test_the_caller_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

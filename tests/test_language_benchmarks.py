@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import harness, held_out, ladder, language, language_jobs, records, speed
+from benchmarks import harness, held_out, ladder, language, language_jobs, ngrams, records, speed
 from benchmarks.ours import language as ours
 from benchmarks.ours import language_data
 from benchmarks.peers import nanogpt, torch_lstm
@@ -68,6 +68,26 @@ def test_what_the_issue_asks_is_asked() -> None:
     assert asked["lstm x10", language_jobs.HELD, "lstm x1"] == 1.1
 
 
+def test_what_the_issue_asks_of_counted_models_is_asked() -> None:
+    for order in (3, 5):
+        mine, lmplz, query = f"ours, order {order}", f"lmplz, order {order}", f"query, lmplz's {order}"
+        asked = {(line.metric, line.peer): (line.better, line.reach) for line in ngrams.lines(order)}
+        assert asked["all_words_per_second", lmplz] == ("higher", 1)
+        assert asked["query_words_per_second", query] == ("higher", 0.3)
+        assert asked["perplexity", query] == ("equal", 1.001)
+        assert asked["perplexity", f"query, ours {order}"] == ("equal", 1.0001)
+        assert {line.ours for line in ngrams.lines(order)} == {mine}
+
+
+def test_half_the_perplexity_is_as_wrong_as_twice() -> None:
+    found = {f"{name} {order}": {} for name in ("ours, order", "lmplz, order") for order in (3, 5)}
+    found["ours, order 3"] = {"perplexity": 829.87924}
+    for theirs, met in ((829.5, "yes"), (1659.8, "**no**"), (414.9, "**no**")):
+        page = ngrams.rows_table(found | {"query, lmplz's 3": {"perplexity": theirs}})
+        (line,) = (line for line in page.splitlines() if "order 3: perplexity, theirs" in line)
+        assert f"| 829.8792 | {theirs:#.7g} | {829.87924 / theirs:#.7g} | 1 ± 0.001 | {met} |" in line
+
+
 def test_a_rung_that_is_not_there_is_named_and_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(language, "rungs", lambda: ["lstm"])
 
@@ -97,9 +117,19 @@ def test_tables() -> None:
     }
     page = language.document({"lstm-words": job | {"seconds": 9.0, "command": "c"}}, {"ours": {"torch": "2"}})
     assert "| training | 30 words/s | b | 10 words/s | 3 | higher | >= 1.5 | yes | 1.250 / 1.500 |" in page
-    counted = {"date": "2026-01-02", "rows": [line.row(found)]}
-    assert "| training | 30 words/s | 10 words/s | 3 | 1.5 | yes |" in language.ngrams_table(counted)
+    counted = {"ours, order 3": {"words_per_second": 3.0}, "lmplz, order 3": {"words_per_second": 2.0}}
+    shown = language.ngrams_table({"date": "2026-01-02", "machine": "a machine", "medians": counted})
+    assert "2026-01-02, a machine." in shown
+    assert "| order 3: ids to model | 3 words/s | 2 words/s | 1.5 | >= 1 | yes |" in shown
     assert language.ngrams_table({}) == ""
+
+
+def test_what_was_measured_otherwise_is_said() -> None:
+    said = language.how({"nanogpt": {"threads": 2}, "wiki": {"threads": 2}, "best": {"threads": 1}}, {})
+    assert "with 2 threads (`best`: 1);" in said
+    assert "- `wiki`" in said
+    assert "growth" not in said
+    assert "Counted" not in said
 
 
 def test_unknown_jobs_and_texts_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

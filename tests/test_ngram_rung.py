@@ -17,6 +17,7 @@ import pytest
 from tests.program import refused, textladder
 from tests.test_run import SCORES
 from textladder import counted, measuring, recipe, run
+from textladder.arpa_cli import UNSPELLED
 from textladder.counted import CountedModel
 from textladder.errors import Problem
 from textladder.estimators import TextClassifier
@@ -244,7 +245,7 @@ def test_to_an_arpa_file_and_back(text: Path, tmp_path: Path) -> None:
     one, two = (load_model(tmp_path / name) for name in ("run", "again"))
     assert isinstance(one, CountedModel)
     assert isinstance(two, CountedModel)
-    assert json.loads(ended.out) == {"counts": two.ngrams.counts, "notes": []}
+    assert json.loads(ended.out) == {"counts": two.ngrams.counts, "notes": [UNSPELLED]}
     assert two.ngrams.vocabulary == one.ngrams.vocabulary
     ids = one.tokenizer.encode(["the sun sat on a wet zebra", "when the"])
     assert ids.flat.tolist() == two.tokenizer.encode(["the sun sat on a wet zebra", "when the"]).flat.tolist()
@@ -252,6 +253,17 @@ def test_to_an_arpa_file_and_back(text: Path, tmp_path: Path) -> None:
     ended = textladder("score", tmp_path / "again", text, "--json")
     assert ended.code == 0, ended.err
     assert json.loads(ended.out)["bits_per_character"] < 1
+
+
+def test_labels_that_an_arpa_file_does_not_know_are_told(tmp_path: Path) -> None:
+    rows = "text,label\n" + "novak,Czech\nobrien,Irish\n" * 30
+    (tmp_path / "names.csv").write_text(rows)
+    given = ("--units", "character", "--set", "encoder.order=2", "--out", tmp_path / "run")
+    assert textladder("train", tmp_path / "names.csv", *LANGUAGE, *given).code == 0
+    ended = textladder("arpa", tmp_path / "run", tmp_path / "m.arpa")
+    assert ended.code == 0
+    assert "An ARPA file knows no labels" in ended.out
+    assert "<label:Czech>" in ended.out
 
 
 def test_what_is_no_arpa_file_and_no_counted_model(text: Path, tmp_path: Path, trained: Path) -> None:

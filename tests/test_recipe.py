@@ -214,3 +214,24 @@ def test_unknown_rungs_and_tasks() -> None:
 def test_without_a_name_it_is_the_cheapest_rung(task: str) -> None:
     assert recipe.rung(None, task).rung == recipe.rungs(task)[0]
     assert recipe.rung(None, task).task_name == task
+
+
+def test_language_models_know_every_character_unless_told_otherwise(tmp_path: Path) -> None:
+    def limits(chosen: Recipe) -> tuple[int, int]:
+        return chosen.tokenizer.min_count, chosen.tokenizer.vocabulary_size
+
+    every, default = (1, 0x110000 + 4), (2, 30_000)
+    for rung in recipe.rungs("language"):
+        words = recipe.rung(rung, "language")
+        assert limits(words) == default
+        characters = words.with_values({"tokenizer.units": "character"})
+        assert limits(characters) == every
+        assert limits(characters.with_values({"tokenizer.units": "word"})) == default
+        assert limits(words.with_values({"tokenizer.units": "byte"})) == default
+        saved = Recipe.load(written(characters.to_toml(), tmp_path))
+        assert saved == characters
+        given = saved.with_values({"tokenizer.min_count": 2, "tokenizer.vocabulary_size": 30_000})
+        assert limits(given) == default
+        assert limits(given.with_values({"training.epochs": 1})) == default
+    other = recipe.rung("lstm", "classify").with_values({"tokenizer.units": "character"})
+    assert limits(other) == default

@@ -14,6 +14,7 @@ import pytest
 from tests.program import refused, textladder
 from tests.test_language_compare import TINY
 from tests.test_language_estimator import lines, sentences
+from textladder import LanguageModel
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,53 @@ def test_every_unit_is_told_with_its_bits(kind: str, request: pytest.FixtureRequ
     surprising = np.array([token["surprising"] for token in tokens])
     assert surprising.any()
     assert said[surprising].min() > said[~surprising].max()
+
+
+@pytest.mark.parametrize("units", ["byte", "bpe", "word"])
+def test_the_texts_of_units_put_together_are_the_text(units: str, tmp_path: Path) -> None:
+    """A character of several units is told once, with the last of them."""
+    given = ("--rung", "ngram", "--units", units, "--set", "tokenizer.vocabulary_size=280")
+    train_on = lines(tmp_path / "a.txt", 200)
+    assert textladder("train", train_on, "--task", "language", *given, "--out", tmp_path / "run").code == 0
+    text = "the king saw 東京, a gaté 🦊.\nand\n" * 3
+    (tmp_path / "b.txt").write_text(text, encoding="utf-8")
+    found = scored(tmp_path / "run", tmp_path / "b.txt", "--per-token")
+    tokens = found["tokens"]
+    said = "".join(token["text"] for token in tokens)
+    assert said == ("".join(text.split()) if units == "word" else text)
+    if units != "word":
+        named = [(token["unit"], token["text"]) for token in tokens]
+        at = named.index(("<0xA9>", "é"))
+        assert named[at - 1] == ("<0xC3>", "")
+        ended = textladder("score", tmp_path / "run", tmp_path / "b.txt", "--per-token")
+        shown = [line.split("\t")[2] for line in ended.out.splitlines() if line.count("\t") == 2]
+        assert shown[at - 1 : at + 1] == ["<0xC3>", "é"]
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_text_without_a_probability_costs_infinitely_much(tmp_path: Path) -> None:
+    units = "-99 <s>\n-1 </s>\n-1 the\n-1 king\n"
+    (tmp_path / "m.arpa").write_text(f"\\data\\\nngram 1=4\n\n\\1-grams:\n{units}\n\\end\\\n")
+    assert "no <unk>" in textladder("arpa", tmp_path / "m.arpa", tmp_path / "m").out
+    known, unknown = "the king " * 300 + "\n", "the zebra\n"
+    (tmp_path / "b.txt").write_text(known + unknown)
+    for command in ("score", "evaluate"):
+        ended = textladder(command, tmp_path / "m", tmp_path / "b.txt")
+        assert ended.code == 0, ended.err
+        assert "bits per character infinite (95 % interval " in ended.out
+        assert "perplexity infinite per whitespace unit, infinite per word" in ended.out
+        assert "infinite bits for" in ended.out
+    ended = textladder("score", tmp_path / "m", "-", "--per-token", stdin=unknown)
+    assert "infinite\t!?\tzebra" in ended.out.splitlines()
+    assert "interval infinite to infinite, 1 block" in ended.out
+    found = scored(tmp_path / "m", tmp_path / "b.txt", "--per-token")
+    assert (found["bits_per_character"], found["perplexity"], found["bits"]) == (None, None, None)
+    low, high = found["interval"]  # of the blocks that are drawn some have no zebra
+    assert 0 < low < 10
+    assert high is None
+    lm = LanguageModel.load(tmp_path / "m")
+    assert lm.bits_per_character([unknown]) == lm.perplexity([unknown]) == math.inf
+    assert lm.score([unknown]) == -math.inf
 
 
 def test_what_people_see(model: Path) -> None:

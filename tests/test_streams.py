@@ -22,7 +22,7 @@ from textladder.text.corpus import Corpus
 from textladder.text.cutting import Piece, blocks_of
 from textladder.text.documents import GivenDocuments
 from textladder.text.splitting import split_documents
-from textladder.text.tokenizing import BEGIN, END, Tokenizer, TokenizerConfig
+from textladder.text.tokenizing import BEGIN, END, SPECIAL, UNKNOWN, Tokenizer, TokenizerConfig
 
 SENTENCE = "The quick brown fox jumps over the lazy dog, and runs.\n"
 
@@ -167,3 +167,18 @@ def test_units_of_blocks_are_those_of_the_text(units: str) -> None:
     config = TokenizerConfig(units=units, unicode="none", lowercase=False, html=False, vocabulary_size=1000)  # type: ignore[arg-type]
     known = Tokenizer.fit([blocks], config)
     assert known.encode(blocks).flat.tolist() == known.encode([text]).flat.tolist()
+
+
+def test_characters_have_no_limit(tmp_path: Path) -> None:
+    """Han and Hangul have more characters than words have room, and one seen once is no <unk>."""
+    many = "".join(map(chr, [*range(0x4E00, 0x9FFD), *range(0xAC00, 0xD7A4), *range(0x20000, 0x22000)]))
+    assert len(set(many)) > 40_000
+    chosen = recipe.rung("ngram", "language").with_values({"tokenizer.units": "character"})
+    (tmp_path / "held.txt").write_text("\n" + many[:100])
+    data, made = prepared(tmp_path, chosen, "\n" + many, tmp_path / "held.txt")
+    assert len(made.tokenizer) == len(SPECIAL) + 1 + len(many)
+    for store in made.stores.values():
+        assert (np.asarray(store.columns["text"].flat) != UNKNOWN).all()
+    (tmp_path / "again").mkdir()
+    limited = chosen.with_values({"tokenizer.vocabulary_size": 100})
+    assert len(prepare(limited, data, tmp_path / "again").tokenizer) == 100

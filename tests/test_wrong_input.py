@@ -31,6 +31,15 @@ def test_a_file_that_is_not_there(command: str, trained: Path, tmp_path: Path) -
     assert not (tmp_path / "run").exists()
 
 
+def test_two_files_for_a_task_that_reads_one(reviews: Path, tmp_path: Path) -> None:
+    other = write_csv(tmp_path / "more.csv")
+    for task in ("classify", "language"):
+        ended = textladder("train", reviews, other, "--task", task, "--out", tmp_path / "run")
+        refused(ended, f"{reviews} + {other}", "for the task translate", "several in one folder")
+        ended = textladder("train", reviews, tmp_path / "no.csv", "--task", task, "--out", tmp_path / "run")
+        refused(ended, "there is no such file")
+
+
 @pytest.mark.parametrize("option", ["--dev", "--test"])
 def test_a_dev_or_test_file_that_is_not_there(option: str, reviews: Path, tmp_path: Path) -> None:
     refused(train(reviews, tmp_path / "run", option, tmp_path / "no.csv"), "no.csv", "there is no such file")

@@ -11,6 +11,10 @@ from textladder.cli_options import Json, check_units
 from textladder.errors import Problem, suggest
 from textladder.output import print_json
 
+UNSPELLED = (
+    "An ARPA file does not say how unknown words and white space are spelled: that part of the bits per "
+    "character is a guess. Perplexity per unit is that of the file."
+)
 READABLE = ("whitespace", "word", "character")  # units that need no more than their names
 
 
@@ -53,7 +57,13 @@ def write(model: Path, out: Path) -> dict[str, Any]:
             "An ARPA file holds the rung ngram alone.",
         )
     loaded.ngrams.arpa(out)
-    return {"counts": loaded.ngrams.counts, "notes": []}
+    notes = []
+    if labels := loaded.labels["labels"]:
+        notes.append(
+            f"An ARPA file knows no labels: it says what follows each (<label:{labels[0]}>, ...), but read "
+            "back the model has none, and scores texts as if they had no label."
+        )
+    return {"counts": loaded.ngrams.counts, "notes": notes}
 
 
 def read(file: Path, out: Path, units: str) -> dict[str, Any]:
@@ -86,4 +96,4 @@ def read(file: Path, out: Path, units: str) -> dict[str, Any]:
         spelling = Spelling.learn([words], tokenizer).to_dict()
         labels = {"labels": [], "units": len(tokenizer), "spelling": spelling}
         CountedModel(chosen, tokenizer, labels, ngrams).save(out)
-        return {"counts": ngrams.counts, "notes": list(ngrams.about.notes)}
+        return {"counts": ngrams.counts, "notes": [*ngrams.about.notes, UNSPELLED]}

@@ -13,9 +13,9 @@ from torch import Tensor
 from textladder.errors import Problem, suggest
 from textladder.layers.embedding import PAD
 from textladder.model import Model
-from textladder.search import SearchConfig, State, Stepper, beam, sample
+from textladder.search import Hypothesis, SearchConfig, State, Stepper, beam, sample
 from textladder.tasks.judging import Judging
-from textladder.text.pieces import Pieces, Speller, Stops
+from textladder.text.pieces import Pieces, Speller, Stops, in_hex, is_cut
 from textladder.text.spelling import Spelling
 from textladder.text.tokenizing import BEGIN, END, SPECIAL, UNKNOWN
 from textladder.training.threads import threads_for
@@ -183,14 +183,17 @@ class Writing:
             row = self._row(self.prompts[0])  # whichever: prompts change no more than the first space
             return any(row.add(unit) for unit in ids)
 
+        def found(texts: list[list[Hypothesis]]) -> None:
+            for place, hypotheses in enumerate(texts):
+                for row, hypothesis in zip(self._rows[place * self.options.n :], hypotheses, strict=False):
+                    row.nats = hypothesis.log_probability
+                    for unit in hypothesis.ids:
+                        row.add(unit)
+
         step, state, last = _begin(self.model, self.prompts)
         ended = stopped if self._stop else None
-        found = beam(step, state, last, self.options, **self._given(), ended=ended)
-        for place, hypotheses in enumerate(found):
-            for row, hypothesis in zip(self._rows[place * self.options.n :], hypotheses, strict=False):
-                row.nats = hypothesis.log_probability
-                for unit in hypothesis.ids:
-                    row.add(unit)
+        given = self._given()
+        found(beam(step, state, last, self.options, **given, ended=ended, interrupted=found))
         yield [row.text for row in self._rows]
 
     def _row(self, prompt: Prompt) -> _Row:
@@ -298,9 +301,7 @@ def _shown(speller: Speller, prompt: Prompt, unit: int) -> str:
         return SPECIAL[unit]
     pieces = speller.after(prompt.ids[1:], prompt.text)
     text = pieces.add(unit) + pieces.end()
-    if speller.bytes and "\ufffd" in text:
-        return "".join(f"<0x{byte:02X}>" for byte in speller.bytes[unit])
-    return text
+    return in_hex(speller.bytes[unit]) if speller.bytes and is_cut(speller.bytes[unit]) else text
 
 
 def _device(model: LanguageModel) -> torch.device:

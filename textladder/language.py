@@ -100,13 +100,13 @@ class LanguageModel(RungEstimator):
         return self._scored(X)
 
     def bits_per_character(self, X: Texts) -> float:
-        """Bits for each character of the text itself, whatever the units; lower is better."""
-        return float(self._scored(X)["bits_per_character"])
+        """Bits for each character of the text itself, whatever the units; lower is better. Infinite for a
+        text to which the model gives no probability."""
+        return self._figure("bits_per_character", X)
 
     def perplexity(self, X: Texts) -> float:
         """Per unit, ends of documents included: to be compared between models of the same units only."""
-        found = self._scored(X)["perplexity"]
-        return math.inf if found is None else float(found)
+        return self._figure("perplexity", X)
 
     def score(self, X: Texts, y: Any = None) -> float:
         """Minus bits per character: higher is better, as scikit-learn's search wants it."""
@@ -173,6 +173,10 @@ class LanguageModel(RungEstimator):
         tags.input_tags.one_d_array = True
         tags.input_tags.two_d_array = False
         return tags
+
+    def _figure(self, name: str, X: Texts) -> float:
+        found = self._scored(X)[name]
+        return math.inf if found is None else float(found)
 
     def _scored(self, X: Texts) -> dict[str, Any]:
         check_is_fitted(self)

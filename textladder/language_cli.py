@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,25 +55,26 @@ def score(
 
 def print_score(result: dict[str, Any]) -> None:
     """What `score` and `evaluate` say of a language model."""
-    low, high = result["interval"]
+    low, high = (_told(value, ".4f") for value in result["interval"])
     blocks = f"{result['count']:,} {'block' if result['count'] == 1 else 'blocks'}"
     documents = f"{result['documents']:,} {'document' if result['documents'] == 1 else 'documents'}"
     typer.echo(
-        f"bits per character {result['bits_per_character']:.4f} "
-        f"(95 % interval {low:.4f} to {high:.4f}, {blocks} of {documents})\n"
+        f"bits per character {_told(result['bits_per_character'], '.4f')} "
+        f"(95 % interval {low} to {high}, {blocks} of {documents})\n"
         f"  perplexity {_told(result['perplexity'])} per {result['units']} unit, "
         f"{_told(result['perplexity_per_word'])} per word\n"
-        f"  {result['bits']:,.1f} bits for {result['characters']:,} characters, {result['words']:,} words, "
-        f"{result['units_predicted']:,} units ({result['units_unknown']:,} unknown)"
+        f"  {_told(result['bits'], ',.1f')} bits for {result['characters']:,} characters, "
+        f"{result['words']:,} words, {result['units_predicted']:,} units "
+        f"({result['units_unknown']:,} unknown)"
     )
     for note in result["notes"]:
         typer.echo(note)
     typer.echo(result["signature"])
 
 
-def _told(perplexity: float | None) -> str:
-    """Infinite ones are None."""
-    return "infinite" if perplexity is None else f"{perplexity:.6g}"
+def _told(value: float | None, form: str = ".6g") -> str:
+    """A figure of a text; of one to which the model gives no probability it is None, or infinite."""
+    return "infinite" if value is None or math.isinf(value) else format(value, form)
 
 
 def _line_of(unit: Unit, *, coloured: bool) -> str:
@@ -80,4 +82,4 @@ def _line_of(unit: Unit, *, coloured: bool) -> str:
     if unit.surprising and coloured:
         shown = f"{RED}{shown}{RESET}"
     marks = ("!" if unit.surprising else "") + ("?" if unit.unknown else "")
-    return f"{unit.bits:8.3f}\t{marks or ' '}\t{shown}"
+    return f"{_told(unit.bits, '.3f'):>8}\t{marks or ' '}\t{shown}"

@@ -5,6 +5,7 @@ A *rung* is a named recipe: one annotated file under `recipes/TASK/`, which a us
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,14 +22,18 @@ from textladder.errors import Problem, suggest
 from textladder.ngrams import COUNTED
 from textladder.tasks import TASKS, task_class
 from textladder.text.reading import DataConfig
-from textladder.text.tokenizing import TokenizerConfig
+from textladder.text.tokenizing import SPECIAL, TokenizerConfig
 
-if TYPE_CHECKING:  # needs torch, which reading files does not
+if TYPE_CHECKING:  # these need torch, which reading files does not
+    from textladder.tasks.task import Task
     from textladder.training.options import TrainingConfig
 
 RECIPES = Path(__file__).parent / "recipes"
 SMALL_UNITS = ("character", "byte")
 TABLES = ("data", "tokenizer", "encoder", "decoder", "task", "training")
+# Language models of characters know every character of their text, unless a recipe or a user says otherwise:
+# all that Unicode has find room. What else is known of [tokenizer] stands in TokenizerConfig.
+EVERY_CHARACTER = {"vocabulary_size": sys.maxunicode + 1 + len(SPECIAL), "min_count": 1}
 
 
 @dataclass(frozen=True)
@@ -85,12 +90,13 @@ class Recipe:
             decoder_name = str(tables["decoder"].pop("name"))
             config = _named(decoder_class, decoder_name, where).Config
             decoder = checked(config, tables["decoder"], where, "decoder")
+        tokenizer = _defaults(task, tables["tokenizer"]) | tables["tokenizer"]
         return cls(
             rung=str(document.get("rung", encoder_name)),
             about=str(document.get("about", "")),
             source=str(document.get("source", "")),
             data=checked(DataConfig, tables["data"], where, "data"),
-            tokenizer=checked(TokenizerConfig, tables["tokenizer"], where, "tokenizer"),
+            tokenizer=checked(TokenizerConfig, tokenizer, where, "tokenizer"),
             encoder_name=encoder_name,
             encoder=checked(encoder, tables["encoder"], where, "encoder"),
             task_name=task_name,
@@ -109,6 +115,11 @@ class Recipe:
     def tables(self, every: bool = False) -> dict[str, Any]:
         """Plain tables again; without `every`, only what differs from the defaults."""
         decoder = {}
+        tokenizer = plain(self.tokenizer, every)
+        for key, default in _defaults(task_class(self.task_name), {"units": self.tokenizer.units}).items():
+            tokenizer[key] = getattr(self.tokenizer, key)
+            if not every and tokenizer[key] == default:
+                del tokenizer[key]
         if self.decoder_name is not None:
             decoder = {"decoder": {"name": self.decoder_name, **plain(self.decoder, every)}}
         return {
@@ -116,7 +127,7 @@ class Recipe:
             "about": self.about,
             "source": self.source,
             "data": plain(self.data, every),
-            "tokenizer": plain(self.tokenizer, every),
+            "tokenizer": tokenizer,
             "encoder": {"name": self.encoder_name, **plain(self.encoder, every)},
             **decoder,
             "task": {"name": self.task_name, **plain(self.task, every)},
@@ -252,6 +263,11 @@ def _changed(document: dict[str, Any], values: dict[str, Any], where: str) -> di
             )
         tables.setdefault(table, {})[key] = value
     return document | tables
+
+
+def _defaults(task: type[Task], tokenizer: dict[str, Any]) -> dict[str, int]:
+    """Of [tokenizer] the defaults that are not those of TokenizerConfig."""
+    return EVERY_CHARACTER if task.streams and tokenizer.get("units") == "character" else {}
 
 
 def _named(find: Callable[[str], Any], name: str, where: str) -> Any:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from textladder.tasks.judging import Block
 from textladder.text.corpus import Corpus
 from textladder.text.documents import DocumentSource, open_documents
 from textladder.text.formats import format_of
+from textladder.text.pieces import bytes_of, in_hex, is_cut
 from textladder.text.tokenizing import UNKNOWN
 from textladder.training.devices import pick_device
 
@@ -40,8 +42,9 @@ SURPRISING = 2.0  # standard deviations above the mean bits of a unit
 
 @dataclass(frozen=True)
 class Unit:
-    """One unit that was predicted. text: as it stands in the text, "" for the end of a document; unknown:
-    read as <unk>; surprising: it cost far more than most of this text."""
+    """One unit that was predicted. text: as it stands in the text, "" for the end of a document and for bytes
+    whose character a later unit completes; unknown: read as <unk>; surprising: it cost far more than most of
+    this text."""
 
     where: str
     unit: str
@@ -110,20 +113,31 @@ class Scored:
         """Every unit that is predicted, in order."""
         bits = self.model.unit_nats(self._store) / math.log(2)
         ids, offsets = self._store.columns["text"].flat, self._store.columns["text"].offsets
-        predicted = np.flatnonzero(bits)
-        limit = bits[predicted].mean() + SURPRISING * bits[predicted].std() if len(predicted) else math.inf
+        known = bits[(bits != 0) & np.isfinite(bits)]
+        limit = known.mean() + SURPRISING * known.std() if len(known) else 0.0
         starts = part_starts(self.part)
         for row, example in enumerate(self.part.examples()):
             here = np.asarray(ids[offsets[row] : offsets[row + 1]])[int(starts[row]) :]
             costs = bits[int(offsets[row]) + int(starts[row]) : offsets[row + 1]]
             for unit, text, cost in zip(here, self._spelled(example.texts[0], here), costs, strict=True):
-                said, unknown = self.model.tokenizer.vocabulary[unit], bool(unit == UNKNOWN)
+                said, unknown = self._names[unit], bool(unit == UNKNOWN)
                 yield Unit(example.where, said, text, float(cost), unknown, bool(cost > limit))
 
+    @cached_property
+    def _names(self) -> list[str]:
+        """The units as the vocabulary writes them; bytes that are no character alone as <0xC3>."""
+        names = list(self.model.tokenizer.vocabulary)
+        for unit, data in enumerate(bytes_of(self.model.tokenizer)):
+            if is_cut(data):
+                names[unit] = in_hex(data)
+        return names
+
     def _spelled(self, text: str, ids: NDArray[np.int32]) -> list[str]:
-        """The stretch of the text that each unit stands for."""
+        """The stretch of the text that each unit stands for. A character of several units is told with the
+        last of them."""
         spans = self.model.tokenizer.offsets(text)
-        spelled = [text[begin:end] for begin, end in spans]
+        begins = [*(begin for begin, _ in spans[1:]), len(text)]
+        spelled = [text[begin : min(end, after)] for (begin, end), after in zip(spans, begins, strict=True)]
         return [*spelled, *[""] * (len(ids) - len(spans))]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +70,9 @@ def mean_sd(values: Sequence[float]) -> tuple[float, float]:
 
 def _percentiles(value: float, values: Floats, resamples: int, confidence: float, seed: int) -> Interval:
     tail = (1 - confidence) / 2
-    low, high = np.quantile(values, [tail, 1 - tail]) if len(values) else (np.nan, np.nan)
+    # Between a number and infinity there is nothing to interpolate.
+    method: Any = "linear" if np.isfinite(values).all() else "inverted_cdf"
+    low, high = np.quantile(values, [tail, 1 - tail], method=method) if len(values) else (np.nan, np.nan)
     signature = f"bootstrap|percentile|confidence={confidence:g}|resamples={resamples}|seed={seed}"
     return Interval(float(value), float(low), float(high), signature)
 

@@ -22,6 +22,8 @@ Ended = Callable[[Sequence[int]], bool]
 Top = Callable[[Tensor, int], tuple[Tensor, Tensor]]
 # The state after a step -> what is added to the score of a hypothesis that ends there [R], at most 0.
 Added = Callable[[State], Tensor]
+# The best of each prompt.
+Found = Callable[[list[list[Hypothesis]]], None]
 Candidates = tuple[
     Tensor, Tensor, Tensor
 ]  # scores [R, C] of units [R, C], and their log-probabilities [R, C]
@@ -43,6 +45,7 @@ def beam(
     forced: Tensor | None = None,
     added: Added | None = None,
     tree: Tree | None = None,
+    interrupted: Found | None = None,
 ) -> list[list[Hypothesis]]:
     """The best `config.n` hypotheses of each prompt, from the best down; fewer where no more were found.
 
@@ -62,6 +65,8 @@ def beam(
     all), and longer than what is forced. top: what chooses among what `step` says, which then
     need not be log-probabilities; `banned`, `seen`, `forced` and `config.ignore_end` are not heeded. added:
     see Added; it bounds nothing, being at most 0. tree: gets what is kept and given up, of one prompt.
+    interrupted: told, at a KeyboardInterrupt, what would be returned if the search ended there: hypotheses
+    that have ended and, where those are fewer than n, the best of those that have not.
     """
     groups, device = config.groups, last.device
     width = config.beam // groups
@@ -77,28 +82,36 @@ def beam(
     sums = torch.zeros(len(place), device=device)
     nats = sums.clone()  # the sums without penalties
     written = last.new_zeros(len(place), 0)
-    for number in range(max(longest, default=0)):
-        said, state = step(last, state)
-        must = None if forced is None else forced_at(forced, number, place // groups)
-        more, units, own = chooser.candidates(said, must)
-        totals = sums[:, None] + more
-        if groups == 1:
-            parents, column = _best(totals, place, width)
-        else:
-            parents, column = _diverse(totals, units, place, config)
-        last = units[parents, column]
-        place, nats, sums = place[parents], nats[parents] + own[parents, column], totals[parents, column]
-        written = torch.cat([written[parents], last[:, None]], 1)
-        more_score = None if added is None else added(state)[parents]
-        going = pools.set_aside(place, sums, nats, written, more_score)
-        if tree is not None:
-            tree.grow((units, more, totals), (parents, column), going)
-        if not len(going):
-            break
-        parents, last = parents[going], last[going]
-        place, sums, nats, written = place[going], sums[going], nats[going], written[going]
-        state = select(state, parents)
-        chooser.keep(parents, last)
+    begun = place, sums, nats, written  # after the last whole step
+    try:
+        for number in range(max(longest, default=0)):
+            said, state = step(last, state)
+            must = None if forced is None else forced_at(forced, number, place // groups)
+            more, units, own = chooser.candidates(said, must)
+            totals = sums[:, None] + more
+            if groups == 1:
+                parents, column = _best(totals, place, width)
+            else:
+                parents, column = _diverse(totals, units, place, config)
+            last = units[parents, column]
+            place, nats, sums = place[parents], nats[parents] + own[parents, column], totals[parents, column]
+            written = torch.cat([written[parents], last[:, None]], 1)
+            more_score = None if added is None else added(state)[parents]
+            going = pools.set_aside(place, sums, nats, written, more_score)
+            if tree is not None:
+                tree.grow((units, more, totals), (parents, column), going)
+            if not len(going):
+                break
+            parents, last = parents[going], last[going]
+            place, sums, nats, written = place[going], sums[going], nats[going], written[going]
+            begun = place, sums, nats, written
+            state = select(state, parents)
+            chooser.keep(parents, last)
+    except KeyboardInterrupt:
+        if interrupted is not None:
+            pools.fill(*begun)
+            interrupted(pools.found())
+        raise
     return pools.found()
 
 
@@ -220,6 +233,15 @@ class _Pools:
         pool.append(found)
         pool.sort(key=lambda hypothesis: -hypothesis.score)
         del pool[self.config.n :]
+
+    def fill(self, place: Tensor, sums: Tensor, nats: Tensor, written: Tensor) -> None:
+        """Take also hypotheses that have not ended, the best first, where there is room."""
+        norm = length_norm(written.shape[1], self.config.length_penalty)
+        order = sums.argsort(descending=True)
+        parts = (part[order].tolist() for part in (place, written, nats, sums))
+        for number, ids, own, total in zip(*parts, strict=True):
+            if ids and len(self.best[number]) < self.config.n:
+                self.best[number].append(Hypothesis(tuple(ids), own, total / norm, False))
 
     def _done(self, number: int, total: float) -> bool:
         """Whether no hypothesis that goes on, of log-probability `total` at best, can come among the best."""

@@ -11,8 +11,9 @@ from textladder.errors import Problem
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How units are chosen. Filters narrow the choice in the order of the fields, each what the one before it
-    left. Raises Problem for values out of range and for options that contradict each other."""
+    """How units are chosen. `repetition_penalty` comes first, then temperature, top_k, top_p and min_p, each
+    on what the one before it left. Raises Problem for values out of range and for options that contradict
+    each other."""
 
     length: int = 200  # units written, at most
     temperature: float = 1.0  # log-probabilities are divided by it; 0: always the most probable unit (greedy)

@@ -107,8 +107,11 @@ class Judging:
 
 
 def per_character(bits: Floats, characters: Floats) -> Statistic:
-    """Bits per character of blocks [R] as a Statistic of them."""
-    return Statistic.rows(np.stack([bits, characters], axis=1).astype(np.float64), _ratio)
+    """Bits per character of blocks [R] as a Statistic of them. Blocks that cannot be (infinite bits) are
+    summed apart: 0 times infinity, of a block that was not drawn, would be no number."""
+    endless = np.isinf(bits)
+    columns = [np.where(endless, 0, bits), characters, *([endless] if endless.any() else [])]
+    return Statistic.rows(np.stack(columns, axis=1).astype(np.float64), _ratio)
 
 
 def bits_per_character(sums: Floats) -> float:
@@ -118,7 +121,8 @@ def bits_per_character(sums: Floats) -> float:
 
 
 def _ratio(sums: Floats) -> Floats:
-    return sums[..., 0] / np.maximum(sums[..., 1], 1)
+    ratio = sums[..., 0] / np.maximum(sums[..., 1], 1)
+    return ratio if sums.shape[-1] == 2 else np.where(sums[..., 2] > 0, math.inf, ratio)
 
 
 def _exponential(nats: float) -> float:

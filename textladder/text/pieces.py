@@ -10,6 +10,30 @@ from textladder.text.tokenizing import BEGIN, SPECIAL, UNKNOWN, Tokenizer
 
 Join = Callable[[Iterable[int]], str]  # units -> the text that they spell
 BYTE_UNITS = ("byte", "bpe")
+SAID = ("", SPECIAL[UNKNOWN], "", "")  # what special units write
+
+
+def bytes_of(tokenizer: Tokenizer) -> list[bytes]:
+    """What each unit of bytes or BPE writes; nothing for other units."""
+    if tokenizer.config.units not in BYTE_UNITS:
+        return []
+    byte_of = {letter: byte for byte, letter in enumerate(bytes_in_order())}
+    units = tokenizer.vocabulary[len(SPECIAL) :]
+    return [*(text.encode() for text in SAID), *(bytes(byte_of[letter] for letter in unit) for unit in units)]
+
+
+def is_cut(data: bytes) -> bool:
+    """Whether bytes are no text alone: they begin or end within a character."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def in_hex(data: bytes) -> str:
+    """Bytes as a reader can tell them: <0xC3>."""
+    return "".join(f"<0x{byte:02X}>" for byte in data)
 
 
 class Speller:
@@ -19,13 +43,8 @@ class Speller:
     def __init__(self, tokenizer: Tokenizer, join: Join) -> None:
         self.kind, self.join = tokenizer.config.units, join
         units = tokenizer.vocabulary[len(SPECIAL) :]
-        said = ["", SPECIAL[UNKNOWN], "", ""]
-        self.strings = [*said, *units] if self.kind == "character" else []
-        self.bytes: list[bytes] = []
-        if self.kind in BYTE_UNITS:
-            byte_of = {letter: byte for byte, letter in enumerate(bytes_in_order())}
-            self.bytes = [text.encode() for text in said]
-            self.bytes += [bytes(byte_of[letter] for letter in unit) for unit in units]
+        self.strings = [*SAID, *units] if self.kind == "character" else []
+        self.bytes = bytes_of(tokenizer)
 
     def after(self, ids: Sequence[int] = (), text: str = "") -> Pieces:
         """The text of units that come after these, which spell `text`."""

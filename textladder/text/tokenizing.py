@@ -42,8 +42,10 @@ class TokenizerConfig:
     """The [tokenizer] table of a recipe."""
 
     units: Literal["word", "whitespace", "character", "byte", "bpe", "wordpiece", "unigram"] = "word"
-    vocabulary_size: Size = 30_000  # at most, the four special units included
-    min_count: Count = 2  # rarer units become <unk> (word, whitespace, character)
+    # at most, the four special units included; language models of characters: as many as there are
+    vocabulary_size: Size = 30_000
+    # rarer units become <unk> (word, whitespace, character); language models of characters: 1
+    min_count: Count = 2
     unicode: Literal["none", "NFC", "NFKC"] = "NFKC"
     lowercase: bool = True
     accents: Literal["keep", "strip"] = "keep"
