@@ -108,6 +108,7 @@ def _as_it_comes(writing: Writing, prompt: str) -> None:
     def say(piece: str) -> None:
         nonlocal last
         if piece:
+            last = ""  # an interrupt may come before it is known that the piece was written
             out.write(piece)
             out.flush()
             last = piece[-1]
