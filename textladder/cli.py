@@ -142,10 +142,12 @@ def look(
 def train(
     read: Reading,
     *,
-    out: Annotated[Path, typer.Option("--out", help="run folder to write")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="run folder to write (runs/FILE-RUNG if not given)")
+    ] = None,
     rung: Annotated[
         str | None,
-        typer.Option("--rung", help="name, or a recipe file (.toml); the task's cheapest if not given"),
+        typer.Option("--rung", help="name, or a recipe file (.toml); chosen, and said, if not given"),
     ] = None,
     task: TaskName = None,
     vectors: Annotated[
@@ -164,6 +166,7 @@ def train(
     """
     from textladder import distributed, recipe, run
     from textladder.files import WORK, locked
+    from textladder.naming import folder_for
     from textladder.preparing import meant_for, read_data, suited_to
     from textladder.tasks import task_class
     from textladder.terminal import Terminal
@@ -179,7 +182,10 @@ def train(
     pick_device(device)
     distributed.start()
     terminal = Terminal(units=kind.streams)
-    with locked(out), run.claimed(out, chosen, resume, overwrite):
+    named = folder_for(out, read.file, chosen.rung, resume=resume, overwrite=overwrite)
+    with named as out, locked(out), run.claimed(out, chosen, resume, overwrite):
+        if rung is None:
+            terminal.note(f"The rung: {chosen.rung} (textladder rungs --task {chosen.task_name} lists all)")
         work = out / WORK / f"data{distributed.rank()}"
         lists = out if distributed.is_main() else None
         data = read_data(chosen.data, work, read.file, read.dev, read.test, reads=kind.reads, lists=lists)
@@ -198,7 +204,10 @@ def train(
 def compare(
     read: Reading,
     *,
-    out: Annotated[Path, typer.Option("--out", help="folder for the table, the page and all runs")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="folder for table, page and all runs (runs/FILE-compare if not given)"),
+    ] = None,
     rungs: Annotated[
         str | None, typer.Option("--rungs", help="names, separated by commas (all if not given)")
     ] = None,
@@ -220,11 +229,12 @@ def compare(
 
     Each is tested once; the pick is the cheapest rung that is not significantly worse than the best. With
     several --units, such as character,word, every rung is trained with each of them. A compare that was
-    stopped goes on where it was: run the same command again.
+    stopped goes on where it was: run the same command again (with the --out that is said, if it had none).
     """
     from textladder import recipe
     from textladder.compare import compare_rungs, duration
     from textladder.comparing import table
+    from textladder.naming import folder_for
     from textladder.preparing import meant_for
     from textladder.tasks import task_class
     from textladder.training.devices import pick_device
@@ -237,22 +247,23 @@ def compare(
     for one in units:
         check_units(one)
     several = len(units) > 1
-    comparison = compare_rungs(
-        read.file,
-        out,
-        task=task,
-        rungs=names,
-        dev=read.dev,
-        test=read.test,
-        settings=replace(read, units=None if several else read.units).settings,
-        units=units if several else None,
-        seeds=seeds,
-        budget=duration(budget) if budget else None,
-        learning_curve=learning_curve,
-        device=device,
-        overwrite=overwrite,
-        command=["textladder", *sys.argv[1:]],
-    )
+    with folder_for(out, read.file, "compare", overwrite=overwrite) as folder:
+        comparison = compare_rungs(
+            read.file,
+            folder,
+            task=task,
+            rungs=names,
+            dev=read.dev,
+            test=read.test,
+            settings=replace(read, units=None if several else read.units).settings,
+            units=units if several else None,
+            seeds=seeds,
+            budget=duration(budget) if budget else None,
+            learning_curve=learning_curve,
+            device=device,
+            overwrite=overwrite,
+            command=["textladder", *sys.argv[1:]],
+        )
     if as_json:
         print_json(comparison)
         return
@@ -263,7 +274,7 @@ def compare(
     typer.echo(pick["reason"])
     if pick["rung"] in comparison["learning_curve"]:
         typer.echo(comparison["learning_curve"][pick["rung"]]["verdict"])
-    typer.echo(f"The page: {out / 'index.html'}   The model: {out / pick['model']}")
+    typer.echo(f"The page: {folder / 'index.html'}   The model: {folder / pick['model']}")
 
 
 @app.command()

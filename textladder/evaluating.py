@@ -63,15 +63,15 @@ def evaluate_file(
     if model.task.streams:
         from textladder.scoring import opened
 
-        with opened(folder, file, device, settings) as scored:
+        with opened(folder, file, device, settings, model=model) as scored:
             return scored.summary()
     assert isinstance(model, Model)
     with tempfile.TemporaryDirectory(prefix="textladder-") as work:
-        corpus = _labelled(model, file, settings, Path(work))
+        corpus = labelled(model, file, settings, Path(work))
         part = Part(corpus, np.arange(len(corpus)), searched=model.task.reads == "matches")
-        # May be a Problem for labels not in training.
-        notes = corpus.notes + model.task.check(part.golds, Path(file).name)
+        notes = list(corpus.notes)
         if said is None:
+            notes += model.task.check(part.golds, Path(file).name)  # may be a Problem for unknown labels
             cuts: list[CutReport] = []
             outcomes = model.task.joined([model.predict(texts, cuts) for texts in part.inputs()])
             notes += sum(cuts, CutReport()).notes(model.recipe.tokenizer)
@@ -167,7 +167,8 @@ def one_line(label: str) -> str:
     return " ".join(label.split())
 
 
-def _labelled(model: Model, file: str, settings: list[str] | None, work: Path) -> Corpus:
+def labelled(model: Model, file: str, settings: list[str] | None, work: Path) -> Corpus:
+    """The texts of a file with their targets, or the test part of a built-in data set, kept in `work`."""
     if not Path(file).exists() and (corpora := _builtin(model, file)):
         return corpora["test"]
     if model.task.marks:

@@ -46,7 +46,7 @@ def _ended(command: Callable[[], Any]) -> int:
         return request.exit_code
     except Interrupted as stop:
         said = "; the state is saved. To go on" if stop.saved else ". To begin anew"
-        again = "run the same command again (train: with --resume)."
+        again = stop.again or "run the same command again (train: with --resume)."
         typer.echo(f"textladder: stopped{said}, {again}", err=True)
         return stop.exit_code
     except (typer.Abort, KeyboardInterrupt):

@@ -256,9 +256,13 @@ def _task(model: LanguageModel) -> Judging:
     """Problem for a model that is no language model."""
     if isinstance(model.task, Judging):
         return model.task
+    name = model.recipe.task_name
+    if name == "translate":
+        what = "this model was trained for the task translate: it writes no text of its own."
+        raise Problem(model.recipe.rung, what, "Use textladder translate, which writes what a text becomes.")
     raise Problem(
         model.recipe.rung,
-        f"this model was trained for the task {model.recipe.task_name}: it writes no text.",
+        f"this model was trained for the task {name}: it writes no text.",
         "Use textladder predict for its answers, or train a model that writes with --task language.",
     )
 

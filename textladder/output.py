@@ -37,9 +37,12 @@ def print_evaluation(result: dict[str, Any]) -> None:
         f"{result['metric']} {result['score']:.4f} "
         f"(95 % interval {low:.4f} to {high:.4f}, {result['count']:,} {words_of(result).tested})"
     )
+    intervals = result.get("intervals", {})
     for name, value in result["scores"].items():
         if name != result["metric"] and value is not None:
-            typer.echo(f"  {name} {value:.4f}")
+            low, high = intervals.get(name, (None, None))
+            within = "" if low is None else f" ({low:.4f} to {high:.4f})"
+            typer.echo(f"  {name} {value:.4f}{within}")
     for note in result["notes"]:
         typer.echo(note)
     typer.echo(result["signature"])

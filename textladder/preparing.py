@@ -21,6 +21,7 @@ from textladder.parts import Golds, Part, Places
 from textladder.ragged import Ragged, narrow
 from textladder.releasing import give_back
 from textladder.tasks import task_class
+from textladder.text import unwritable
 from textladder.text.alignment import taught
 from textladder.text.corpus import Corpus
 from textladder.text.documents import DocumentSource, open_documents
@@ -36,8 +37,8 @@ from textladder.text.scores import are_scores
 from textladder.text.sentences import open_sentences
 from textladder.text.splitting import split, split_documents
 from textladder.text.store import Store, StoreWriter
-from textladder.text.tokenizing import COUNTED, UNKNOWN, Tokenizer
-from textladder.text.two_files import files_of
+from textladder.text.tokenizing import COUNTED, Tokenizer
+from textladder.text.two_files import files_of, refuse_two
 
 if TYPE_CHECKING:  # both need torch, which reading files does not
     from textladder.recipe import Recipe
@@ -97,6 +98,8 @@ def read_corpora(
 ) -> dict[str, Corpus]:
     """Each file that is given as a corpus, by the name of its part."""
     corpora: dict[str, Corpus] = {}
+    if reads != "translations":
+        refuse_two(train, dev, test)
     if train in BUILTIN and not Path(train).exists():
         _check_builtin(train, reads)
         if reads == "sentences":
@@ -260,19 +263,8 @@ def prepare(recipe: Recipe, data: Data, work: Path, kept: Path | None = None) ->
             cuts[name] = _store_part(part, tokenizer, task, work / "ids" / name)
         stores[name] = Store(work / "ids" / name)
         if kind.writes:
-            notes += _unwritable(name, stores[name])
+            notes += unwritable.in_store(name, stores[name])
     return Prepared(tokenizer, labels, stores, cuts, notes)
-
-
-def _unwritable(name: str, store: Store) -> list[str]:
-    """What is to be said of target units that the vocabulary does not have: no model writes them."""
-    units = store.columns["label"].flat
-    unknown = int((np.asarray(units) == UNKNOWN).sum())
-    store.release()
-    if not unknown:
-        return []
-    share = f"{unknown:,} of {len(units):,} target units ({unknown / len(units):.1%})"
-    return [f"{name}: {share} are not in the vocabulary, and cannot be written (--units bpe can write all)."]
 
 
 def _prepare_streams(recipe: Recipe, data: Data, work: Path, kept: Path) -> Prepared:

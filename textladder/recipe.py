@@ -30,6 +30,9 @@ if TYPE_CHECKING:  # these need torch, which reading files does not
 
 RECIPES = Path(__file__).parent / "recipes"
 SMALL_UNITS = ("character", "byte")
+# Rungs that are taken where none is named, if not the cheapest: of translators that is `gru`, which keeps all
+# of the source in one vector.
+FIRST = {"translate": "rnn-attention"}
 TABLES = ("data", "tokenizer", "encoder", "decoder", "task", "training")
 # Language models of characters know every character of their text, unless a recipe or a user says otherwise:
 # all that Unicode has find room. What else is known of [tokenizer] stands in TokenizerConfig.
@@ -168,6 +171,11 @@ def rungs(task: str) -> list[str]:
     return [path.stem.partition("-")[2] for path in sorted((RECIPES / task).glob("*.toml"))]
 
 
+def first(task: str) -> str:
+    """The rung of a task that is taken where none is named: the cheapest, or that of FIRST."""
+    return FIRST.get(task) or rungs(task)[0]
+
+
 def task_of(names: Sequence[str], default: str) -> str:
     """The task whose rungs (or recipe files) these all are; `default` where it has them, or no task has."""
     files = {Recipe.load(Path(name)).task_name for name in names if _is_file(name)}
@@ -189,9 +197,10 @@ def recipe_path(name: str, task: str) -> Path:
 
 
 def rung(name: str | None, task: str) -> Recipe:
-    """The recipe of a rung, or of a file when `name` ends in .toml; None: of the task's cheapest rung."""
+    """The recipe of a rung, or of a file when `name` ends in .toml; None: of the task's first rung
+    (`first`)."""
     task_class(task)  # a Problem for an unknown task
-    name = name or rungs(task)[0]
+    name = name or first(task)
     if not name.endswith(".toml"):
         return Recipe.load(recipe_path(name, task))
     if not _is_file(name):

@@ -29,6 +29,7 @@ from textladder.recipe import Recipe
 from textladder.replacing import Kind, let_go
 from textladder.signals import Interrupted, noted
 from textladder.tasks.task import Task
+from textladder.tasks.translated import Translated
 from textladder.trainer import Reporter, Silent, Trainer
 from textladder.training.logging import RunLog
 from textladder.training.resuming import STATE
@@ -330,13 +331,21 @@ def _training_rates(trained: Trained) -> dict[str, Any]:
 
 
 def score_summary(model: Model | CountedModel, outcomes: Any, part: Part) -> dict[str, Any]:
-    """Scores of a part as JSON: the headline with its bootstrap interval, every metric by name, tables."""
+    """Scores of a part as JSON: the headline with its bootstrap interval, those of other metrics if there are
+    any ("intervals"), every metric by name, tables."""
     scores = model.task.score(outcomes, part.golds)
-    interval = bootstrap(model.task.statistic(outcomes, part.golds))
+    task, more = model.task, {}
+    if isinstance(task, Translated):
+        intervals = {name: bootstrap(one) for name, one in task.statistics(outcomes, part.golds).items()}
+        interval = intervals[task.headline]
+        more = {"intervals": {name: [each.low, each.high] for name, each in intervals.items()}}
+    else:
+        interval = bootstrap(task.statistic(outcomes, part.golds))
     policy = [model.context_policy] if model.task.streams else []
     return {
         "score": scores.headline,
         "interval": [interval.low, interval.high],
+        **more,
         "count": scores.count,
         "scores": {name: value if math.isfinite(value) else None for name, value in scores.values.items()},
         "signature": "; ".join([scores.signature, *policy, interval.signature]),

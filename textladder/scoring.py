@@ -143,12 +143,17 @@ class Scored:
 
 @contextmanager
 def opened(
-    folder: Path, file: str, device: str = "auto", settings: list[str] | None = None
+    folder: Path,
+    file: str,
+    device: str = "auto",
+    settings: list[str] | None = None,
+    *,
+    model: Model | CountedModel | None = None,
 ) -> Iterator[Scored]:
-    """The language model in `folder` on `file`: "-" is stdin as one text; a file of plain text, of rows, or a
-    folder of files; a built-in data set (its test part). Raises Problem for a wrong file, and for a model of
-    another task."""
-    model = language_model(folder, device)
+    """The language model in `folder` (`model`, where it is loaded already) on `file`: "-" is stdin as one
+    text; a file of plain text, of rows, or a folder of files; a built-in data set (its test part).
+    Raises Problem for a wrong file, and for a model of another task."""
+    model = checked_language_model(model or load_model(folder, str(pick_device(device))), folder)
     with tempfile.TemporaryDirectory(prefix="textladder-") as work:
         yield Scored(model, _corpus(model, file, settings, Path(work)), Path(work))
 
@@ -162,7 +167,11 @@ def scored(model: Model | CountedModel, source: DocumentSource) -> Iterator[Scor
 
 def language_model(folder: Path | str, device: str = "auto") -> Model | CountedModel:
     """The language model in a folder; Problem for a model of another task, which says what to use instead."""
-    model = load_model(folder, str(pick_device(device)))
+    return checked_language_model(load_model(folder, str(pick_device(device))), folder)
+
+
+def checked_language_model(model: Model | CountedModel, folder: Path | str) -> Model | CountedModel:
+    """The same; Problem for one of another task."""
     if not model.task.streams:
         raise Problem(
             str(folder),

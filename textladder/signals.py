@@ -11,11 +11,11 @@ from typing import Any
 
 class Interrupted(Exception):  # noqa: N818 (not an error: it was asked for)
     """A signal arrived. `exit_code` is what the system expects (128 + number); saved: whether the state was
-    kept, to go on from."""
+    kept, to go on from; again: the command that does (None: the same again)."""
 
-    def __init__(self, number: int, saved: bool = True) -> None:
+    def __init__(self, number: int, saved: bool = True, again: str | None = None) -> None:
         super().__init__(signal.Signals(number).name)
-        self.exit_code, self.saved = 128 + number, saved
+        self.exit_code, self.saved, self.again = 128 + number, saved, again
 
 
 @contextmanager
@@ -38,3 +38,21 @@ def noted() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
+@contextmanager
+def raised() -> Iterator[None]:
+    """SIGTERM raises Interrupted at once, as SIGINT raises KeyboardInterrupt. Outside the main thread signals
+    are left as they are."""
+
+    def handle(number: int, frame: Any) -> None:
+        raise Interrupted(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)

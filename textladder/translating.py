@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from textladder.text.tokenizing import END, SPECIAL, UNKNOWN
 
 AHEAD = 512  # texts that are read before the first of them is answered, if so many have come
 Alignment = tuple[tuple[int, int], ...]
+Token = tuple[str, float]  # a unit as it is written (</s> at the end), and its log-probability in nats
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Translation:
     units: int  # that were written, </s> among them
     finished: bool  # False: it was cut at the longest length
     alignment: Alignment | None = None  # (word of the source, word of the translation), if it was asked for
+    tokens: tuple[Token, ...] | None = None  # its units, if they were asked for
+    ids: tuple[int, ...] = field(default=(), repr=False)  # of these units in the vocabulary
 
 
 # Texts, and the candidates for each -> those that are kept, the best first (`choosing`).
@@ -81,23 +86,25 @@ def translate(
     options: SearchConfig | None = None,
     *,
     alignment: bool = False,
+    per_token: bool = False,
     prefixes: Sequence[str] | None = None,
     choose: Choose | None = None,
     replace_unknown: bool = False,
     cuts: list[CutReport] | None = None,
 ) -> list[list[Translation]]:
     """The `options.n` best translations of each text, the best first (drawn ones as they were drawn); fewer
-    where no more were found. prefixes: what the translations of each text begin with; their scores count it.
-    choose: what makes a choice among them. replace_unknown: <unk> may be written, and becomes the word of the
-    source that it came from. cuts: gets what was done to over-long texts.
+    where no more were found. per_token: with what the model gives for each unit. prefixes: what the
+    translations of each text begin with; their scores count it. choose: what makes a choice among them.
+    replace_unknown: <unk> may be written, and becomes the word of the source that it came from. cuts: gets
+    what was done to over-long texts.
 
     Raises Problem for a text that is too long, if the recipe says so, for a prefix that cannot be written,
     and where there is no attention whose alignment could be given.
     """
     task = task_of(model)
     options = (options or task.options).seeded()
-    if alignment and not task.attends:
-        raise Problem("alignment", "this model has no attention.", "Leave it out, or train another rung.")
+    if alignment:
+        check_attends(model)
     rows = model.rows(texts)
     ids, begins = rows.columns["text"], None if prefixes is None else _begins(model, prefixes)
     if cuts is not None:
@@ -118,11 +125,16 @@ def translate(
     found = [list(map(_translation, *both)) for both in zip(hypotheses, said, strict=True)]
     if choose is not None:
         found = choose(texts, found)
+    flat = [(place, one) for place, several in enumerate(found) for one in several]
     if alignment:
-        flat = [(place, one) for place, several in enumerate(found) for one in several]
-        pairs = [(texts[place], one.text) for place, one in flat]
-        made = iter(align(model, pairs))
-        found = [[_aligned(one, next(made)) for one in several] for several in found]
+        made = iter(align(model, [(texts[place], one.text) for place, one in flat]))
+        found = [[replace(one, alignment=next(made)) for one in several] for several in found]
+    if per_token and flat:
+        units = Ragged.of([one.ids for _, one in flat])
+        columns = {"text": ids.take(np.array([place for place, _ in flat])), "label": units}
+        nats, _ = forced(model, columns, aligned=False)
+        each = iter(map(partial(_tokens, task), (one.ids for _, one in flat), nats))
+        found = [[replace(one, tokens=next(each)) for one in several] for several in found]
     return found
 
 
@@ -132,6 +144,7 @@ def translations(
     options: SearchConfig | None = None,
     *,
     alignment: bool = False,
+    per_token: bool = False,
     prefixes: Iterable[str] | None = None,
     choose: Choose | None = None,
     replace_unknown: bool = False,
@@ -145,6 +158,7 @@ def translations(
         while some := list(islice(rest, AHEAD)):
             first = None if starts is None else list(islice(starts, len(some)))
             given: dict[str, Any] = {"alignment": alignment, "prefixes": first, "choose": choose}
+            given["per_token"] = per_token
             given["replace_unknown"] = replace_unknown
             yield translate(model, some, options, **given, cuts=cuts)
 
@@ -173,9 +187,70 @@ def align(model: Model, pairs: Sequence[tuple[str, str]]) -> list[Alignment]:
 
     The shares are the mean over heads of one layer (`tasks.writing.Writing.aligning`).
     """
-    task, tokenizer = task_of(model), model.tokenizer
     _, shares = _forced(model, pairs, aligned=True)
-    found = []
+    return _read_off(model, pairs, shares)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a model gives for a translation that it did not write."""
+
+    tokens: tuple[Token, ...]
+    unknown: int  # units of it that the vocabulary does not have
+    alignment: Alignment | None = None  # if it was asked for
+
+    @property
+    def log_probability(self) -> float:
+        return math.fsum(nats for _, nats in self.tokens)
+
+    @property
+    def confidence(self) -> float:
+        """The geometric mean of the units' probabilities."""
+        return math.exp(self.log_probability / max(len(self.tokens), 1))
+
+
+def judged(
+    model: Model,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    alignment: bool = False,
+    cuts: list[CutReport] | None = None,
+) -> list[Given]:
+    """What the model gives for each of these pairs (text, translation), unit by unit. cuts: gets what was
+    done to over-long texts. Raises Problem where there is no attention whose alignment could be given."""
+    if not pairs:
+        return []
+    task = task_of(model)
+    if alignment:
+        check_attends(model)
+    rows = model.rows(Pairs.of_strings(*zip(*pairs, strict=True)))
+    if cuts is not None:
+        cuts.append(rows.cut)
+    nats, shares = forced(model, rows.columns, aligned=alignment)
+    labels = rows.columns["label"]
+    found = [labels[row].tolist() for row in range(len(pairs))]
+    given = [
+        Given(_tokens(task, ids, each), ids.count(UNKNOWN)) for ids, each in zip(found, nats, strict=True)
+    ]
+    if not alignment:
+        return given
+    made = _read_off(model, pairs, shares)
+    return [replace(one, alignment=words) for one, words in zip(given, made, strict=True)]
+
+
+def check_attends(model: Model) -> None:
+    """Problem for a model without attention to the source."""
+    if not task_of(model).attends:
+        raise Problem(
+            "alignment", "this model has no attention to show.", "Leave it out, or train another rung."
+        )
+
+
+def _read_off(
+    model: Model, pairs: Sequence[tuple[str, str]], shares: Sequence[NDArray[np.float32]]
+) -> list[Alignment]:
+    """shares: [T, S] of each pair, what its units looked at."""
+    task, tokenizer, found = task_of(model), model.tokenizer, list[Alignment]()
     for (source, target), share in zip(pairs, shares, strict=True):
         units = tokenizer.encode_one(target).tolist()
         units = units[1:-1] if tokenizer.config.ends else units
@@ -243,11 +318,13 @@ def _begins(model: Model, prefixes: Sequence[str]) -> Ragged:
 
 
 def _translation(one: Hypothesis, text: str) -> Translation:
-    return Translation(text, one.log_probability, one.score, len(one.ids), one.finished)
+    how = (one.log_probability, one.score, len(one.ids), one.finished)
+    return Translation(text, *how, ids=tuple(one.ids))
 
 
-def _aligned(one: Translation, alignment: Alignment) -> Translation:
-    return Translation(one.text, one.log_probability, one.score, one.units, one.finished, alignment)
+def _tokens(task: Translate, ids: Sequence[int], nats: NDArray[np.float32]) -> tuple[Token, ...]:
+    """Units as they are written, with their log-probabilities."""
+    return tuple(zip(task.shown(ids), nats.tolist(), strict=True))
 
 
 def _forced(

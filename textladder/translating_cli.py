@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
-from collections.abc import Iterable, Iterator
-from itertools import chain, repeat
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +29,9 @@ from textladder.cli_options import (
     settings_of,
 )
 from textladder.errors import Problem
-from textladder.signals import noted
+from textladder.exits import INTERRUPTED
+from textladder.given_cli import pharaoh, rounded
+from textladder.signals import Interrupted, noted, raised
 
 if TYPE_CHECKING:
     from textladder.model import Model
@@ -86,6 +89,12 @@ def translate(
     alignment: Annotated[
         bool, typer.Option("--alignment", help="also word by word: source-target, counted from 0")
     ] = False,
+    per_token: Annotated[
+        bool, typer.Option("--per-token", help="with --json: also the log-probability of each unit")
+    ] = False,
+    skip: Annotated[
+        int, typer.Option("--skip", min=0, help="texts to pass over; numbers count them, as after a stop")
+    ] = 0,
     device: Device = "auto",
     set_: DataSet = None,
     as_json: JsonLines = False,
@@ -100,7 +109,7 @@ def translate(
     from textladder.loading import load_model
     from textladder.text.overlong import CutReport
     from textladder.training.devices import pick_device
-    from textladder.translating import task_of, translations, translator
+    from textladder.translating import check_attends, translations, translator
 
     where = str(pick_device(device))
     loaded = translator(model, where, ensemble or ())
@@ -115,6 +124,8 @@ def translate(
         options = options_for(loaded, n_best=n_best, **asked, **search)
         if replace_unknown:
             check_replacing(loaded)
+        if alignment:
+            check_attends(loaded)
         choose = choice(mbr=mbr, other=other, weight=rerank_weight, keep=n_best)
         if prefix is not None and prefixes is not None:
             what = "one beginning for all texts, and one for each."
@@ -123,46 +134,67 @@ def translate(
         names = {"n": "n-best"}
         listed = ", ".join(f"--{names.get(n, n).replace('_', '-')}" for n in problem.where.split(", "))
         raise Problem(listed, problem.what, problem.next_step) from problem
-    if alignment and not task_of(loaded).attends:
-        raise Problem(
-            "--alignment", "this model has no attention to show.", "Leave it out, or train another rung."
-        )
-    number, unfinished, empty, cut, cuts = 0, 0, 0, CutReport(), list[CutReport]()
+    if per_token and not as_json:
+        raise Problem("--per-token", "a line of text has no room for it.", "Add --json.")
+    number, unfinished, empty, cut, cuts = skip, 0, 0, CutReport(), list[CutReport]()
     chunks, begins = _read(loaded, file, prefix, prefixes, settings_of(text, None, None, set_))
 
     def counted() -> Iterator[list[str]]:
         nonlocal empty
-        for some in chunks:
+        for some in _after(skip, chunks):
             empty += sum(not one.strip() for one in some)
             yield some
 
-    given: dict[str, Any] = {"alignment": alignment, "prefixes": begins, "choose": choose, "cuts": cuts}
+    given: dict[str, Any] = {"alignment": alignment, "per_token": per_token, "choose": choose, "cuts": cuts}
     given["replace_unknown"] = replace_unknown
+    given["prefixes"] = begins if begins is None else islice(begins, skip, None)
     try:
-        for chunk in translations(loaded, counted(), options, **given):
-            cut = sum(cuts, cut)
-            cuts.clear()
-            with noted() as arrived:  # what is written is counted, and no line is cut
-                for several in chunk:
-                    for one in several:
-                        _say(one, number, several=n_best > 1, score=score, as_json=as_json)
-                    unfinished += not several[0].finished
-                    number += 1
-                sys.stdout.flush()  # a program at the other end of a pipe may be waiting for this answer
-            if arrived[0]:
-                raise KeyboardInterrupt
-    except KeyboardInterrupt:
+        with raised():
+            for chunk in translations(loaded, counted(), options, **given):
+                cut = sum(cuts, cut)
+                cuts.clear()
+                with noted() as arrived:  # what is written is counted, and no line is cut
+                    for several in chunk:
+                        for one in several:
+                            _say(one, number, several=n_best > 1, score=score, as_json=as_json)
+                        unfinished += not several[0].finished
+                        number += 1
+                    sys.stdout.flush()  # a program at the other end of a pipe may be waiting for this answer
+                if arrived[0]:
+                    raise Interrupted(arrived[0])
+    except (KeyboardInterrupt, Interrupted) as stop:
         sys.stdout.flush()
-        also = " (the same of --prefixes)" if prefixes is not None else ""
-        said = f"{number:,} texts are translated"
-        typer.echo(f"{said}; the rest: tail -n +{number + 1} FILE | textladder translate ...{also}", err=True)
-        raise
+        rest = shlex.join(["textladder", *continued(sys.argv[1:], number)])
+        same = " (with the same lines on stdin)" if file == "-" else ""
+        typer.echo(f"{number:,} texts are translated; the rest{same}: {rest}", err=True)
+        raise typer.Exit(getattr(stop, "exit_code", INTERRUPTED)) from stop
+    if number == skip > 0:
+        typer.echo(f"nothing is translated: no text stands behind the {skip:,} of --skip.", err=True)
     for note in cut.notes(loaded.recipe.tokenizer):
         typer.echo(note, err=True)
     if empty:
         typer.echo(f"{empty:,} texts are empty: their translations are made of nothing.", err=True)
     if unfinished:
         typer.echo(f"{unfinished:,} translations were cut at the longest length.", err=True)
+
+
+def continued(words: Sequence[str], number: int) -> list[str]:
+    """The words of a command line that goes on behind so many texts."""
+    command, rest, kept = words[0], iter(words[1:]), list[str]()
+    for word in rest:
+        if word == "--skip":
+            next(rest, None)
+        elif not word.startswith("--skip="):
+            kept.append(word)
+    return [command, "--skip", str(number), *kept]
+
+
+def _after(skip: int, chunks: Iterable[list[str]]) -> Iterator[list[str]]:
+    """The texts behind the first `skip`, some at a time."""
+    for some in chunks:
+        if rest := some[skip:]:
+            yield rest
+        skip = max(skip - len(some), 0)
 
 
 def _read(
@@ -198,6 +230,8 @@ def _say(one: Translation, number: int, *, several: bool, score: bool, as_json: 
         }
         if one.alignment is not None:
             said["alignment"] = [list(pair) for pair in one.alignment]
+        if one.tokens is not None:
+            said["tokens"] = rounded(one.tokens)
         sys.stdout.write(json.dumps(said, ensure_ascii=False) + "\n")
         return
     columns = [one.text.translate(SPACES)]
@@ -206,5 +240,5 @@ def _say(one: Translation, number: int, *, several: bool, score: bool, as_json: 
     if score:
         columns += [f"{one.score:.4f}", f"{one.log_probability:.4f}"]
     if one.alignment is not None:
-        columns.append(" ".join(f"{source}-{target}" for source, target in one.alignment))
+        columns.append(pharaoh(one.alignment))
     sys.stdout.write("\t".join(columns) + "\n")

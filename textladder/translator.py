@@ -20,7 +20,7 @@ from textladder.estimating import RungEstimator, several, warn_of
 from textladder.loading import load_model
 from textladder.text.corpus import Corpus
 from textladder.text.overlong import CutReport
-from textladder.translating import Translation
+from textladder.translating import Alignment, Translation
 
 if TYPE_CHECKING:
     from textladder.vectors.wordvectors import WordVectors
@@ -76,6 +76,7 @@ class Translator(RungEstimator):
         *,
         n_best: int = 1,
         alignment: bool = False,
+        per_token: bool = False,
         prefix: str | None = None,
         mbr: int = 0,
         rerank: RungEstimator | str | Path | None = None,
@@ -85,7 +86,8 @@ class Translator(RungEstimator):
         **options: Any,
     ) -> list[Translation]:
         """The `n_best` translations of one text. options: of the search, such as beam and length_penalty, or
-        temperature to have them drawn (`search.SearchConfig`). prefix: what they begin with.
+        temperature to have them drawn (`search.SearchConfig`). per_token: with what the model gives for each
+        unit (`Translation.tokens`). prefix: what they begin with.
 
         mbr: so many candidates, of which those are given that agree most with all. rerank: a fitted
         Translator of the other direction, or a LanguageModel, or the folder of one, that makes a choice among
@@ -99,6 +101,7 @@ class Translator(RungEstimator):
         choose = choosing.choice(mbr=mbr, other=other, weight=rerank_weight, keep=n_best)
         prefixes = None if prefix is None else [prefix]
         given: dict[str, Any] = {"alignment": alignment, "prefixes": prefixes, "choose": choose}
+        given["per_token"] = per_token
         given["replace_unknown"] = replace_unknown
         return translating.translate(self.model_, [text], chosen, **given)[0]
 
@@ -106,6 +109,13 @@ class Translator(RungEstimator):
         """What the model gives for given translations y: the nats of each unit, and of the end, of each."""
         check_is_fitted(self)
         return translating.log_probabilities(self.model_, list(zip(several(X), several(y, "y"), strict=True)))
+
+    def align(self, X: Sequence[str], y: Sequence[str]) -> list[Alignment]:
+        """Which word of each text the words of its given translation y look at: pairs (word of the text, word
+        of the translation), counted from 0. Raises Problem for a model without attention."""
+        check_is_fitted(self)
+        translating.check_attends(self.model_)
+        return translating.align(self.model_, list(zip(several(X), several(y, "y"), strict=True)))
 
     def score(self, X: Sequence[str], y: Sequence[str]) -> float:
         """The headline on these texts: BLEU, or what `task.metric` says."""

@@ -34,7 +34,7 @@ from textladder.search import SearchConfig
         ({"beam": 4, "n": 5}, "n, beam"),
         ({"temperature": 0, "top_p": 0.9}, "top_p"),
         ({"temperature": 0, "seed": 3}, "seed"),
-        ({"temperature": 0, "n": 2}, "n, temperature"),
+        ({"temperature": 0, "n": 2}, "n, beam, temperature"),
         ({"length_penalty": 1.0}, "length_penalty"),
         ({"beam": 4, "coverage_penalty": -0.1}, "coverage_penalty"),
         ({"coverage_penalty": 0.2}, "coverage_penalty"),

@@ -9,6 +9,7 @@ resamples are one computation, and tests hold them to sacrebleu's own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from textladder.metrics import diversity, rouge
 from textladder.metrics.scores import Scores, sign
-from textladder.metrics.statistic import Floats, Statistic
+from textladder.metrics.statistic import Floats, Function, Statistic
 
 HEADLINES = ("bleu", "chrf", "exact_match", *rouge.NAMES)
 ORDERS = 4  # of BLEU's n-grams
@@ -30,11 +31,9 @@ def score(
     """bleu, chrf, ter and rouge_1, _2 and _l from 0 to 100 (of ter lower is better, and it may be more),
     exact_match, distinct_1 and distinct_2 from 0 to 1, length_ratio in words. tokenize: how sacrebleu cuts
     texts for BLEU. unfinished: texts that were cut at the longest length."""
-    scorers = {name: _scorer(name, tokenize) for name in ("bleu", "chrf", "ter")}
-    counts = {name: _counts(scorer, said, wanted) for name, scorer in scorers.items()}
-    sums = {name: rows.sum(0) for name, rows in counts.items()}
-    of = {"bleu": bleu, "chrf": chrf, "ter": ter}
-    values = {name: float(of[name](sums[name])) for name in scorers}
+    scorers = {name: _scorer(name, tokenize) for name in FORMULAS}
+    sums = {name: counts(name, tokenize, tuple(said), tuple(wanted)).sum(0) for name in FORMULAS}
+    values = {name: float(FORMULAS[name](sums[name])) for name in FORMULAS}
     values["exact_match"] = float(_exact(said, wanted).mean())
     values |= {name: float(each.mean()) for name, each in rouge.scores(said, wanted).items()}
     values |= diversity.distinct(said)
@@ -53,18 +52,17 @@ def score(
 
 
 def statistic(said: Sequence[str], wanted: Sequence[str], metric: str, tokenize: str) -> Statistic:
-    """The headline `metric` as a Statistic of the texts."""
+    """`metric`, a headline or ter, as a Statistic of the texts."""
     if metric == "exact_match":
         return Statistic.mean(_exact(said, wanted))
     if metric in rouge.NAMES:
         return Statistic.mean(rouge.scores(said, wanted)[metric])
-    counts = _counts(_scorer(metric, tokenize), said, wanted)
-    return Statistic.rows(counts, bleu if metric == "bleu" else chrf)
+    return Statistic.rows(counts(metric, tokenize, tuple(said), tuple(wanted)), FORMULAS[metric])
 
 
 def losses(said: Sequence[str], wanted: Sequence[str]) -> NDArray[np.float64]:
     """[n] 1 - chrF of each text alone: 0 for one that is as it should be."""
-    found = np.asarray(chrf(_counts(_scorer("chrf"), said, wanted)), np.float64) / 100
+    found = np.asarray(chrf(counts("chrf", "13a", tuple(said), tuple(wanted))), np.float64) / 100
     return np.where(_exact(said, wanted) == 1, 0.0, 1 - found)
 
 
@@ -130,6 +128,9 @@ def ter(sums: Floats) -> Floats:
     return np.where(words > 0, 100 * edits / np.maximum(words, 1), np.where(edits > 0, 100.0, 0.0))
 
 
+FORMULAS: dict[str, Function] = {"bleu": bleu, "chrf": chrf, "ter": ter}
+
+
 def _exact(said: Sequence[str], wanted: Sequence[str]) -> NDArray[np.float64]:
     pairs = zip(said, wanted, strict=True)
     return np.array([one.split() == other.split() for one, other in pairs], np.float64)
@@ -143,7 +144,10 @@ def _scorer(name: str, tokenize: str = "13a") -> Any:
     return CHRF(beta=int(BETA)) if name == "chrf" else TER()
 
 
-def _counts(scorer: Any, said: Sequence[str], wanted: Sequence[str]) -> NDArray[np.float64]:
-    """[n, sums] what each text adds."""
-    found = scorer._extract_corpus_statistics(list(said), [list(wanted)])
-    return np.array(found, np.float64).reshape(len(wanted), -1)
+@lru_cache(maxsize=len(FORMULAS))
+def counts(name: str, tokenize: str, said: tuple[str, ...], wanted: tuple[str, ...]) -> NDArray[np.float64]:
+    """[n, sums] what each text adds; those of the last texts are kept, for scores and then for intervals."""
+    found = _scorer(name, tokenize)._extract_corpus_statistics(list(said), [list(wanted)])
+    rows = np.array(found, np.float64).reshape(len(wanted), -1)
+    rows.flags.writeable = False
+    return rows

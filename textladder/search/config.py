@@ -77,8 +77,8 @@ class SearchConfig:
                 "or give a temperature above 0",
             )
             if self.n > 1:
-                what = f"at temperature 0 all {self.n} texts would be the same."
-                raise Problem("n, temperature", what, "Give a temperature above 0, or a beam.")
+                what = f"without a beam and at temperature 0 all {self.n} texts would be the same."
+                raise Problem("n, beam, temperature", what, "Give a beam, or a temperature above 0.")
 
     def _refuse(self, names: tuple[str, ...], why: str, otherwise: str) -> None:
         """A Problem if any of these options is not at its default."""

@@ -25,6 +25,7 @@ from textladder.tasks.histories import ScheduleName, mixed, share_at
 from textladder.tasks.task import Encode, Rows, Task
 from textladder.tasks.translated import Translated, Written
 from textladder.tasks.writing import NEVER, Together, Writing, mean_of_logs
+from textladder.text import unwritable
 from textladder.text.overlong import shorten
 from textladder.text.pieces import Speller
 from textladder.text.spelling import Spelling
@@ -33,6 +34,7 @@ from textladder.text.tokenizing import BEGIN, END, UNKNOWN
 if TYPE_CHECKING:
     from textladder.text.tokenizing import Tokenizer
 
+CHECKED = 1024  # targets that are cut into units together
 SEARCHED = 64  # sources that are searched for side by side
 DRAWING = ("temperature", "top_k", "top_p", "min_p", "seed")  # options of a search that is drawn
 
@@ -130,7 +132,10 @@ class Translate(Translated, Writing, Task):
         ).columns
 
     def check(self, golds: Sequence[Example], name: str) -> list[str]:
-        return []
+        """golds: pairs. What is said is of targets that cannot be written."""
+        chunks = (golds[start : start + CHECKED] for start in range(0, len(golds), CHECKED))
+        targets = ([example.texts[1] for example in some] for some in chunks)
+        return unwritable.in_texts(name, targets, self.tokenizer)
 
     def collate(self, columns: dict[str, Ragged]) -> Batch:
         """target: (the prefixes, which begin with <s>; the units that follow each [N]), None without a column

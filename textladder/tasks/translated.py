@@ -91,9 +91,16 @@ class Translated:
             unfinished=sum(not one.finished for one in outcomes),
         )
 
-    def statistic(self, outcomes: Sequence[Written], examples: Sequence[Example]) -> Statistic:
+    def statistic(
+        self, outcomes: Sequence[Written], examples: Sequence[Example], metric: str | None = None
+    ) -> Statistic:
         said, wanted = self._pairs(outcomes, examples)
-        return translation.statistic(said, wanted, self.headline, self.config.bleu_tokenize)
+        return translation.statistic(said, wanted, metric or self.headline, self.config.bleu_tokenize)
+
+    def statistics(self, outcomes: Sequence[Written], examples: Sequence[Example]) -> dict[str, Statistic]:
+        """Of all scores that intervals are told of, by name."""
+        names = dict.fromkeys((self.headline, *translation.FORMULAS))
+        return {name: self.statistic(outcomes, examples, name) for name in names}
 
     def item_losses(self, outcomes: Sequence[Written], examples: Sequence[Example]) -> NDArray[np.float64]:
         """[n] 1 - chrF of each text."""

@@ -164,7 +164,8 @@ def _two_texts(
         raise Problem(
             where,
             f"a pair needs two texts, and there is one column ({columns[0] if columns else 'none'}).",
-            "Give a CSV, TSV, JSONL or Parquet file with two texts on each row.",
+            "Give a CSV, TSV, JSONL or Parquet file with two texts on each row; with --task translate "
+            "also two files of lines, the second behind the first, as behind --dev and --test.",
         )
     named = {plain_name(name): name for name in columns if name != label}
     for one, other in PAIR_NAMES:

@@ -86,6 +86,12 @@ def plain_suffix(path: Path) -> str:
     return suffixes[-1] if suffixes else ""
 
 
+def plain_stem(path: Path) -> str:
+    """The name without that ending: "a" of "a.csv" and of "a.csv.gz"."""
+    packed = path.suffix.lower() in PACKED
+    return Path(path.stem).stem if packed else path.stem
+
+
 def open_bytes(path: Path) -> IO[bytes] | Any:
     """The bytes of a file, decompressed if its first bytes are those of gzip or zstd."""
     with path.open("rb") as file:

@@ -41,12 +41,14 @@ class ParallelSource:
         are not to be left out or kept."""
         cleaning = PairCleaning(self.config, ("the source", "the target"))
         self._lacks, empty = cleaning.lacks, cleaning.empty
-        rows, line = Rows([], [], [], seconds=[]), 0
-        lines = (reader.rows(["text"]) for reader in self._readers)
-        for line, (one, other) in enumerate(zip_longest(*lines), 1):
+        rows, line, last, alone = Rows([], [], [], seconds=[]), 0, ("", ""), 0
+        lines = zip_longest(*(reader.rows(["text"]) for reader in self._readers))
+        for line, (one, other) in enumerate(lines, 1):
             if one is None or other is None:
-                raise self._unequal(line, one, other)
-            source, target = str(one[1][0]), str(other[1][0])
+                raise self._unequal(line, one, other, last=last, alone=alone, after=sum(1 for _ in lines))
+            source, target = last = str(one[1][0]), str(other[1][0])
+            if not alone and bool(source.strip()) != bool(target.strip()):
+                alone = line
             if cleaning.leaves_out(line, source, target):
                 continue
             assert rows.seconds is not None
@@ -66,17 +68,30 @@ class ParallelSource:
     def report(self) -> list[str]:
         return [lack.line() for lack in self._lacks if lack.count]
 
-    def _unequal(self, line: int, one: Row | None, other: Row | None) -> Problem:
-        """line: the first that only one of the files has."""
+    def _unequal(
+        self, line: int, one: Row | None, other: Row | None, *, last: tuple[str, str], alone: int, after: int
+    ) -> Problem:
+        """line: the first that only one of the files has, with so many after it. last: what stands in the
+        line before; alone: the first line that is empty in one of the files only (0: none)."""
         longer, shorter = self.files if other is None else reversed(self.files)
         found: Any = one or other
-        text = str(found[1][0])
-        shown = text if len(text) <= SHOWN else text[:SHOWN] + "..."
+        counts = f"it ends after {line - 1:,}, and {longer.name} has {line + after:,} lines"
+        said = [f"{shorter.name} has no such line: {counts}. First without a match: {_short(found[1][0])}."]
+        if line > 1:
+            said.append(f"The last side by side: {_short(last[0])} and {_short(last[1])}.")
+        if alone:
+            said.append(f"Line {alone:,} is empty in one of them, and is the first that cannot match.")
         return Problem(
             f"{longer}, line {line:,}",
-            f"{shorter.name} has no such line: it ends after {line - 1:,}. First without a match: {shown!r}",
+            " ".join(said),
             "Line i of one file must belong to line i of the other: find where one was lost or cut in two.",
         )
+
+
+def _short(text: Any) -> str:
+    """A line as a message shows it."""
+    line = str(text)
+    return repr(line if len(line) <= SHOWN else line[:SHOWN] + "...")
 
 
 def open_translations(path: Path | str, config: DataConfig | None = None) -> Source | ParallelSource:

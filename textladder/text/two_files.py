@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textladder.errors import Problem
+
 BETWEEN = " + "
 
 
@@ -17,3 +19,11 @@ def files_of(name: str | Path) -> tuple[Path, Path] | None:
     """The two files of a name; None where it is that of one file."""
     first, between, second = str(name).partition(BETWEEN)
     return (Path(first), Path(second)) if between and not Path(name).exists() else None
+
+
+def refuse_two(*names: str | Path | None) -> None:
+    """Problem for two files where a task reads one."""
+    for name in names:
+        if name is not None and files_of(name) is not None:
+            what = "two parallel files are read by --task translate alone."
+            raise Problem(str(name), what, "Use --task translate, or give one file.")
