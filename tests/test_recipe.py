@@ -211,8 +211,9 @@ def test_unknown_rungs_and_tasks() -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_without_a_name_it_is_the_cheapest_rung(task: str) -> None:
-    assert recipe.rung(None, task).rung == recipe.rungs(task)[0]
+def test_without_a_name_it_is_the_cheapest_rung_but_for_translators(task: str) -> None:
+    wanted = "rnn-attention" if task == "translate" else recipe.rungs(task)[0]
+    assert recipe.rung(None, task).rung == wanted
     assert recipe.rung(None, task).task_name == task
 
 

@@ -183,19 +183,19 @@ def train(
     distributed.start()
     terminal = Terminal(units=kind.streams)
     named = folder_for(out, read.file, chosen.rung, resume=resume, overwrite=overwrite)
-    with named as out, locked(out), run.claimed(out, chosen, resume, overwrite):
+    with named as folder, locked(folder), run.claimed(folder, chosen, resume, overwrite):
         if rung is None:
             terminal.note(f"The rung: {chosen.rung} (textladder rungs --task {chosen.task_name} lists all)")
-        work = out / WORK / f"data{distributed.rank()}"
-        lists = out if distributed.is_main() else None
+        work = folder / WORK / f"data{distributed.rank()}"
+        lists = folder if distributed.is_main() else None
         data = read_data(chosen.data, work, read.file, read.dev, read.test, reads=kind.reads, lists=lists)
         for note in data.notes:
             terminal.note(note)
         scores = run.train(
-            chosen, data, out, resume=resume, device=device, reporter=terminal, vectors=vectors
+            chosen, data, folder, resume=resume, device=device, reporter=terminal, vectors=vectors
         )
     if distributed.is_main():
-        print_json(scores) if as_json else print_scores(scores, out)
+        print_json(scores) if as_json else print_scores(scores, folder)
     distributed.stop()
 
 

@@ -33,10 +33,8 @@ def folder_for(
     for option, asked in (("--resume", resume), ("--overwrite", overwrite)):
         if asked:
             there = list(_taken(file, name))
-            step = (
-                f"Add --out {shlex.quote(str(there[-1]))}" if there else "Leave it out: no run is there yet."
-            )
-            raise Problem(option, "it needs the folder that is meant, and no --out is given.", step)
+            step = f"Add --out {shlex.quote(str(there[-1]))}" if there else "Leave it out: there is none yet."
+            raise Problem(option, "no --out says which folder is meant.", step)
     new = not RUNS.exists()
     chosen: Path = distributed.on_main(lambda: _free(file, name))
     if distributed.is_main():
