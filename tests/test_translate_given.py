@@ -1,4 +1,4 @@
-"""Translations that are given, units one by one, and going on after a stop, as a user of `textladder` sees them."""
+"""`textladder` with translations that are given, units one by one, and going on after a stop."""
 
 from __future__ import annotations
 
@@ -105,8 +105,8 @@ def test_evaluate_says_what_cannot_be_written(trained: Path, files: Path, tmp_pa
     units = sum(len(text.split()) + 1 for text in texts(40, 4)[1])
     found = json.loads(textladder("evaluate", trained, source, target, "--json").out)
     assert [note for note in found["notes"] if "written" in note] == [
-        f"odd.de: {unknown} of {units} target units ({unknown / units:.1%}) are not in the vocabulary, and cannot "
-        f"be written (--units bpe can write all): 'Hündin' ({unknown})."
+        f"odd.de: {unknown} of {units} target units ({unknown / units:.1%}) are not in the vocabulary, and "
+        f"cannot be written (--units bpe can write all): 'Hündin' ({unknown})."
     ]
     plain = textladder("evaluate", trained, files / "test.en", files / "test.de").out
     assert "cannot be written" not in plain

@@ -63,12 +63,13 @@ def score(
     its units' probabilities. With --per-token a line per unit instead, and an empty one after each pair.
     """
     from textladder.loading import load_model
+    from textladder.model import Model
     from textladder.text.two_files import joined
     from textladder.training.devices import pick_device
 
     where = str(pick_device(device))
     loaded = load_model(model, where)
-    if loaded.task.reads == "translations":
+    if isinstance(loaded, Model) and loaded.task.reads == "translations":
         from textladder.given_cli import score_pairs
         from textladder.translating import translator
 
