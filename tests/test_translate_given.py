@@ -154,6 +154,24 @@ def test_the_command_that_is_said_gives_the_rest(trained: Path, tmp_path: Path, 
     assert [one["number"] for one in done + rest] == list(range(4000))
 
 
+def test_lines_that_cannot_match(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.en").write_text("one\ntwo\nthree\ndog\ncat\n", encoding="utf-8")
+    (tmp_path / "a.de").write_text("eins\n\nHund\n", encoding="utf-8")
+    pair = tmp_path / "a.en", tmp_path / "a.de"
+    for words in (("look", *pair), ("evaluate", trained, *pair), ("score", trained, *pair)):
+        refused(
+            textladder(*words), "a.en, line 4", "a.de has no such line: it ends after 3, and a.en has 5 lines",
+            "First without a match: 'dog'", "The last side by side: 'three' and 'Hund'.",
+            "Line 2 is empty in one of them",
+        )  # fmt: skip
+    for task in ("classify", "language"):
+        ended = textladder("train", *pair, "--task", task, "--out", tmp_path / "no")
+        refused(ended, "two parallel files are for translators alone", "use --task translate")
+    refused(textladder("evaluate", trained, pair[0]), "a pair needs two texts", "two files of lines")
+    ended = textladder("translate", trained, "--beam", 1, "--n-best", 2, stdin="one\n")
+    refused(ended, "--n-best, --beam, --temperature: without a beam")
+
+
 def test_a_command_that_goes_on_has_one_skip() -> None:
     words = ["translate", "run", "--skip", "5", "f.csv", "--skip=7", "--beam", "2"]
     assert continued(words, 12) == ["translate", "--skip", "12", "run", "f.csv", "--beam", "2"]

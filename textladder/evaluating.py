@@ -28,6 +28,7 @@ from textladder.text.parallel import open_translations
 from textladder.text.questions import open_questions
 from textladder.text.reading import BATCH_ROWS, DataConfig, Source, open_source
 from textladder.text.sentences import open_sentences
+from textladder.text.two_files import refuse_two
 from textladder.training.devices import pick_device
 from textladder.translating import translator
 
@@ -58,8 +59,10 @@ def evaluate_file(
         raise Problem("--said, --ensemble", "what is given need not be written.", "Give one of them.")
     on = str(pick_device(device))
     model = translator(folder, on, others) if others else load_model(folder, on)
-    if said is not None and not (isinstance(model, Model) and model.task.reads == "translations"):
-        raise Problem("--said", "only translations can be given.", "Leave it out, or name a translator.")
+    if not (isinstance(model, Model) and model.task.reads == "translations"):
+        if said is not None:
+            raise Problem("--said", "only translations can be given.", "Leave it out, or name a translator.")
+        refuse_two(file)
     if model.task.streams:
         from textladder.scoring import opened
 

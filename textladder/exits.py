@@ -46,7 +46,8 @@ def _ended(command: Callable[[], Any]) -> int:
         return request.exit_code
     except Interrupted as stop:
         said = "; the state is saved. To go on" if stop.saved else ". To begin anew"
-        again = stop.again or "run the same command again (train: with --resume)."
+        same = "run the same command again (train: with --resume)."
+        again = same if stop.again is None else f"run: {stop.again}"
         typer.echo(f"textladder: stopped{said}, {again}", err=True)
         return stop.exit_code
     except (typer.Abort, KeyboardInterrupt):

@@ -25,5 +25,5 @@ def refuse_two(*names: str | Path | None) -> None:
     """Problem for two files where a task reads one."""
     for name in names:
         if name is not None and files_of(name) is not None:
-            what = "two parallel files are read by --task translate alone."
-            raise Problem(str(name), what, "Use --task translate, or give one file.")
+            what = "two parallel files are for translators alone."
+            raise Problem(str(name), what, "Give one file, or use --task translate.")
