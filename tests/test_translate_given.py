@@ -160,7 +160,8 @@ def test_lines_that_cannot_match(trained: Path, tmp_path: Path) -> None:
     pair = tmp_path / "a.en", tmp_path / "a.de"
     for words in (("look", *pair), ("evaluate", trained, *pair), ("score", trained, *pair)):
         refused(
-            textladder(*words), "a.en, line 4", "a.de has no such line: it ends after 3, and a.en has 5 lines",
+            textladder(*words), "a.en, line 4",
+            "a.de has no such line: it ends after 3, and a.en has 5 lines",
             "First without a match: 'dog'", "The last side by side: 'three' and 'Hund'.",
             "Line 2 is empty in one of them",
         )  # fmt: skip

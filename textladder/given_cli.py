@@ -9,7 +9,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import typer
 
 from textladder.errors import Problem
@@ -82,6 +81,8 @@ def _each(
     model: Model, file: str, settings: list[str], alignment: bool, cuts: list[CutReport]
 ) -> Iterator[Given]:
     """What the model gives for each pair of a file, in order; cuts: gets one report of all."""
+    import numpy as np
+
     from textladder.evaluating import labelled
     from textladder.preparing import Part
     from textladder.text.overlong import CutReport

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice, repeat
@@ -29,7 +30,6 @@ from textladder.cli_options import (
     settings_of,
 )
 from textladder.errors import Problem
-from textladder.exits import INTERRUPTED
 from textladder.given_cli import pharaoh, rounded
 from textladder.signals import Interrupted, noted, raised
 
@@ -167,7 +167,7 @@ def translate(
         rest = shlex.join(["textladder", *continued(sys.argv[1:], number)])
         same = " (with the same lines on stdin)" if file == "-" else ""
         typer.echo(f"{number:,} texts are translated; the rest{same}: {rest}", err=True)
-        raise typer.Exit(getattr(stop, "exit_code", INTERRUPTED)) from stop
+        raise typer.Exit(getattr(stop, "exit_code", 128 + signal.SIGINT)) from stop
     if number == skip > 0:
         typer.echo(f"nothing is translated: no text stands behind the {skip:,} of --skip.", err=True)
     for note in cut.notes(loaded.recipe.tokenizer):
