@@ -139,9 +139,15 @@ def _exact(said: Sequence[str], wanted: Sequence[str]) -> NDArray[np.float64]:
 def _scorer(name: str, tokenize: str = "13a") -> Any:
     from sacrebleu.metrics import BLEU, CHRF, TER  # a second to import
 
-    if name == "bleu":
-        return BLEU(tokenize=tokenize, force=True)  # force: no warning about texts that look tokenised
-    return CHRF(beta=int(BETA)) if name == "chrf" else TER()
+    # force: no warning about texts that look tokenised
+    made = {
+        "bleu": lambda: BLEU(tokenize=tokenize, force=True),
+        "chrf": lambda: CHRF(beta=int(BETA)),
+        "ter": TER,
+    }
+    scorer: Any = made[name]()
+    scorer.num_refs = 1  # for its signature, which may be asked before anything is counted
+    return scorer
 
 
 @lru_cache(maxsize=len(FORMULAS))
