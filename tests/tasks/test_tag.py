@@ -87,7 +87,8 @@ def test_spans_are_places_of_the_user_s_text(units, text, long):
 def test_a_long_sentence_is_trained_on_in_legal_parts(scheme, output):
     """A span that crosses from one window to the next is written in both as a span of its own; what is
     illegal would cost a CRF an infinite loss."""
-    spans, count = [(0, 1, "X"), (1, 6, "X"), (6, 7, "Y"), (7, 18, "Y"), (19, 21, "X"), (21, 30, "X")], 33
+    bounds, count = [(0, 1), (1, 4), (4, 6), (6, 7), (7, 18), (19, 21), (21, 30)], 33
+    spans = [(a, b, kind) for (a, b), kind in zip(bounds, "XXXYYXX", strict=True)]
     text, tokens = "a " * count, tuple((2 * n, 2 * n + 1) for n in range(count))
     target = tuple((tokens[a][0], tokens[b - 1][1], label) for a, b, label in spans)
     task, tokenizer = task_of(scheme, output=output), IN_WINDOWS["whitespace"]
