@@ -212,12 +212,12 @@ def test_a_compare_of_questions_has_a_page_of_what_they_get_wrong(asked, tmp_pat
     out = tmp_path / "compared"
     few = [*SMALL, "--set", "training.max_steps=5"]
     told = textladder(
-        "compare", asked, "--task", "span", "--rungs", "window,cnn", "--out", out, *few, "--json"
+        "compare", asked, "--task", "span", "--rungs", "window,bilstm", "--out", out, *few, "--json"
     )
     assert told.code == 0, told.err
     comparison = json.loads(told.out)
     assert comparison["metric"] == "answer_f1"
-    assert {row["rung"] for row in comparison["rows"]} == {"window", "cnn"}
+    assert {row["rung"] for row in comparison["rows"]} == {"window", "bilstm"}
     said = [read_answers(path) for path in sorted(out.rglob("predictions.jsonl"))]
     assert len(said) == 2
     wrong = [one for row in zip(*said, strict=True) for one in row if not one.correct]
