@@ -35,6 +35,10 @@ DOCUMENT = ROOT / "docs" / "speed.md"
 JOBS = OTHERS | {"tagging": tagging_jobs.tagging}
 MET = {True: "yes", False: "**no**", None: ""}
 
+ELSEWHERE = """\
+Measured by commands of their own, and told where they belong: [word vectors](vectors.md),
+[language models](language.md), [translation](translation.md), and [search over sentence
+vectors](embedding.md#measured) beside faiss (`python -m benchmarks.sentences`)."""
 HOW = """\
 Each system runs in a process of its own with {threads} threads; all systems of a job take turns, and each
 figure is the median of its turns: how many there were, often one, stands under "When". Two calls on the same
@@ -147,6 +151,7 @@ def document(measured: dict[str, Any], installed: str) -> str:
         "# Speed, beside peers",
         "Written by `make bench` (`python -m benchmarks.speed`); every run is "
         "in benchmarks/results/speed.json.",
+        ELSEWHERE,
         installed,
         main_table(jobs),
         "## How it is measured",

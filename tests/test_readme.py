@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import csv
 import re
+import shlex
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from benchmarks import reference
+from textladder import recipe
+from textladder.cli import app
+from textladder.estimating import RungEstimator
+from textladder.recipe import Recipe
 from textladder.text.reading import DataConfig
 
 README = reference.ROOT / "README.md"
@@ -29,9 +37,16 @@ def test_the_commands_of_readme_print_what_it_shows(tmp_path: Path) -> None:
         assert MEASURED.sub(r"N \2", printed) == MEASURED.sub(r"N \2", wanted), f"{command}: run `make docs`"
 
 
+def blocks_of(page: Path, *kinds: str) -> list[str]:
+    """What a page shows between fences of these kinds."""
+    parts = re.split(r"^```(.*)\n?", page.read_text(encoding="utf-8"), flags=re.M)
+    # Text, kind, block, the end of the fence, and again.
+    return [block for kind, block in zip(parts[1::4], parts[2::4], strict=True) if kind in kinds]
+
+
 def python_blocks() -> list[str]:
     """Python as README shows it, in its order: the classifier, the language model, the word vectors."""
-    blocks: list[str] = re.findall(r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), re.M | re.S)
+    blocks = blocks_of(README, "python")
     assert len(blocks) == 3
     return blocks
 
@@ -63,6 +78,90 @@ def test_the_word_vectors_of_readme_run() -> None:
     neighbours = names["v"].most_similar("king", n=10)
     assert len(neighbours) == 10
     assert {word for word, _ in neighbours} <= set(court.split()) - {"king"}
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every estimator trains for two steps: what it learns is another test's business."""
+    whole = RungEstimator._recipe
+
+    def short(self: RungEstimator, more: dict[str, Any] | None = None) -> Recipe:
+        few = {"training.max_steps": 2, "training.min_steps": 0, "training.epochs": 1}
+        return whole(self, (more or {}) | few)
+
+    monkeypatch.setattr(RungEstimator, "_recipe", short)
+
+
+NAMES = ["Ada", "Bob", "Eve", "Kim", "Max", "Zoe", "Ann", "Tom", "Ida", "Ben", "Amy", "Joe"]
+TOLD = [f"{name} Lovelace lived in London ." for name in NAMES]
+SIMILAR = [
+    (f"a {one} sleeps", f"the {one} rests") for one in ("dog", "cat", "bird", "horse", "man", "cow")
+] * 4
+EXAMPLES: dict[str, tuple[dict[str, Any], Callable[[dict[str, Any]], Any], Any]] = {
+    "tagging": (
+        {"texts": TOLD, "spans": [[(0, 12, "PER")]] * len(TOLD)},
+        lambda names: list(names["tagger"].classes_),
+        ["PER"],
+    ),
+    "pairs": (
+        {"pairs": SIMILAR, "labels": ["yes", "no"] * 12, "scores": [0.1, 0.9] * 12},
+        lambda names: (
+            len(names["model"].predict_proba(SIMILAR)[0]),
+            names["similarity"].predict(SIMILAR).shape,
+        ),
+        (2, (24,)),
+    ),
+    "embedding": (
+        {"pairs": SIMILAR, "corpus": [text for pair in SIMILAR for text in pair]},
+        lambda names: names["encoder"].transform(["A man sleeps."]).shape[0],
+        1,
+    ),
+    "answers": (
+        {
+            "passages": TOLD,
+            "questions": [f"Where did {name} live?" for name in NAMES],
+            "answers": [[(22, 28)], ["London"], [{"text": "London", "start": 22}]] * 4,
+        },
+        lambda names: names["extractor"].predict(TOLD[:1], ["Where did Ada live?"])[0].text in TOLD[0],
+        True,
+    ),
+}
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("page", EXAMPLES)
+def test_the_python_of_a_page_runs(page: str) -> None:
+    names, told, wanted = EXAMPLES[page]
+    names = dict(names)
+    (block,) = blocks_of(reference.ROOT / "docs" / f"{page}.md", "python")
+    exec(block, names)
+    assert told(names) == wanted
+
+
+def commands_of(page: Path) -> Iterator[list[str]]:
+    """The words of each `textladder` command that a page shows; a line that ends with a backslash goes on."""
+    for block in blocks_of(page, "", "console", "sh", "bash"):
+        for line in block.replace("\\\n", " ").splitlines():
+            shown = line.strip().removeprefix("$ ").partition(" #")[0]
+            for command in re.split(r" \| |  +(?=textladder )", shown):
+                if command.startswith("textladder "):
+                    yield shlex.split(re.sub(r"<<<.*|[<>] \S+", "", command))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(reference.ROOT)))
+def test_commands_of_pages_have_options_that_are_there(page: Path) -> None:
+    for words in commands_of(page):
+        command: Any = get_command(app)
+        for word in words[1:]:
+            if word in getattr(command, "commands", {}):
+                command = command.commands[word]
+        known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help"}
+        given = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert given <= known, " ".join(words)
+        said = dict(pairwise(words))
+        rungs = said.get("--rungs", said.get("--rung", "")).split(",")
+        if "--task" in said and rungs != [""]:
+            assert set(rungs) <= set(recipe.rungs(said["--task"])), " ".join(words)
 
 
 def test_readme_begins_with_its_two_commands() -> None:

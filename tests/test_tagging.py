@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,10 @@ import torch
 
 from tests.program import refused, textladder
 from textladder import Problem, TokenTagger
+from textladder.comparing.answers import read_answers, statistic_of
+from textladder.inspection.findings import find
+from textladder.inspection.pieces import examples as quotations
+from textladder.metrics.tagging import HEADLINES
 from textladder.model import Model
 from textladder.preparing import meant_for
 
@@ -280,9 +285,32 @@ def test_a_compare_of_taggers_has_a_page(names, tmp_path):
     comparison = json.loads(told.out)
     assert comparison["metric"] == "span_f1"
     assert {row["rung"] for row in comparison["rows"]} == {"window", "bilstm"}
-    page = (out / "index.html").read_text("utf-8")
-    assert "sentences" in page
-    assert "LOC" in page
+    assert "<h1" in (out / "index.html").read_text("utf-8")
+
+
+def test_what_compare_reads_of_a_run_and_shows_of_it(run):
+    """The same scores from predictions.jsonl alone; the gold spans of errors marked in the text."""
+    out, scores, _ = run
+    path = out / "predictions.jsonl"
+    for metric in HEADLINES:
+        value = scores["test"]["scores"][metric]
+        assert statistic_of([path], metric, []).value == pytest.approx(value)
+    answers = [replace(answer, predicted=(), said=()) for answer in read_answers(path)]
+    found = find(({"window": answer} for answer in answers), ["window"], examples=len(answers))
+    assert len(found.hardest) == len(answers)
+    for finding in found.hardest:
+        shown = [re.sub("<[^>]*>", "", part) for part in re.findall("<mark.*?</mark>", quotations([finding]))]
+        for gold in finding.gold:
+            assert any(part.startswith(gold.partition(" [")[0]) for part in shown), gold
+
+
+def test_misplaced_spans_are_listed_in_the_folder_of_the_run(tmp_path):
+    rows = [{"text": "Ada lives in New York .", "spans": [[0, 3, "PER"], [13, 18, "LOC"]]} for _ in range(9)]
+    path = tmp_path / "wrong.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    refused(begun(path, tmp_path), "9 spans do not lie on tokens", "and 6 more", "misplaced-train.jsonl")
+    listed = (tmp_path / "r" / "misplaced-train.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["nearest"] for line in listed] == [[13, 21, "LOC"]] * 9
 
 
 def test_rungs_and_look(names):

@@ -131,10 +131,12 @@ def test_no_input_makes_an_illegal_path(scheme, lengths, seed, spread):
     tags, marginals = crf.decode(emissions, offsets), crf.marginals(emissions, offsets)
     assert np.isfinite(marginals).all()
     for begin, end in itertools.pairwise(offsets.tolist()):
-        path = tags[begin:end].tolist()
-        if path:
-            assert crf.starts[path[0]]
-            assert crf.ends[path[-1]]
-            assert all(crf.follows[a, b] for a, b in itertools.pairwise(path))
+        if begin < end:
+            best, _ = crf.n_best(emissions[begin:end], 4)
+            assert len(best)
+            for path in [tags[begin:end].tolist(), *best.tolist()]:
+                assert crf.starts[path[0]]
+                assert crf.ends[path[-1]]
+                assert all(crf.follows[a, b] for a, b in itertools.pairwise(path))
             assert marginals[begin, ~crf.starts.numpy()].max(initial=0) == 0
             assert marginals[begin:end].sum(1) == pytest.approx(1, abs=1e-3)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
 
 from textladder.batch import Example
 from textladder.metrics import tagging
 from textladder.metrics.intervals import bootstrap
 from textladder.tasks.tag import Said, Tag
+from textladder.text.schemes import spans_of
+
+ANY_TAG = st.sampled_from(["O", *(f"{prefix}-{kind}" for prefix in "BIES" for kind in "XYZ")])
 
 
 def random_spans(draw, tokens):
@@ -28,6 +36,23 @@ def by_hand(gold, found):
     return both / max(len(found), 1), both / max(len(gold), 1), 2 * both / max(len(gold) + len(found), 1)
 
 
+def kinds(spans, tokens):
+    """Of each token the label of the span that it is in, or O."""
+    return [next((s[2] for s in spans if s[0] <= token < s[1]), "O") for token in range(tokens)]
+
+
+def task_of(scheme):
+    labels = {"kind": "spans", "labels": ["X", "Y", "Z"], "scheme": scheme, "cut": "word"}
+    return Tag(Tag.Config(scheme=scheme), 4, labels)
+
+
+def example_of(spans, tokens, number):
+    """A sentence of so many tokens "a", with spans of tokens."""
+    places = tuple((2 * token, 2 * token + 1) for token in range(tokens))
+    target = tuple((2 * a, 2 * b - 1, label) for a, b, label in spans)
+    return Example(("a " * tokens,), target, f"s:{number}", tokens=places)
+
+
 def sample(seed, scheme="BIO"):
     """A task with random gold spans and random answers, and both as spans of tokens."""
     draw = np.random.default_rng(seed)
@@ -37,17 +62,8 @@ def sample(seed, scheme="BIO"):
         random_spans(draw, size) if draw.random() < 0.6 else spans
         for size, spans in zip(sizes, gold, strict=True)
     ]
-    labels = {"kind": "spans", "labels": ["X", "Y", "Z"], "scheme": scheme, "cut": "word"}
-    task = Tag(Tag.Config(scheme=scheme), 4, labels)
-    examples = [
-        Example(
-            ("a " * size,),
-            tuple((2 * a, 2 * b - 1, label) for a, b, label in spans),
-            f"s:{n}",
-            tokens=tuple((2 * t, 2 * t + 1) for t in range(size)),
-        )
-        for n, (size, spans) in enumerate(zip(sizes, gold, strict=True))
-    ]
+    task = task_of(scheme)
+    examples = [example_of(spans, size, n) for n, (size, spans) in enumerate(zip(sizes, gold, strict=True))]
     outcomes = [
         Said(
             task.tags.of_spans([(a, b, "XYZ".index(label)) for a, b, label in spans], size),
@@ -77,9 +93,44 @@ def test_scores_are_those_counted_by_hand(seed, scheme):
         assert entry["support"] == sum(map(len, mine))
     matrix = np.array(scores.details["confusion"]["gold_by_predicted"])
     assert scores.details["confusion"]["labels"] == ["X", "Y", "Z", "O"]
-    assert matrix.sum() == sum(len(e.tokens) for e in examples)
+    counted = Counter(
+        pair
+        for row, others, example in zip(gold, found, examples, strict=True)
+        for pair in zip(kinds(row, len(example.tokens)), kinds(others, len(example.tokens)), strict=True)
+    )
+    assert matrix.tolist() == [[counted[one, other] for other in "XYZO"] for one in "XYZO"]
     assert "rule=conlleval" in scores.signature
     assert "sentences=30" in scores.signature
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.sampled_from(["BIO", "IOB1", "BIOES"]), st.data())
+def test_scores_of_any_tags_are_those_of_seqeval(scheme, data):
+    """Legal or not, on both sides. Whatever the scheme: files may have any tags, models those of theirs."""
+    task = task_of(scheme)
+    own_tag = st.sampled_from(task.tags.names)
+    pair = st.one_of(st.tuples(ANY_TAG, own_tag), own_tag.map(lambda tag: (tag, tag)))  # half of them right
+    rows = data.draw(st.lists(st.lists(pair, max_size=9), min_size=1, max_size=6))
+    gold, said = ([[tags[side] for tags in row] for row in rows] for side in (0, 1))
+    examples = [example_of(spans_of(tags), len(tags), n) for n, tags in enumerate(gold)]
+    outcomes = [
+        Said(np.array([task.tags.names.index(tag) for tag in tags], int), np.ones(len(tags), np.float32))
+        for tags in said
+    ]
+    scores = task.score(outcomes, examples)
+    mine = [scores.values[f"span_{name}"] for name in ("precision", "recall", "f1")]
+    if all(set(row) <= {"O"} for row in [*gold, *said]):
+        assert mine[2] == 1, "nothing to find and nothing found; seqeval calls that 0"
+        return
+    theirs = precision_recall_fscore_support(gold, said, average="micro", zero_division=0)
+    assert mine == pytest.approx(theirs[:3])
+    per_label = {entry["label"]: entry for entry in scores.details["per_class"]}
+    labels = sorted({tag[2:] for row in [*gold, *said] for tag in row} - {""})
+    each = precision_recall_fscore_support(gold, said, average=None, zero_division=0)
+    for label, *values in zip(labels, *each, strict=True):
+        entry = per_label.pop(label)
+        assert [entry[name] for name in ("precision", "recall", "f1", "support")] == pytest.approx(values)
+    assert not any(entry["support"] or entry["f1"] for entry in per_label.values())
 
 
 def test_spans_on_both_sides_of_the_end_of_a_sentence_are_two():

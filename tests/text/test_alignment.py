@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -36,7 +38,23 @@ def aligned(tokenizer, sentences, spaced=True):
     return align(tokenizer, [text for text, _ in pairs], [bounds for _, bounds in pairs])
 
 
-def check(tokenizer, sentences, found):
+def alone(tokenizer, part):
+    """The units of a part of a text that is read by itself, without ends."""
+    (units,) = tokenizer.encode([part])
+    return units.tolist()[1:-1] if tokenizer.config.ends else units.tolist()
+
+
+def pieces_of(tokenizer, words, spaced):
+    """What must stand from each token's first unit to the next one's."""
+    kind = tokenizer.config.units
+    for place, word in enumerate(words):
+        before = " " if spaced and place and kind == "bpe" else ""  # a space belongs to the unit after it
+        last = place + 1 == len(words)
+        after = alone(tokenizer, " ") if spaced and not last and kind in ("character", "byte") else []
+        yield (alone(tokenizer, before + word) or [UNKNOWN]) + after
+
+
+def check(tokenizer, sentences, found, spaced=True):
     """Each token has its own first unit, in order, and the units from there on are its own pieces."""
     ends = int(tokenizer.config.ends)
     assert len(found.units) == len(found.firsts) == len(sentences)
@@ -44,7 +62,9 @@ def check(tokenizer, sentences, found):
         firsts, units = found.firsts[row], found.units[row]
         assert len(firsts) == len(words)
         assert (np.diff(firsts) > 0).all()
-        assert not len(firsts) or ends <= firsts[0] <= firsts[-1] < len(units) - ends
+        assert not len(firsts) or firsts[0] == ends
+        bounds = pairwise([*firsts.tolist(), len(units) - ends])
+        assert [units[a:b].tolist() for a, b in bounds] == list(pieces_of(tokenizer, words, spaced))
         letters = found.letters[row].reshape(-1, WIDTH)
         assert np.array_equal(letters[firsts], spelled(words))
         assert not np.delete(letters, firsts, axis=0).any()
@@ -56,11 +76,7 @@ def test_first_units_are_those_of_the_tokens(units, ends):
     tokenizer = tokenizer_of(units, ends)
     for spaced in (True, False):
         found = aligned(tokenizer, [*SENTENCES, []], spaced)
-        check(tokenizer, [*SENTENCES, []], found)
-        if units in ("word", "wordpiece", "whitespace"):  # what a token is, does not depend on its neighbours
-            alone = [aligned(tokenizer, [[word]]).units[0] for word in SENTENCES[1]]
-            joined = np.concatenate([part[ends : len(part) - ends] for part in alone])
-            assert found.units[1].tolist()[ends : len(found.units[1]) - ends] == joined.tolist()
+        check(tokenizer, [*SENTENCES, []], found, spaced)
 
 
 def test_a_token_is_one_unit_under_whitespace():
@@ -88,7 +104,7 @@ any_word = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_siz
 )
 def test_any_characters_keep_their_place(units, ends, spaced, sentences):
     tokenizer = tokenizer_of(units, ends)
-    check(tokenizer, sentences, aligned(tokenizer, sentences, spaced))
+    check(tokenizer, sentences, aligned(tokenizer, sentences, spaced), spaced)
 
 
 @settings(max_examples=60, deadline=None)

@@ -8,39 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from seqeval.metrics.sequence_labeling import get_entities
 
 from textladder.metrics.chunks import chunks
 from textladder.text.schemes import Recognised, TagSet, marks_spans, parted, spans_of
 
 
 def conlleval(tags):
-    """The chunks of one sentence by conlleval's two questions, as seqeval asks them (`end_of_chunk`,
-    `start_of_chunk`), which knows S too."""
-
-    def ends(prev, tag, prev_type, kind):
-        return (
-            prev in ("E", "S")
-            or (prev in ("B", "I") and tag in ("B", "S", "O"))
-            or (prev != "O" and prev_type != kind)
-        )
-
-    def starts(prev, tag, prev_type, kind):
-        return (
-            tag in ("B", "S")
-            or (prev in ("E", "S", "O") and tag in ("E", "I"))
-            or (tag != "O" and prev_type != kind)
-        )
-
-    found, begin, prev, prev_type = [], None, "O", ""
-    for place, whole in enumerate([*tags, "O"]):
-        tag, _, kind = whole.partition("-")
-        if begin is not None and ends(prev, tag, prev_type, kind):
-            found.append((begin, place, prev_type))
-            begin = None
-        if tag != "O" and starts(prev, tag, prev_type, kind):
-            begin = place
-        prev, prev_type = tag, kind
-    return found
+    """The chunks of one sentence by conlleval's two questions (does one end, does one begin), as seqeval asks
+    them, which knows S and E too."""
+    return [(first, last + 1, kind) for kind, first, last in get_entities(tags)]
 
 
 ANY_TAG = st.sampled_from(["O", *(f"{prefix}-{kind}" for prefix in "BIES" for kind in "XY")])

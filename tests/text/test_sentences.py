@@ -193,6 +193,32 @@ def test_json_lines_with_tokens(tmp_path):
     assert read(path)[0][0].target == ((0, 2, "ORG"),)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        (
+            "n.jsonl",
+            '{"text": " ", "spans": []}\n{"text": "a", "spans": [[0, 1, "X"]]}\n{"text": "", "spans": []}\n',
+            "2 texts without a token were skipped.",
+        ),
+        (
+            "n.jsonl",
+            '{"tokens": [], "tags": []}\n{"tokens": ["a"], "tags": ["B-X"]}\n',
+            "1 sentences without a token were skipped.",
+        ),
+        (
+            "n.conllu",
+            "1.1" + "\t_" * 9 + "\n\n1\ta\ta\tX" + "\t_" * 6 + "\n",
+            "1 sentences without a token were skipped.",
+        ),
+    ],
+)
+def test_sentences_without_a_token_are_counted(tmp_path, name, text, said):
+    examples, source = read(written(tmp_path, name, text))
+    assert [(e.texts, e.target) for e in examples] == [(("a",), ((0, 1, "X"),))]
+    assert said in source.report()
+
+
 @pytest.mark.parametrize("ending", ["gz", "zst"])
 def test_compressed(tmp_path, ending):
     data = CONLLU.encode()
