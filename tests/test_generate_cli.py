@@ -199,9 +199,7 @@ def test_what_is_written_at_the_end_is_written_when_interrupted(plays: Path, n: 
     assert [text["units"] for text in said["texts"]] == [70] * n
     whole = json.loads(textladder(*asked, 70).out)
     assert "interrupted" not in whole
-    for text, other in zip(said["texts"], whole["texts"], strict=True):
-        assert len(text["text"]) >= 69  # what may yet belong to a character or a stop is with the next unit
-        assert other["text"].startswith(text["text"])
+    assert said["texts"] == whole["texts"]
     if n > 1:
         words = [word for word in asked if word != "--json"]
         shown, full = interrupted(*words, 10**7, units=70), textladder(*words, 70)

@@ -61,7 +61,7 @@ def test_the_figures_of_a_text_follow_from_its_bits(model: Path, tmp_path: Path)
     assert found["perplexity_per_word"] == pytest.approx(2 ** (found["bits"] / found["words"]), rel=1e-4)
     low, high = found["interval"]
     assert low <= found["score"] == found["bits_per_character"] <= high
-    assert "context|order=7" in found["signature"]
+    assert "context|units=6|blocks=crossed" in found["signature"]
     assert "ends=" in found["signature"]
     assert "unknown=" in found["signature"]
 

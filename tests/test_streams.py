@@ -199,7 +199,7 @@ def test_attention_is_judged_by_the_windows_that_it_names(tmp_path: Path) -> Non
 def test_an_encoder_of_short_sight_reads_as_far_back_as_it_sees(rung: str, reads: int, policy: str) -> None:
     from textladder.encoders import encoder_class
 
-    chosen = small(rung, tokenizer__units="character").with_values({})
+    chosen = small(rung, tokenizer__units="character")
     assert encoder_class(chosen.encoder_name)(chosen.encoder, ["a"] * 5).reach == reads
     tokenizer = Tokenizer.fit([["abc"]], chosen.tokenizer)
     labels = {"units": len(tokenizer), "labels": [], "spelling": {}, "ranked": False}

@@ -71,7 +71,7 @@ def test_agrees_with_lmplz_on_real_text(order: int, column: int, tmp_path: Path)
         np.testing.assert_allclose(model.log_probs(fresh).flat / math.log(10), recorded, atol=1e-5)
 
 
-@pytest.mark.parametrize("order", [1, 3, 5])
+@pytest.mark.parametrize("order", [2, 3, 5])  # KenLM reads no unigrams
 def test_kenlm_reads_ours_and_agrees(order: int, tmp_path: Path) -> None:
     kenlm = pytest.importorskip("kenlm")
     lines = gzip.decompress((RECORDED / "frankenstein.txt.gz").read_bytes()).decode().splitlines()
