@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.program import command, environment, refused, textladder, train
+from tests.program import Ended, command, environment, refused, textladder, train
+from textladder.generating import Writing
 
 LINES = [
     f"{who}:\nThe {thing} is {what}.\n"
@@ -153,33 +157,54 @@ def test_no_model_is_refused(tmp_path: Path) -> None:
     refused(textladder("generate", tmp_path), "no finished model")
 
 
-@pytest.mark.parametrize("as_json", [False, True])
-def test_an_interrupt_ends_the_line_and_loses_nothing(plays: Path, as_json: bool) -> None:
-    asked = command("generate", plays, "--prompt", "A:", "--length", 10**7, "--ignore-end", "--seed", 1)
-    asked += ["--json"] if as_json else []
+def test_an_interrupt_ends_the_line_and_loses_nothing(plays: Path) -> None:
+    asked = ("generate", plays, "--prompt", "A:", "--ignore-end", "--seed", 1, "--length")
     with subprocess.Popen(
-        asked, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+        command(*asked, 10**7), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
     ) as program:
         assert program.stdout is not None
-        if as_json:
-            with pytest.raises(subprocess.TimeoutExpired):
-                program.wait(6)
-            begun = ""
-        else:
-            begun = program.stdout.read(500)
+        begun = program.stdout.read(500)
         program.send_signal(signal.SIGINT)
         rest, err = program.communicate(timeout=60)
     assert program.returncode == 130
     assert "Traceback" not in err
     out = begun + rest
-    if as_json:
-        said = json.loads(out)
-        assert said["interrupted"] is True
-        (text,) = said["texts"]
-        assert text["units"] == len(text["text"]) > 0
-    else:
-        assert out.startswith("A:\nThe ")
-        assert out.endswith("\n")
+    assert out.endswith("\n")
+    assert len(out) > 500
+    assert textladder(*asked, len(out)).out.startswith(out.rstrip())
+
+
+def interrupted(*asked: object, units: int) -> Ended:
+    """The program that gets a signal when so many units are written."""
+    plain = Writing.__iter__
+
+    def stopped(self: Writing) -> Iterator[Any]:
+        for number, pieces in enumerate(plain(self), 1):
+            yield pieces
+            if number == units:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Writing, "__iter__", stopped)
+        return textladder(*asked)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_what_is_written_at_the_end_is_written_when_interrupted(plays: Path, n: int) -> None:
+    asked = ("generate", plays, "--prompt", "A:", "--ignore-end", "--seed", 1, "--n", n, "--json", "--length")
+    ended = interrupted(*asked, 10**7, units=70)
+    assert ended.code == 130
+    said = json.loads(ended.out)
+    assert said["interrupted"] is True
+    assert [text["units"] for text in said["texts"]] == [70] * n
+    whole = json.loads(textladder(*asked, 70).out)
+    assert "interrupted" not in whole
+    assert said["texts"] == whole["texts"]
+    if n > 1:
+        words = [word for word in asked if word != "--json"]
+        shown, full = interrupted(*words, 10**7, units=70), textladder(*words, 70)
+        assert shown.code == 130
+        assert shown.out == full.out
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(plays: Path) -> None:

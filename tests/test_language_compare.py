@@ -52,14 +52,14 @@ precision = "float32"
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """ngram with two kinds of units and a small net."""
+    """ngram with three kinds of units and a small net."""
     folder = tmp_path_factory.mktemp("compared")
     tiny = folder / "tiny.toml"
     tiny.write_text(TINY.format(name="tiny"), encoding="utf-8")
     text = lines(folder / "a.txt", 1200)
     out = folder / "out"
     found = compare_rungs(
-        str(text), out, task="language", rungs=["ngram", str(tiny)], units=["character", "word"]
+        str(text), out, task="language", rungs=["ngram", str(tiny)], units=["character", "word", "bpe"]
     )
     return out, found
 
@@ -67,7 +67,9 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 def test_rungs_of_different_units_stand_in_one_table(compared: tuple[Path, dict[str, Any]]) -> None:
     out, found = compared
     rows = {row["rung"]: row for row in found["rows"]}
-    assert set(rows) == {"ngram-character", "ngram-word", "tiny-character", "tiny-word"}
+    assert set(rows) == {
+        f"{rung}-{unit}" for rung in ("ngram", "tiny") for unit in ("character", "word", "bpe")
+    }
     assert (found["metric"], found["higher_is_better"]) == ("bits_per_character", False)
     assert found["best"] == min(rows, key=lambda name: rows[name]["dev"])
     for row in rows.values():

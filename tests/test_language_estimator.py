@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,24 @@ def test_a_net_learns_from_a_path_from_many_files_and_from_texts(tmp_path: Path)
         assert made.test_["bits_per_character"] == made.bits_per_character(two)
     same = clone(net).fit(one, dev=two)
     assert same.history_[0]["dev_score"] == pytest.approx(same.bits_per_character(two), abs=0.02)
+
+
+def test_packed_files_and_documents_between_blank_lines_are_fitted(tmp_path: Path) -> None:
+    zstandard = pytest.importorskip("zstandard")
+    text = "\n".join(sentences(400))  # each ends with a line end: a blank line between them
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "a.txt.zst").write_bytes(zstandard.ZstdCompressor().compress(text.encode()))
+    settings = {"data.documents": "blank-line"}
+    held_out = sentences(20, seed=9)
+    scores = [
+        LanguageModel("ngram", units="character", settings=settings).fit(tmp_path / name).scores(held_out)
+        for name in ("a.txt", "a.txt.gz", "a.txt.zst")
+    ]
+    assert scores[0] == scores[1] == scores[2]
+    one = LanguageModel("ngram", units="character").fit(tmp_path / "a.txt")
+    # 20 texts end: a model of many documents knows how, one of a single document does not.
+    assert scores[0]["bits_per_character"] < one.bits_per_character(held_out)
 
 
 def test_text_is_written_for_a_label(tmp_path: Path) -> None:

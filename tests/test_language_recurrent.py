@@ -52,7 +52,12 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def command(story: Path, rung: str, out: Path, *more: str, **changes: Any) -> list[str]:
+WORDS = {"tokenizer__max_length": 4, "training__batch_texts": 2}  # few words: small steps
+
+
+def command(
+    story: Path, rung: str, out: Path, *more: str, units: str = "character", **changes: Any
+) -> list[str]:
     values = {**COMMON, **NOISY, **{key.replace("__", "."): value for key, value in changes.items()}}
     words = [
         "train",
@@ -62,7 +67,7 @@ def command(story: Path, rung: str, out: Path, *more: str, **changes: Any) -> li
         "--rung",
         rung,
         "--units",
-        "character",
+        units,
         "--out",
         str(out),
     ]
@@ -86,11 +91,24 @@ def assert_same_result(one: Path, two: Path) -> None:
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
-@pytest.mark.parametrize("rung", ["lstm", "gru"])
-def test_stopped_inside_an_epoch_and_resumed_is_never_stopped(rung: str, story: Path, tmp_path: Path) -> None:
-    whole = textladder(*command(story, rung, tmp_path / "whole", training__accumulate=2))
+@pytest.mark.parametrize(
+    ("rung", "units"), [("lstm", "character"), ("gru", "character"), ("rnn", "word"), ("lstm", "word")]
+)
+def test_stopped_inside_an_epoch_and_resumed_is_never_stopped(
+    rung: str, units: str, story: Path, tmp_path: Path
+) -> None:
+    """Words: with all that their recipes have against learning by heart."""
+    changes: dict[str, Any] = {
+        "units": units,
+        "training__accumulate": 2,
+        **(WORDS if units == "word" else {}),
+    }
+    whole = textladder(*command(story, rung, tmp_path / "whole", **changes))
     assert whole.code == 0, whole.err
-    parts = command(story, rung, tmp_path / "parts", "--resume", training__accumulate=2)
+    chosen: Any = Model.load(tmp_path / "whole").recipe
+    regularised = chosen.task.activation_regularization > 0 < chosen.task.temporal_regularization
+    assert chosen.encoder.locked is regularised is (units == "word")
+    parts = command(story, rung, tmp_path / "parts", "--resume", **changes)
     for step in (2, 4):
         with pytest.MonkeyPatch.context() as patch:
             stop_after(step, patch, lambda: os.kill(os.getpid(), signal.SIGTERM))

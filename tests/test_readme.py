@@ -71,6 +71,22 @@ def test_the_language_model_of_readme_runs(tmp_path: Path, monkeypatch: pytest.M
     assert names["lm"].next("To be or not to", top=1)[0][0] == " "
 
 
+def test_the_python_of_the_page_on_language_models_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shakespeare.txt").write_text("ROMEO: To be or not to be, speak.\n" * 60, encoding="utf-8")
+    page = (reference.ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)
+    assert 'LanguageModel("lstm", units="character")' in block
+    sizes = {"encoder.hidden_dim": 8, "encoder.embedding_dim": 8}
+    small = f'LanguageModel("lstm", units="character", settings={sizes})'
+    names: dict[str, Any] = {}
+    exec(block.replace('LanguageModel("lstm", units="character")', small), names)
+    assert len(names["lm"].generate("ROMEO:", length=20, seed=1)) <= 26
+    assert len(names["lm"].next("To be or not to", top=10)) == 10
+
+
 def test_the_word_vectors_of_readme_run() -> None:
     court = "the king and the queen of the old land saw a man and a woman by the gate at the end of day"
     names: dict[str, Any] = {"texts": [court] * 50}

@@ -62,9 +62,14 @@ def test_the_figures_of_a_text_follow_from_its_bits(model: Path, tmp_path: Path)
     assert found["perplexity_per_word"] == pytest.approx(2 ** (found["bits"] / found["words"]), rel=1e-4)
     low, high = found["interval"]
     assert low <= found["score"] == found["bits_per_character"] <= high
-    assert "context|" in found["signature"]
+    assert "context|units=6|blocks=crossed" in found["signature"]
     assert "ends=" in found["signature"]
     assert "unknown=" in found["signature"]
+
+
+def test_a_net_says_which_windows_it_is_judged_with(net: Path) -> None:
+    found = scored(net, "-", stdin="the king saw the land.\n" * 9)
+    assert "context|window=1536|stride=1024" in found["signature"]
 
 
 def test_any_source_of_the_same_text_is_scored_alike(model: Path, tmp_path: Path) -> None:
@@ -162,8 +167,18 @@ def test_what_people_see(model: Path) -> None:
     assert any(line.split("\t")[1:] == ["!?", "\\t"] for line in rest)
     assert any(line.split("\t")[1:] == ["!?", "Z"] for line in rest)
     assert sum("\t!" in line for line in rest) < 20
-    assert "bits per character" in ended.out
+    text = "the king saw the land.\n" * 9 + "a\tZ\n"
+    found = scored(model, "-", stdin=text)
+    low, high = found["interval"]
+    assert (
+        f"bits per character {found['bits_per_character']:.4f} (95 % interval {low:.4f} to {high:.4f}, "
+        in ended.out
+    )
     assert "1 block of 1 document)" in ended.out
+    assert f"perplexity {found['perplexity']:.6g} per character unit, " in ended.out
+    assert f"{found['perplexity_per_word']:.6g} per word\n" in ended.out
+    assert f" bits for {len(text)} characters, 47 words, {len(text) + 1} units (2 unknown)\n" in ended.out
+    assert ended.out.endswith(found["signature"] + "\n")
 
 
 def test_a_command_of_another_task_names_the_right_one(model: Path, trained: Path, tmp_path: Path) -> None:

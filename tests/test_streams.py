@@ -29,6 +29,13 @@ SENTENCE = "The quick brown fox jumps over the lazy dog, and runs.\n"
 
 def small(rung: str, **values: Any) -> Recipe:
     sizes = {"embedding_dim": 8, "hidden_dim": 8, "dropout": 0.0, "embedding_dropout": 0.0}
+    if rung == "gpt":
+        sizes |= {
+            "feedforward_dim": sizes.pop("hidden_dim"),
+            "num_heads": 2,
+            "num_layers": 1,
+            "input_dropout": 0.0,
+        }
     given: dict[str, Any] = {"tokenizer.min_count": 1}
     given |= {f"encoder.{key}": value for key, value in sizes.items() if rung != "ngram"}
     return recipe.rung(rung, "language").with_values(
@@ -158,6 +165,45 @@ def test_outcomes_are_those_of_whole_documents(
         nats += model.task.predict(model.encoder, model.task.collate(whole)).sum()
     assert found[:, Block.NATS].sum() == pytest.approx(nats, rel=1e-5)
     assert found[:, Block.SPELLING].sum() == 0
+
+
+def test_attention_is_judged_by_the_windows_that_it_names(tmp_path: Path) -> None:
+    values: dict[str, Any] = {"tokenizer__units": "character", "tokenizer__max_length": 48}
+    texts = [(SENTENCE * 5).strip(), "One.", SENTENCE[:48], SENTENCE[:47], (SENTENCE * 2).strip()] * 30
+    chosen = small("gpt", **values, data__documents="blank-line")
+    _, made = prepared(tmp_path, chosen, texts)
+    torch.manual_seed(0)
+    model = Model(chosen, made.tokenizer, made.labels).eval()
+    assert model.context_policy == "context|window=48|stride=24"
+    ids = np.asarray(made.stores["test"].columns["text"].flat)
+    starts, nats = np.flatnonzero(ids == BEGIN), 0.0
+    for document in np.split(ids, starts[1:]):
+        counted, end = 0, min(48, len(document) - 1)
+        while counted < len(document) - 1:  # each window reads 48 units, and counts what is new in it
+            begin = max(end - 48, 0)
+            window = {
+                "text": Ragged.of([document[begin:end]]),
+                "target": Ragged.of([document[begin + 1 : end + 1]]),
+            }
+            nats += model.task.predict(model.encoder, model.task.collate(window))[counted - begin :].sum()
+            counted, end = end, min(end + 24, len(document) - 1)
+    found = outcomes(model, made.stores["test"])
+    assert found[:, Block.UNITS].sum() == len(ids) - len(starts)
+    assert found[:, Block.NATS].sum() == pytest.approx(nats, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("rung", "reads", "policy"),
+    [("causal-cnn", 60, "window=1084|stride=1024"), ("neural-ngram", 6, "window=1030|stride=1024")],
+)
+def test_an_encoder_of_short_sight_reads_as_far_back_as_it_sees(rung: str, reads: int, policy: str) -> None:
+    from textladder.encoders import encoder_class
+
+    chosen = small(rung, tokenizer__units="character")
+    assert encoder_class(chosen.encoder_name)(chosen.encoder, ["a"] * 5).reach == reads
+    tokenizer = Tokenizer.fit([["abc"]], chosen.tokenizer)
+    labels = {"units": len(tokenizer), "labels": [], "spelling": {}, "ranked": False}
+    assert Model(chosen, tokenizer, labels).context_policy == f"context|{policy}"
 
 
 @pytest.mark.parametrize("units", ["byte", "character", "word", "whitespace", "wordpiece", "bpe"])

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
+from textladder import recipe
 from textladder.batch import Batch, Ragged
 from textladder.encoders.recurrent import Lstm
 from textladder.metrics.intervals import bootstrap
@@ -23,12 +24,12 @@ LABELS = {"units": len(UNITS), "labels": ["up", "down"], "spelling": {}, "ranked
 each_task = pytest.mark.parametrize("name", [name for name in TASKS if task_class(name).streams])
 
 
-def built(name: str, labels: dict[str, Any] = LABELS) -> tuple[Any, Any]:
+def built(name: str, labels: dict[str, Any] = LABELS, **values: Any) -> tuple[Any, Any]:
     torch.manual_seed(0)
     kind = task_class(name)
     config = Lstm.Config(embedding_dim=16, hidden_dim=16, embedding_dropout=0, word_dropout=0, dropout=0)
     encoder = Lstm(config, kind.units(UNITS, labels))
-    task = kind(kind.Config(), encoder.dim, labels)
+    task = kind(kind.Config(**values), encoder.dim, labels)
     task.tie(encoder.embedding)
     return task, encoder
 
@@ -72,6 +73,29 @@ def test_a_batch_equals_one_by_one(name: str) -> None:
     assert nats.sum() == pytest.approx(together.total.item(), rel=1e-5)
     one_by_one = [task.predict(encoder, batch_of(task, [text])) for text in TEXTS]
     assert nats == pytest.approx(np.concatenate(one_by_one), abs=1e-5)
+
+
+@pytest.mark.parametrize(("size", "change"), [(2.0, 0.0), (0.0, 0.5), (2.0, 0.5)])
+def test_large_states_and_large_steps_of_them_cost(size: float, change: float) -> None:
+    """Merity et al. 2018: means over the units of all texts, and over their steps."""
+    plain, encoder = built("language")
+    task, _ = built("language", activation_regularization=size, temporal_regularization=change)
+    batch = batch_of(plain, ["abcdefg", "fade"])
+    states = encoder(batch.inputs[0]).states.detach().numpy()
+    rows = [states[0, :8], states[1, :5]]  # a beginning and the letters
+    squares = np.concatenate([row**2 for row in rows]).mean()
+    steps = np.concatenate([np.diff(row, axis=0) ** 2 for row in rows]).mean()
+    without, loss = plain.loss(encoder, batch), task.loss(encoder, batch)
+    assert loss.count == without.count == 13
+    wanted = 13 * (size * squares + change * steps)
+    assert loss.total.item() - without.total.item() == pytest.approx(wanted, rel=1e-3)
+
+
+@pytest.mark.parametrize("rung", ["rnn", "gru", "lstm"])
+def test_recipes_for_words_hold_the_states_small(rung: str) -> None:
+    config: Any = recipe.rung(rung, "language").task
+    assert config.activation_regularization > 0
+    assert config.temporal_regularization > 0
 
 
 @each_task

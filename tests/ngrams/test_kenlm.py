@@ -8,8 +8,9 @@ there, what KenLM's query says of each word of the text that follows is recorded
     head -197 frankenstein.txt > train    tail -27 frankenstein.txt > rest    (a paragraph on each line)
     lmplz -o 3 < train > model.arpa       query -v word model.arpa < rest     and the same with -o 5
 
-On a whole corpus the two are compared by `python -m benchmarks.ngrams`, which also has KenLM read what we
-write.
+KenLM itself reads what we write where its Python package can be imported (it is built from source, so it is
+in no list of ours: `pip install kenlm`). On a whole corpus the two are compared by `python -m
+benchmarks.ngrams`.
 """
 
 from __future__ import annotations
@@ -68,3 +69,21 @@ def test_agrees_with_lmplz_on_real_text(order: int, column: int, tmp_path: Path)
     assert again.vocabulary == words
     for model in (ours, again):
         np.testing.assert_allclose(model.log_probs(fresh).flat / math.log(10), recorded, atol=1e-5)
+
+
+@pytest.mark.parametrize("order", [2, 3, 5])  # KenLM reads no unigrams
+def test_kenlm_reads_ours_and_agrees(order: int, tmp_path: Path) -> None:
+    kenlm = pytest.importorskip("kenlm")
+    lines = gzip.decompress((RECORDED / "frankenstein.txt.gz").read_bytes()).decode().splitlines()
+    train, rest = lines[:197], lines[197:]
+    config = TokenizerConfig(units="whitespace", min_count=1, lowercase=False, unicode="none", html=False)
+    tokenizer = Tokenizer.fit([train], config)
+    model = NgramModel.fit(
+        [tokenizer.encode(train)], tokenizer.vocabulary, NgramConfig(order=order), tmp_path / "m"
+    )
+    model.arpa(tmp_path / "ours.arpa")
+    fresh = tokenizer.encode(rest)
+    said = [word for line in rest for word in kenlm.Model(str(tmp_path / "ours.arpa")).full_scores(line)]
+    assert sum(unknown for _, _, unknown in said) == (fresh.flat == UNKNOWN).sum() > 100
+    theirs = [nats for nats, _, _ in said]  # base 10
+    np.testing.assert_allclose(model.log_probs(fresh).flat / math.log(10), theirs, atol=1e-5)
