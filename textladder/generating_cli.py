@@ -87,8 +87,8 @@ def generate(
         read = read_prompt(loaded, prompt, label)
         writing = Writing(loaded, [read], options, stop or ())
     except Problem as problem:
-        names = problem.where.split(", ")
-        if not set(names) <= {*given, "label", "stop"}:
+        names = [name for name in problem.where.split(", ") if name in {*given, "label", "stop"}]
+        if not names:
             raise
         where = ", ".join(f"--{name.replace('_', '-')}" for name in names)
         raise Problem(where, problem.what, problem.next_step) from problem
