@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -256,8 +257,9 @@ def test_to_an_arpa_file_and_back(text: Path, tmp_path: Path) -> None:
 
 
 def test_labels_that_an_arpa_file_does_not_know_are_told(tmp_path: Path) -> None:
-    rows = "text,label\n" + "novak,Czech\nobrien,Irish\n" * 30
-    (tmp_path / "names.csv").write_text(rows)
+    ends = ["".join(letters) for letters in product("aeiou", repeat=3)]
+    rows = [f"nov{end},Czech\nobr{end},Irish\n" for end in ends]
+    (tmp_path / "names.csv").write_text("text,label\n" + "".join(rows))
     given = ("--units", "character", "--set", "encoder.order=2", "--out", tmp_path / "run")
     assert textladder("train", tmp_path / "names.csv", *LANGUAGE, *given).code == 0
     ended = textladder("arpa", tmp_path / "run", tmp_path / "m.arpa")

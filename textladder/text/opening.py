@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from textladder.errors import Problem, suggest
-from textladder.text.two_files import files_of
 
 BLOCK_BYTES = 1 << 20
 # The longest line, and the longest field of a CSV. A longer one is a file of another kind or an open quote.
@@ -43,13 +42,6 @@ def check_file(path: Path) -> None:
             listed = f" It holds: {', '.join(files)}." if files else ""
             raise Problem(str(path), "this is a directory, not a file.", f"Name one file in it.{listed}")
         if not path.exists():
-            pair = files_of(path)
-            if pair is not None and all(file.exists() for file in pair):
-                raise Problem(
-                    str(path),
-                    "two files together are a source and its translation, for the task translate.",
-                    "Give one file; for a language model, several in one folder.",
-                )
             raise Problem(str(path), "there is no such file.", _nearby(path))
         if not path.is_file():
             raise Problem(

@@ -26,4 +26,8 @@ def refuse_two(*names: str | Path | None) -> None:
     for name in names:
         if name is not None and files_of(name) is not None:
             what = "two parallel files are for translators alone."
-            raise Problem(str(name), what, "Give one file, or use --task translate.")
+            raise Problem(
+                str(name),
+                what,
+                "Give one file (a language model reads a folder of them), or use --task translate.",
+            )
