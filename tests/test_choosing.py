@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sacrebleu.metrics import CHRF
 
-from tests.test_translating import ALPHA, nats_of, small, words
+from tests.test_translating import ALPHA, finished, half_taught, nats_of, small, words
 from textladder import LanguageModel, TextClassifier, Translator, choosing, translating
 from textladder.decoders.decoder import aligning
 from textladder.errors import Problem
@@ -26,8 +26,8 @@ def texts() -> list[str]:
 
 
 @pytest.fixture(scope="module", params=["rnn-attention", "transformer"])
-def half(request: Any, texts: list[str]) -> Translator:
-    return small(request.param, training__epochs=3).fit(texts, [text[::-1] for text in texts])
+def half(request: Any) -> Translator:
+    return half_taught(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +46,12 @@ def language(texts: list[str]) -> LanguageModel:
 def test_every_translation_begins_as_asked_and_its_score_counts_that(half: Translator) -> None:
     for source in SOURCES:
         for prefix in ("dd", "c", ""):
-            for one in half.translate(source, prefix=prefix, beam=4, n_best=4):
-                assert one.text.startswith(prefix)
-                if one.finished:
-                    nats = float(nats_of(half, source, one.text).sum())
-                    assert one.log_probability == pytest.approx(nats, abs=1e-4)
-                    assert one.score == pytest.approx(nats / length_norm(one.units, ALPHA), abs=1e-4)
+            found = half.translate(source, prefix=prefix, beam=4, n_best=4)
+            assert all(one.text.startswith(prefix) for one in found)
+            for one in finished(found):
+                nats = float(nats_of(half, source, one.text).sum())
+                assert one.log_probability == pytest.approx(nats, abs=1e-4)
+                assert one.score == pytest.approx(nats / length_norm(one.units, ALPHA), abs=1e-4)
 
 
 def test_the_beginning_of_the_best_leads_to_the_best(half: Translator) -> None:
@@ -111,11 +111,9 @@ def test_the_same_seed_draws_the_same(half: Translator) -> None:
     first = half.translate("abcd", temperature=1.0, seed=3, n_best=6)
     assert half.translate("abcd", temperature=1.0, seed=3, n_best=6) == first
     assert len({one.text for one in first}) > 1
-    for one in first:
-        if one.finished:
-            assert one.log_probability == pytest.approx(
-                float(nats_of(half, "abcd", one.text).sum()), abs=1e-4
-            )
+    for one in finished(first):
+        nats = float(nats_of(half, "abcd", one.text).sum())
+        assert one.log_probability == pytest.approx(nats, abs=1e-4)
     assert half.translate("abcd", top_k=1)[0].text == half.translate("abcd", beam=1)[0].text
     with pytest.raises(Problem, match="draws nothing"):
         half.translate("abcd", beam=3, top_p=0.9)
@@ -124,11 +122,9 @@ def test_the_same_seed_draws_the_same(half: Translator) -> None:
 def test_groups_find_different_translations(half: Translator) -> None:
     found = half.translate("abcd", beam=4, groups=4, diversity=100.0, n_best=4)
     assert len({one.text[:1] for one in found}) == 4
-    for one in found:
-        if one.finished:
-            assert one.log_probability == pytest.approx(
-                float(nats_of(half, "abcd", one.text).sum()), abs=1e-4
-            )
+    for one in finished(found):
+        nats = float(nats_of(half, "abcd", one.text).sum())
+        assert one.log_probability == pytest.approx(nats, abs=1e-4)
 
 
 # Coverage
@@ -140,9 +136,7 @@ def test_coverage_is_that_of_forced_decoding(half: Translator) -> None:
         plain = half.translate(source, beam=6, n_best=4, length_penalty=0.6)
         found = half.translate(source, beam=6, n_best=4, length_penalty=0.6, coverage_penalty=2.0)
         changed |= [one.text for one in plain] != [one.text for one in found]
-        for one in found:
-            if not one.finished:
-                continue
+        for one in finished(found):
             looked = translating.looked_at(half.model_, source, one.text)
             shares = aligning([map_[None] for map_ in looked.maps])[0].mean(0).sum(0)  # type: ignore[misc]
             penalty = 2.0 * float(np.log(np.minimum(shares, 1.0)).sum())

@@ -19,6 +19,7 @@ from textladder.batch import Batch, Tokens
 from textladder.decoders import DECODERS, decoder_class
 from textladder.encoders.attention import SelfAttention
 from textladder.errors import Problem
+from textladder.layers.softmax import FIRST
 from textladder.preparing import Data, Part, prepare
 from textladder.ragged import Ragged
 from textladder.search import SearchConfig
@@ -86,11 +87,13 @@ def test_steps_give_what_the_whole_target_gets(decoder: str, pointer: str) -> No
 
 
 @each_decoder
-@pytest.mark.parametrize("pointer", ["copying", "both"])
+@pytest.mark.parametrize("pointer", ["none", "copying", "both"])
 def test_a_search_gives_the_scores_of_forced_decoding(decoder: str, pointer: str) -> None:
     task, encoder, batch = built(decoder, **POINTERS[pointer])
-    task.eval()
+    # Some texts shall have an end; the vectors of convolutions are long.
+    task.eval().output.bias.data[END - FIRST] += 5 if decoder == "conv" else 2
     options = SearchConfig(length=6, beam=4, n=4)
+    ended = 0
     for row, hypotheses in enumerate(task.search(encoder, batch.inputs[0], options)):
         for one in hypotheses:
             rows = {
@@ -101,9 +104,15 @@ def test_a_search_gives_the_scores_of_forced_decoding(decoder: str, pointer: str
             nats, _, maps = task.forced(encoder, forced, aligned=True)
             assert one.log_probability == pytest.approx(float(nats.detach().sum()), abs=1e-4)
             assert not set(one.ids) & set(NEVER)
+            ended += one.finished
+            if pointer == "none" and not task.attends:
+                assert maps == []
+                continue
             shares = task.aligning(maps)
-            assert shares.shape == (1, 1, len(one.ids), len(rows["text"]))
-            torch.testing.assert_close(shares.sum(-1), torch.ones(1, 1, len(one.ids)))
+            heads = WIDTHS["num_heads"] if (decoder, pointer) == ("attention", "none") else 1
+            assert shares.shape == (1, heads, len(one.ids), len(rows["text"]))
+            torch.testing.assert_close(shares.sum(-1), torch.ones(1, heads, len(one.ids)))
+    assert ended, "no text has an end"
 
 
 def test_a_unit_of_the_source_alone_can_be_written() -> None:
