@@ -208,25 +208,6 @@ def test_what_compare_reads_of_a_run_and_shows_of_it(run):
         assert f"<mark>{one.gold[0]}</mark>" in shown
 
 
-def test_a_compare_of_questions_has_a_page_of_what_they_get_wrong(asked, tmp_path):
-    out = tmp_path / "compared"
-    few = [*SMALL, "--set", "training.max_steps=5"]
-    told = textladder(
-        "compare", asked, "--task", "span", "--rungs", "window,bilstm", "--out", out, *few, "--json"
-    )
-    assert told.code == 0, told.err
-    comparison = json.loads(told.out)
-    assert comparison["metric"] == "answer_f1"
-    assert {row["rung"] for row in comparison["rows"]} == {"window", "bilstm"}
-    said = [read_answers(path) for path in sorted(out.rglob("predictions.jsonl"))]
-    assert len(said) == 2
-    wrong = [one for row in zip(*said, strict=True) for one in row if not one.correct]
-    page = (out / "index.html").read_text("utf-8")
-    assert wrong, "five steps do not teach it"
-    assert any(f">{one.second}</blockquote>" in page for one in wrong)
-    assert any(re.search(f"<mark[^>]*>(<u>)?{re.escape(one.gold[0])}<", page) for one in wrong)
-
-
 def test_misplaced_answers_are_listed_in_the_folder_of_the_run(tmp_path):
     rows = questions(20)
     wrong = [(p, q, [(answers[0][0] + 1, answers[0][1])]) for p, q, answers in rows[:4]]
