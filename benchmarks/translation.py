@@ -46,7 +46,8 @@ figure is the median of its turns. Ratio is ours / theirs.
 - `training`: {steps} steps after {warm_up} on the 29,000 pairs of Multi30k, English to German, in the units
   of our tokenizer (joint BPE of 8,000); what counts is real units of the target, and ends of texts. Ours is
   `textladder train` with the rungs as shipped. MarianMT has the shape of our `transformer` (256 wide, 3 + 3
-  layers, 512 in the feed-forward nets), batches of 64 pairs in random order, AdamW, no label smoothing.
+  layers, 512 in the feed-forward nets), batches of 64 pairs in random order, AdamW, no label smoothing,
+  in float32, as the trainer has it; ours takes bfloat16 where the processor has it.
 - `decoding`: beam of {beam}, no length penalty, the 1,000 sentences of the test of 2016, and {alone} of them
   one at a time. The peers have the weights of our model; pre-norm Transformers are called Pegasus there.
   They are given the units, sorted by length, 64 sentences a batch; ours is given the texts as they stand."""
