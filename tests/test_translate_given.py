@@ -138,13 +138,14 @@ def test_the_command_that_is_said_gives_the_rest(trained: Path, tmp_path: Path, 
         "number,source\n" + "".join(f"{i},{s}\n" for i, s in enumerate(sources)), encoding="utf-8"
     )
     given = ["translate", trained, table, "--text", "source", "--beam", 1, "--json"]
-    process = subprocess.Popen(
-        command(*given), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), text=True
+    process = subprocess.Popen(  # without a buffer, of which `communicate` would know nothing
+        command(*given), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), bufsize=0
     )
     assert process.stdout is not None
     first = process.stdout.readline()
     process.send_signal(how)
-    out, err = process.communicate(timeout=120)
+    out, told = process.communicate(timeout=120)
+    err = told.decode()
     assert process.returncode == 128 + how
     assert "Traceback" not in err
     done = [json.loads(line) for line in (first + out).splitlines()]

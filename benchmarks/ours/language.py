@@ -42,6 +42,7 @@ def job(
         began = time.perf_counter()
         scores = run(rung, train, valid, units, given, folder / "run")
         whole = time.perf_counter() - began
+        memory = child.peak_memory_mb()  # before units are counted, which takes more for a larger file
         checks = checks_of(folder / "run" / "log.jsonl")
         many = count(folder / "run" / "model" / "tokenizer.json", train)
     test, took = scores["test"]["scores"], scores["training_seconds"]
@@ -57,7 +58,7 @@ def job(
         "vocabulary": scores["tokenizer"]["vocabulary"],
         "precision": scores.get("precision"),
         "size_mb": scores["size_mb"],
-        "training_peak_memory_mb": child.peak_memory_mb(),
+        "training_peak_memory_mb": memory,
         "checks": checks,
     }
     return found | ({} if target is None else {"seconds_to_target": held_out.crossing(checks, target)})
