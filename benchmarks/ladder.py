@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import OUT, RECORDS, machine, table, today
+from benchmarks.harness import OUT, RECORDS, ROOT, machine, table, today
 from benchmarks.language import DOCUMENT, rungs
 from benchmarks.ours.language_data import beginning
 from benchmarks.records import read, write_between
@@ -121,7 +121,9 @@ def compare(name: str, here: list[str], seconds: float, quick: bool) -> dict[str
     print(done.stderr[-2000:], file=sys.stderr, flush=True)
     if done.returncode:
         return {"command": shown, "error": done.stderr.strip()[-500:] or f"exit code {done.returncode}"}
-    comparison = json.loads((out / "compare.json").read_text(encoding="utf-8"))
+    # Records are read elsewhere: files are named from the project's folder on.
+    found = (out / "compare.json").read_text(encoding="utf-8").replace(f"{ROOT}{os.sep}", "")
+    comparison = json.loads(found)
     for row in comparison["rows"]:
         scores = out / comparison["runs"][row["rung"]][0]["folder"] / "scores.json"
         row["ended"] = json.loads(scores.read_text(encoding="utf-8")).get("stopped")
