@@ -43,24 +43,33 @@ def set_(values: list[str]) -> list[str]:
     return [word for value in values for word in ("--set", value)]
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("parallel")
+def parallel(folder: Path) -> Path:
+    """The folder, with files for training, dev and test in it."""
     for name, number, seed in (("train", 300, 1), ("val", 40, 2), ("test", 40, 3)):
         write(folder, name, number, seed)
     return folder
 
 
-@pytest.fixture(scope="module")
-def trained(files: Path) -> tuple[Path, Ended]:
+def learned(files: Path, *more: str) -> tuple[Path, Ended]:
+    """The run of a training on what `parallel` wrote, and what the command said."""
     out = files / "run"
     ended = textladder(
-        "train", files / "train.en", files / "train.de", "--task", "translate", "--rung", "rnn-attention",
+        "train", files / "train.en", files / "train.de", "--task", "translate", *more,
         "--dev", files / "val.en", files / "val.de", "--test", files / "test.en", files / "test.de",
         "--out", out, *set_(SMALL),
     )  # fmt: skip
     assert ended.code == 0, ended.err
     return out, ended
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return parallel(tmp_path_factory.mktemp("parallel"))
+
+
+@pytest.fixture(scope="module")
+def trained(files: Path) -> tuple[Path, Ended]:
+    return learned(files, "--rung", "rnn-attention")
 
 
 def test_two_files_each_for_training_dev_and_test(trained: tuple[Path, Ended], files: Path) -> None:

@@ -13,28 +13,19 @@ from pathlib import Path
 import pytest
 
 from tests.program import command, environment, refused, textladder
-from tests.test_translate_cli import SMALL, set_, texts, write
+from tests.test_translate_cli import learned, parallel, set_, texts, write
 from textladder import Translator
 from textladder.translating_cli import continued
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("given")
-    for name, number, seed in (("train", 300, 1), ("val", 40, 2), ("test", 40, 3)):
-        write(folder, name, number, seed)
-    return folder
+    return parallel(tmp_path_factory.mktemp("given"))
 
 
 @pytest.fixture(scope="module")
 def trained(files: Path) -> Path:
-    out = files / "run"
-    ended = textladder(
-        "train", files / "train.en", files / "train.de", "--task", "translate",
-        "--dev", files / "val.en", files / "val.de", "--test", files / "test.en", files / "test.de",
-        "--out", out, *set_(SMALL),
-    )  # fmt: skip
-    assert ended.code == 0, ended.err
+    out, ended = learned(files)
     assert "The rung: rnn-attention (textladder rungs --task translate lists all)" in ended.err
     return out
 
