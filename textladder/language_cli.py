@@ -74,7 +74,7 @@ def score(
         from textladder.translating import translator
 
         settings = settings_of(text, None, None, set_, second)
-        writer = translator(model, where, ensemble or ())
+        writer = translator(model, where, ensemble) if ensemble else loaded
         given: dict[str, Any] = {"per_token": per_token, "alignment": alignment, "as_json": as_json}
         score_pairs(writer, joined(file, target), settings, **given)
         return

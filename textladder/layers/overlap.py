@@ -30,11 +30,11 @@ def overlap(tokens: Tokens) -> Tensor:
         if length > 1:  # n-grams that begin here: a unit, and a shorter n-gram behind it
             alike = same[:, : 1 - length, : 1 - length] & alike[:, 1:, 1:]
             one, other = (in_first[:, : 1 - length] & one[:, 1:], in_second[:, : 1 - length] & other[:, 1:])
-        found += [share(alike.any(2), one), share(alike.any(1), other)]
+        found += [_share(alike.any(2), one), _share(alike.any(1), other)]
     lengths = torch.stack([in_first.sum(1), in_second.sum(1)]).float()
     return torch.stack([*found, lengths.amin(0) / lengths.amax(0).clamp(min=1)], -1)
 
 
-def share(hits: Tensor, among: Tensor) -> Tensor:
+def _share(hits: Tensor, among: Tensor) -> Tensor:
     """[B, T] twice -> [B] of `among` how many are `hits`; 0 of none."""
     return (hits & among).sum(1) / among.sum(1).clamp(min=1)

@@ -49,7 +49,7 @@ def sample(
     state, last = select(state, rows), last[rows]
     total = len(rows)
     live = torch.arange(total, device=last.device)  # the rows that go on
-    places = list(range(total))  # the same
+    places = live.tolist()  # the same
     chance = _Chance(config, total) if config.draws else None
     penalty = config.repetition_penalty
     before = None if penalty == 1 or seen is None else seen[rows]
@@ -78,11 +78,12 @@ def sample(
         yield ids, nats
         if True not in over:
             continue
-        places = [place for place, now in zip(places, over, strict=True) if not now]
-        if not places:
+        going = [row for row, now in enumerate(over) if not now]
+        if not going:
             return
-        kept = torch.tensor([row for row, now in enumerate(over) if not now], device=last.device)
+        kept = torch.tensor(going, device=last.device)
         state, last, live = select(state, kept), last[kept], live[kept]
+        places = live.tolist()
         before = None if before is None else before[kept]
 
 

@@ -30,8 +30,8 @@ def in_texts(name: str, chunks: Iterable[Sequence[str]], tokenizer: Tokenizer) -
     units, words = 0, Counter[str]()
     for texts in chunks:
         ids = tokenizer.encode(texts)
-        units += len(ids.flat) + (0 if tokenizer.config.ends else len(texts))  # each ends with </s>
-        units -= len(texts) if tokenizer.config.ends else 0  # and no <s> is written
+        # Of each text </s> is written, and no <s>; `ids` has both, or neither.
+        units += len(ids.flat) + (-len(texts) if tokenizer.config.ends else len(texts))
         places = np.flatnonzero(np.asarray(ids.flat) == UNKNOWN)
         rows = np.searchsorted(ids.offsets, places, side="right") - 1
         for row in np.unique(rows).tolist():
