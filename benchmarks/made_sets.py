@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -86,8 +87,40 @@ def make_intents(name: str, folder: Path, part: str) -> Path:
     return path
 
 
+DIGITS, LONGEST = "0123456789", 8
+TOYS: dict[str, Callable[[str], str]] = {
+    "copy": lambda text: text,
+    "reverse": lambda text: text[::-1],
+    "sort": lambda text: "".join(sorted(text)),
+}
+TOY_PARTS = {"train": 20_000, "dev": 1_000, "test": 1_000}
+
+
+def toy_strings() -> dict[str, list[str]]:
+    """Strings of one to eight digits: half of all short ones, an equal share of each greater length; none is in
+    two parts."""
+    draw, listed = random.Random(0), list[str]()
+    every = sum(TOY_PARTS.values())
+    for length in range(1, LONGEST + 1):
+        share = min(10**length // 2, (every - len(listed)) // (LONGEST + 1 - length))
+        listed += [f"{number:0{length}}" for number in draw.sample(range(10**length), share)]
+    draw.shuffle(listed)
+    ends = iter(listed)
+    return {part: [next(ends) for _ in range(count)] for part, count in TOY_PARTS.items()}
+
+
+def make_toy(folder: Path, part: str) -> Path:
+    """`part`: "copy-train" and so on."""
+    path = OUT / "data" / f"toy_{part}.csv"
+    if not path.exists():
+        toy, _, which = part.partition("-")
+        write_csv(path, [(text, TOYS[toy](text)) for text in toy_strings()[which]])
+    return path
+
+
 MADE: dict[str, Callable[[Path, str], Path]] = {  # by what stands before "/" in the name of a file
     "phrases": make_phrases,
     "atis_intents": partial(make_intents, "atis"),
     "snips_intents": partial(make_intents, "snips"),
+    "toys": make_toy,
 }

@@ -106,6 +106,28 @@ def _captions(source: str, target: str, known: str, about: str, reach_each: dict
     return DataSet(train, dev, test, None, known, about, reach_each=reach_each, task="translate")
 
 
+def _toy(name: str, about: str) -> DataSet:
+    """Strings of up to eight digits; those that are tested are not among those trained on."""
+    return DataSet(
+        f"toys/{name}-train",
+        f"toys/{name}-dev",
+        f"toys/{name}-test",
+        None,
+        "1.0 can be reached",
+        about,
+        settings={
+            EVERY: [
+                'data.text="text"',
+                'data.second="label"',
+                'tokenizer.units="character"',
+                'task.metric="exact_match"',
+            ]
+        },
+        reach_each=dict.fromkeys(("gru", "rnn-attention", "conv", "transformer"), 1.0),
+        task="translate",
+    )
+
+
 SETS = {
     "sst2": DataSet(
         "sst2/train.csv",
@@ -377,6 +399,7 @@ SETS = {
         None,
         "none",
         "Tatoeba, English to French",
+        settings={EVERY: ["training.epochs=4"]},  # five times the pairs of Multi30k
         task="translate",
     ),
     "bbc_headlines": DataSet(
@@ -393,8 +416,12 @@ SETS = {
                 "tokenizer.max_length=150",
                 "task.copying=true",
                 'task.metric="rouge_l"',
+                "training.min_steps=1000",
             ]
         },
         task="translate",
     ),
+    "toy_copy": _toy("copy", "Toy: strings of digits, copied"),
+    "toy_reverse": _toy("reverse", "Toy: strings of digits, reversed"),
+    "toy_sort": _toy("sort", "Toy: digits, sorted"),
 }

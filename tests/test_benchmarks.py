@@ -227,6 +227,18 @@ def test_intents_are_the_comments_of_sentences(tmp_path: Path, monkeypatch: pyte
     assert child.read_csv(made_sets.make_intents("x", tmp_path, "test")) == (["play it"], ["play"])
 
 
+def test_toys_are_tested_on_strings_that_were_not_taught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(made_sets, "OUT", tmp_path)
+    parts = made_sets.toy_strings()
+    assert {part: len(texts) for part, texts in parts.items()} == made_sets.TOY_PARTS
+    assert len({text for texts in parts.values() for text in texts}) == sum(made_sets.TOY_PARTS.values())
+    assert {len(text) for text in parts["test"]} >= {3, 4, 5, 6, 7, 8}
+    texts, sorted_ones = child.read_csv(made_sets.make_toy(tmp_path, "sort-dev"))
+    assert texts == parts["dev"] and sorted_ones == ["".join(sorted(text)) for text in texts]
+
+
 @pytest.mark.parametrize("name", sets.SETS)
 def test_settings_of_every_set_fit_every_rung(name: str) -> None:
     for rung in sets.SETS[name].rungs():
