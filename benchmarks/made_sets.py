@@ -97,8 +97,8 @@ TOY_PARTS = {"train": 20_000, "dev": 1_000, "test": 1_000}
 
 
 def toy_strings() -> dict[str, list[str]]:
-    """Strings of one to eight digits: half of all short ones, an equal share of each greater length; none is in
-    two parts."""
+    """Strings of one to eight digits: half of all short ones, an equal share of each greater length. None is
+    in two parts."""
     draw, listed = random.Random(0), list[str]()
     every = sum(TOY_PARTS.values())
     for length in range(1, LONGEST + 1):
