@@ -39,10 +39,12 @@ from textladder.text.splitting import split, split_documents
 from textladder.text.store import Store, StoreWriter
 from textladder.text.tokenizing import COUNTED, Tokenizer
 from textladder.text.two_files import files_of, refuse_two
+from textladder.vectors import lending
 
 if TYPE_CHECKING:  # both need torch, which reading files does not
     from textladder.recipe import Recipe
     from textladder.tasks.task import Reads, Rows, Task
+    from textladder.vectors.wordvectors import WordVectors
 
 __all__ = ["Data", "Golds", "Part", "Prepared", "learn_labels", "prepare", "read_data", "split_data"]
 
@@ -228,7 +230,7 @@ class Prepared:
     labels: Any
     stores: dict[str, Store]
     cuts: dict[str, CutReport]
-    notes: list[str] = field(default_factory=list)  # on the targets of dev and test
+    notes: list[str] = field(default_factory=list)  # on the targets of dev and test, and on units
 
     @cached_property
     def fingerprint(self) -> str:
@@ -243,20 +245,29 @@ class Prepared:
         return digest.hexdigest()
 
 
-def prepare(recipe: Recipe, data: Data, work: Path, kept: Path | None = None) -> Prepared:
+def prepare(
+    recipe: Recipe,
+    data: Data,
+    work: Path,
+    kept: Path | None = None,
+    vectors: Path | WordVectors | None = None,
+) -> Prepared:
     """Learn labels and tokenizer from the training texts; tokenise each part once, into a store under
-    `work`. kept: the folder that holds the tokenizer of a run that goes on (default: `work`)."""
-    if task_class(recipe.task_name).streams:
+    `work`. kept: the folder that holds the tokenizer of a run that goes on (default: `work`). vectors: what
+    `tokenizer.vector_words` are taken from. Raises Problem where that cannot be."""
+    kind = task_class(recipe.task_name)
+    lending.check(recipe, vectors is not None, kind.streams or kind.writes)
+    if kind.streams:
         return _prepare_streams(recipe, data, work, kept or work)
     tokenizer, notes = None, list[str]()
-    kind = task_class(recipe.task_name)
     if kind.writes:
         tokenizer = _tokenizer(recipe, data, kept or work)
         labels = kind.spelled(learn_labels(recipe, data), tokenizer, data.train.targets())
         task = kind(recipe.task, 1, labels)
     else:
         labels, task, notes = learned(recipe, data)
-    tokenizer = tokenizer or _tokenizer(recipe, data, kept or work)
+    tokenizer = tokenizer or _tokenizer(recipe, data, kept or work, vectors)
+    notes += lending.advice(recipe, vectors)
     stores, cuts = {}, {}
     for name, part in data.parts().items():
         with writing(work):
@@ -321,13 +332,16 @@ def learned(recipe: Recipe, data: Data) -> tuple[Any, Task, list[str]]:
     return labels, task, notes
 
 
-def _tokenizer(recipe: Recipe, data: Data, folder: Path) -> Tokenizer:
+def _tokenizer(
+    recipe: Recipe, data: Data, folder: Path, vectors: Path | WordVectors | None = None
+) -> Tokenizer:
     """The first process's, on every process; on going on with a run, the one that it began with: not every
     kind is learnt twice the same."""
     known, text = folder / "tokenizer.json", None
     if distributed.is_main():
         if not known.exists():
             fitted = Tokenizer.fit(_taught(recipe, data.train), recipe.tokenizer)
+            fitted = fitted if vectors is None else lending.extended(fitted, vectors)
             write_text(known, fitted.to_json())
             if distributed.size() == 1:
                 return fitted

@@ -76,7 +76,7 @@ def train(
         return read_json(out / "scores.json")
     if distributed.is_main():
         write_text(out / "recipe.toml", recipe.to_toml())
-    prepared = prepare(recipe, data, out / WORK / str(distributed.rank()), out / "resume")
+    prepared = prepare(recipe, data, out / WORK / str(distributed.rank()), out / "resume", vectors)
     _report_cuts(recipe, prepared, reporter)
     if len(set(distributed.gather(prepared.fingerprint))) > 1:
         raise Problem(
@@ -118,7 +118,7 @@ def train_model(
     reporter = reporter or Silent()
     _check_vectors(recipe, vectors)
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers are not ours to seed
-        prepared = prepare(recipe, data, work)
+        prepared = prepare(recipe, data, work, vectors=vectors)
         _report_cuts(recipe, prepared, reporter)
         if recipe.counted:
             counted = _counted(recipe, data, prepared, work / "ngrams", reporter)

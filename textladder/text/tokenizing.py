@@ -46,6 +46,8 @@ class TokenizerConfig:
     vocabulary_size: Size = 30_000
     # rarer units become <unk> (word, whitespace, character); language models of characters: 1
     min_count: Count = 2
+    # words of --vectors that the vocabulary lacks, beside it: the first of the file (word, whitespace)
+    vector_words: Count = 0
     unicode: Literal["none", "NFC", "NFKC"] = "NFKC"
     lowercase: bool = True
     accents: Literal["keep", "strip"] = "keep"
