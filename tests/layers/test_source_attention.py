@@ -115,3 +115,13 @@ def test_vectors_of_two_widths_have_no_dot_product(name: Any) -> None:
 def test_heads_must_share_the_width() -> None:
     with pytest.raises(Problem, match="4 heads"):
         make_source_attention("multihead", 6, 8, hidden_dim=4, heads=4)
+
+
+@pytest.mark.parametrize("name", ["additive", "general", "scaled", "multihead"])
+def test_attention_begins_undecided(name: Any) -> None:
+    """With all shares on one unit there is next to no gradient, and a model learns slowly what to look at."""
+    torch.manual_seed(0)
+    made = make_source_attention(name, 256, 256, hidden_dim=256, heads=4)
+    query, memory = torch.randn(8, 10, 256), torch.randn(8, 16, 256)
+    spread = made.scores(query, made.read(memory)[0]).std().item()
+    assert 0.2 < spread < 2

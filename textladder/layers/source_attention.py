@@ -106,7 +106,7 @@ class General(SourceAttention):
     def __init__(self, query_dim: int, memory_dim: int) -> None:
         super().__init__(memory_dim)
         self.of_key = nn.Linear(memory_dim, query_dim, bias=False)
-        # Scores of vectors with unit variance begin with unit variance, not with all on one unit of the source.
+        # Scores of vectors with unit variance begin with unit variance: not all on one unit of the source.
         nn.init.xavier_uniform_(self.of_key.weight, gain=query_dim**-0.5)
 
     def read(self, memory: Tensor) -> tuple[Tensor, Tensor]:
