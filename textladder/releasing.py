@@ -13,5 +13,11 @@ def give_back() -> None:
     from its heap; nothing happens with another C library. Called where large tables have just been let go:
     it takes some milliseconds."""
     gc.collect()
+    trim()
+
+
+def trim() -> None:
+    """The same without looking for what is free. Tensors of ever other sizes leave gaps in the heap, which
+    grows for as long as a training lasts: to 5 GB where 1.6 are in use (`benchmarks/NOTES.md`)."""
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

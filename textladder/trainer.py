@@ -20,7 +20,7 @@ from textladder.metrics.scores import Scores
 from textladder.model import Model, in_order
 from textladder.preparing import Data, Prepared
 from textladder.recipe import Recipe
-from textladder.releasing import give_back
+from textladder.releasing import give_back, trim
 from textladder.signals import Interrupted, noted
 from textladder.text.store import Store
 from textladder.training.averaging import Average
@@ -269,6 +269,7 @@ class Trainer:
 
     def _save(self) -> None:
         self._saved_at = self.progress.seconds
+        trim()
         if self.out is None:
             return
         tensors = {f"best.{name}": value for name, value in self.best.items()}
