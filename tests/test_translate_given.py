@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shlex
 import signal
@@ -144,6 +145,22 @@ def test_the_command_that_is_said_gives_the_rest(trained: Path, tmp_path: Path, 
     (said,) = re.findall(r"the rest: textladder (.*)", err)
     rest = [json.loads(line) for line in textladder(*shlex.split(said)).out.splitlines()]
     assert [one["number"] for one in done + rest] == list(range(4000))
+
+
+@pytest.mark.quality  # half a minute
+def test_memory_does_not_grow_with_the_file(trained: Path, tmp_path: Path) -> None:
+    """Thirty times as many lines take a tenth more at most."""
+    peaks = []
+    for lines in (2000, 60_000):
+        (tmp_path / "many").write_text("\n".join(texts(2000, 5)[0] * (lines // 2000)), encoding="utf-8")
+        given = command("translate", trained, tmp_path / "many", "--beam", 1)
+        with (tmp_path / "out").open("w") as out:
+            process = subprocess.Popen(given, stdout=out, env=environment())
+            _, status, used = os.wait4(process.pid, 0)
+        assert status == 0
+        assert len((tmp_path / "out").read_text(encoding="utf-8").splitlines()) == lines
+        peaks.append(used.ru_maxrss)
+    assert peaks[1] < 1.1 * peaks[0]
 
 
 def test_lines_that_cannot_match(trained: Path, tmp_path: Path) -> None:
