@@ -87,7 +87,7 @@ def test_all_sections_are_there_and_linked(made: tuple[Path, dict[str, Any], Rea
     page = made[2]
     anchors = {a["id"] for t, a in page.tags if t == "section"}
     assert anchors == {
-        "answer", "table", "cost", "learning", "data-size", "confusion", "calibration", "hardest",
+        "answer", "table", "cost", "learning", "data-size", "confusion", "labels", "calibration", "hardest",
         "disagreement", "data", "repeat", "environment",
     }  # fmt: skip
     assert {a["href"] for t, a in page.tags if t == "a"} == {f"#{anchor}" for anchor in anchors}
@@ -135,7 +135,19 @@ def test_the_answer_the_table_and_the_command(made: tuple[Path, dict[str, Any], 
     rows = [
         a["data-value"] for t, a in page.tags if t == "th" and a.get("scope") == "row" and "data-value" in a
     ]
-    assert rows == [*[r["rung"] for r in comparison["rows"]], "rnn"]
+    assert rows == [r["rung"] for r in comparison["rows"]]
+
+
+def test_the_table_that_sorts_has_a_value_in_every_cell(made: tuple[Path, dict[str, Any], Reader]) -> None:
+    """A click on a heading reads a value of its column from each row; a stopped rung has none."""
+    source = made[0].read_text("utf-8")
+    (table,) = re.findall(r'<table class="sortable".*?</table>', source, re.S)
+    ranked, stopped = re.findall(r"<tbody>(.*?)</tbody>", table, re.S)
+    rows = ranked.split("</tr>")[:-1]
+    assert [row.count("data-value=") for row in rows] == [table.count('scope="col"')] * 4
+    assert "rnn" in stopped
+    assert "rnn" not in ranked
+    assert "tBodies[0]" in source
 
 
 def test_examples_are_capped_and_long_texts_cut(tmp_path: Path) -> None:

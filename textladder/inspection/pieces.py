@@ -122,7 +122,7 @@ def _example(found: Finding, rungs: tuple[str, ...] | None = None) -> str:
     told = "".join(map(_answer, shown, answers))
     return (
         f'<article class="example">{_quoted(found, answers)}'
-        f'<div class="soft">{esc(found.where)} · label: <b>{_labels(answers[0].gold)}</b></div>'
+        f'<div class="soft">{esc(found.where)} · {"label" if len(answers[0].gold) < 2 else "labels"}: <b>{_labels(answers[0].gold)}</b></div>'
         f"<ul>{told}</ul></article>"
     )
 
