@@ -297,3 +297,11 @@ def test_ticks_of_a_log_axis_are_whole_numbers(values: list[float], ticks: list[
     assert list(axis.ticktext) == ticks
     assert axis.range[0] < math.log10(values[0])
     assert axis.range[1] > math.log10(values[-1])
+
+
+def test_titles_keep_clear_of_long_names_and_cells_stay_wide_enough() -> None:
+    """Plotly moves a title beyond the names at the ticks only where it has a standoff."""
+    shown = figures.confusion(["a long name of a label"] * 30, [[1] * 30] * 30).to_dict()["layout"]
+    assert shown["xaxis"]["title"]["standoff"] > 0
+    assert shown["yaxis"]["title"]["standoff"] > 0
+    assert shown["meta"]["least_width"] >= 30 * 24

@@ -33,7 +33,8 @@ class Findings:
     hardest: most rungs wrong first, then most confident in being wrong (`Answer.wrongly_sure`), then file
     order.
     between: texts on which the two rungs of `pair` differ; those first where the less confident of the two is
-    most confident, or, without confidence, where their losses are furthest apart. pair_counts: of the pair's texts (only the first right, only the second right, both wrong
+    most confident, or, without confidence, where their losses are furthest apart. pair_counts: of the
+    pair's texts (only the first right, only the second right, both wrong
     but different)."""
 
     rungs: tuple[str, ...]

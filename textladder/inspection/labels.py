@@ -84,7 +84,9 @@ def hardest(material: Material, drawn: Mapping[str, Any]) -> str:
     found = material.findings
     assert isinstance(found, Findings)
     told = TAGGED if material.comparison["task"] == "tag" else "" if found.confident else UNSURE
-    order, with_what = ("most confident", "confidence") if found.confident else ("largest loss", "a large loss")
+    order, with_what = (
+        ("most confident", "confidence") if found.confident else ("largest loss", "a large loss")
+    )
     return (
         f"<p>Every rung is right on {found.all_right:,} of {found.texts:,} test "
         f"{words_of(material.comparison).tested}, none on "
