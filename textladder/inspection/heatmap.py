@@ -45,8 +45,7 @@ def write_png(
     with writing(path), warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         path.parent.mkdir(parents=True, exist_ok=True)
-        around = {"bbox_inches": "tight", "pad_inches": EDGE}
-        figure.savefig(fresh, format="png", metadata={"Software": None}, **around)
+        figure.savefig(fresh, format="png", metadata={"Software": None}, bbox_inches="tight", pad_inches=EDGE)
         os.replace(fresh, path)
     missing = {str(one.message) for one in said if "missing from" in str(one.message)}
     return [f"{len(missing)} letters are drawn as boxes: no font here has them."] if missing else []
