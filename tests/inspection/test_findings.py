@@ -53,3 +53,20 @@ def test_multi_label_answers_differ_as_sets() -> None:
         "b": Answer("f:1", "t", ("x", "y"), ("y", "x"), None),
     }
     assert find([row], ("a", "b")).differing == [[0, 0], [0, 0]]
+
+
+def test_without_confidence_the_loss_orders_the_errors() -> None:
+    """Answers of several labels say no confidence: the hardest are those with the largest loss, the pair's
+    differences those whose losses are furthest apart."""
+    losses = [(0.2, 0.3), (0.9, 0.8), (0.5, 0.1)]
+    rows = [
+        {
+            "a": Answer(f"f:{i}", "t", ("x", "y"), ("x",), None, loss=first),
+            "b": Answer(f"f:{i}", "t", ("x", "y"), ("y",), None, loss=second),
+        }
+        for i, (first, second) in enumerate(losses)
+    ]
+    found = find(rows, ("a", "b"), pair=("a", "b"))
+    assert not found.confident
+    assert [one.where for one in found.hardest] == ["f:1", "f:2", "f:0"]
+    assert found.between[0].where == "f:2"

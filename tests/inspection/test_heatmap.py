@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from textladder.inspection.heatmap import DOTS, INCHES, write_png
+from textladder.inspection.heatmap import DOTS, EDGE, INCHES, write_png
 
 matplotlib = pytest.importorskip("matplotlib")
 image = pytest.importorskip("matplotlib.image")
@@ -22,9 +22,6 @@ def test_each_cell_has_the_colour_of_its_share(tmp_path: Path) -> None:
     assert write_png(path, SOURCES, TARGETS, SHARES, "layer 1") == []
     assert [one.name for one in path.parent.iterdir()] == ["map.png"], "nothing else is left"
     picture = image.imread(path)[..., :3]
-    high, wide = picture.shape[:2]
-    assert abs(wide - (2 + INCHES * len(SOURCES)) * DOTS) <= 1
-    assert abs(high - (1.6 + INCHES * len(TARGETS)) * DOTS) <= 1
     colours = matplotlib.colormaps["Blues"](SHARES, bytes=True)[..., :3].astype(int)
     pixels = np.round(picture * 255).astype(int)
     centres = np.zeros((*SHARES.shape, 2))
@@ -33,9 +30,23 @@ def test_each_cell_has_the_colour_of_its_share(tmp_path: Path) -> None:
         assert len(there) > 400, f"no cell has the share {SHARES[place]}"
         centres[place] = np.median(there, 0)
     down, across = centres[..., 0], centres[..., 1]
-    assert (np.diff(down, axis=0) > 20).all(), "targets from the top down"
-    assert (np.diff(across, axis=1) > 20).all(), "the source from left to right"
+    assert (abs(np.diff(down, axis=0) - INCHES * DOTS) <= 2).all(), "targets from the top down"
+    assert (abs(np.diff(across, axis=1) - INCHES * DOTS) <= 2).all(), "the source from left to right"
     assert np.ptp(down, axis=1).max() <= 2
     assert np.ptp(across, axis=0).max() <= 2
     darkest = np.unravel_index(colours.sum(-1).argmin(), SHARES.shape)
     assert darkest == np.unravel_index(SHARES.argmax(), SHARES.shape)
+
+
+def test_nothing_that_stands_around_the_cells_is_cut(tmp_path: Path) -> None:
+    """A long title over few cells, and long words beside them: the picture grows, its edge stays white."""
+    path, word = tmp_path / "map.png", "Donaudampfschifffahrtsgesellschaft"
+    sources, targets = ["a", word], [word, "b", "c"]
+    write_png(path, sources, targets, np.full((3, 2), 0.5), f"a title of many words {word} " * 6)
+    picture = image.imread(path)[..., :3]
+    edge = round(EDGE * DOTS) - 2
+    inside = picture[edge:-edge, edge:-edge]
+    assert (picture == 1).sum() - (inside == 1).sum() == picture.size - inside.size
+    dark = np.argwhere(inside.min(-1) < 0.9)
+    assert dark.min() <= 4, "what is drawn begins at the edge: nothing is left empty"
+    assert (inside.shape[:2] - dark.max(0)).max() <= 5, "and it ends there"

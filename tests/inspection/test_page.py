@@ -87,7 +87,7 @@ def test_all_sections_are_there_and_linked(made: tuple[Path, dict[str, Any], Rea
     page = made[2]
     anchors = {a["id"] for t, a in page.tags if t == "section"}
     assert anchors == {
-        "answer", "table", "cost", "learning", "data-size", "confusion", "calibration", "hardest",
+        "answer", "table", "cost", "learning", "data-size", "confusion", "labels", "calibration", "hardest",
         "disagreement", "data", "repeat", "environment",
     }  # fmt: skip
     assert {a["href"] for t, a in page.tags if t == "a"} == {f"#{anchor}" for anchor in anchors}
@@ -135,7 +135,19 @@ def test_the_answer_the_table_and_the_command(made: tuple[Path, dict[str, Any], 
     rows = [
         a["data-value"] for t, a in page.tags if t == "th" and a.get("scope") == "row" and "data-value" in a
     ]
-    assert rows == [*[r["rung"] for r in comparison["rows"]], "rnn"]
+    assert rows == [r["rung"] for r in comparison["rows"]]
+
+
+def test_the_table_that_sorts_has_a_value_in_every_cell(made: tuple[Path, dict[str, Any], Reader]) -> None:
+    """A click on a heading reads a value of its column from each row; a stopped rung has none."""
+    source = made[0].read_text("utf-8")
+    (table,) = re.findall(r'<table class="sortable".*?</table>', source, re.S)
+    ranked, stopped = re.findall(r"<tbody>(.*?)</tbody>", table, re.S)
+    rows = ranked.split("</tr>")[:-1]
+    assert [row.count("data-value=") for row in rows] == [table.count('scope="col"')] * 4
+    assert "rnn" in stopped
+    assert "rnn" not in ranked
+    assert "tBodies[0]" in source
 
 
 def test_examples_are_capped_and_long_texts_cut(tmp_path: Path) -> None:
@@ -285,3 +297,11 @@ def test_ticks_of_a_log_axis_are_whole_numbers(values: list[float], ticks: list[
     assert list(axis.ticktext) == ticks
     assert axis.range[0] < math.log10(values[0])
     assert axis.range[1] > math.log10(values[-1])
+
+
+def test_titles_keep_clear_of_long_names_and_cells_stay_wide_enough() -> None:
+    """Plotly moves a title beyond the names at the ticks only where it has a standoff."""
+    shown = figures.confusion(["a long name of a label"] * 30, [[1] * 30] * 30).to_dict()["layout"]
+    assert shown["xaxis"]["title"]["standoff"] > 0
+    assert shown["yaxis"]["title"]["standoff"] > 0
+    assert shown["meta"]["least_width"] >= 30 * 24

@@ -41,7 +41,7 @@ class Answer:
     of what is said of spans; confidence is in [0, 1], None where the task gives none; counts: of a tagged
     sentence (`metrics.tagging`); second: the other text of a pair; judged: exact match and F1 of an answer
     (`metrics.squad`); there, said: of what is said of places, the gold and the predicted ones, in characters
-    of `text`."""
+    of `text`; loss: of labels that are said without a confidence."""
 
     where: str
     text: str
@@ -54,6 +54,7 @@ class Answer:
     there: Marks = ()
     said: Marks = ()
     tokenize: str = ""  # of a translation: how BLEU cuts it
+    loss: float | None = None
     found: Mapping[str, float] | None = None  # of a text that is looked for: each of `retrieval.HEADLINES`
 
     @property
@@ -73,9 +74,9 @@ class Answer:
     @property
     def wrongly_sure(self) -> float:
         """How sure it is of what it has wrong: of spans the surest wrong one; of all else, and where spans
-        are missed alone, its confidence (0 where there is none)."""
+        are missed alone, its confidence; its loss where there is none."""
         sure = [mark.sure for mark in self.wrong_said if mark.sure is not None]
-        return max(sure, default=self.confidence or 0.0)
+        return max(sure, default=(self.loss or 0.0) if self.confidence is None else self.confidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,4 +338,5 @@ def _answer(line: dict[str, Any]) -> Answer | None:
         None if confidence is None else float(confidence),
         second=line.get("second"),
         tokenize=translated,
+        loss=line.get("loss") if confidence is None else None,
     )

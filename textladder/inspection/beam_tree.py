@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from textladder.inspection.pieces import esc
 from textladder.search import Node, Tree, length_norm
 
-WIDTH, HEIGHT = 118, 22  # of a node
-ACROSS, DOWN = 158, 30  # from node to node
+WIDTH, HEIGHT = 128, 22  # of a node
+ACROSS, DOWN = 168, 30  # from node to node
 MARGIN = 8
 LETTERS = 9  # of a unit that are shown; all of it is told when pointed at
 KEY = (

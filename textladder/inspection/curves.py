@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from textladder.inspection.figures import COLOURS, DASHES
@@ -36,6 +37,12 @@ def render(
     )
 
 
+def _round_step(highest: float) -> float:
+    """Between marks of an axis from 0: 1, 2 or 5 of some power of ten, at most MARKS of them."""
+    power = 10.0 ** math.floor(math.log10(highest / MARKS))
+    return next(digit * power for digit in (1, 2, 5, 10) if digit * power * MARKS >= highest * 0.999)
+
+
 def _figure(lines: Mapping[str, Line], across: str, up: str) -> str:
     places = max(map(len, lines.values()))
     highest = max(max(line) for line in lines.values()) or 1.0
@@ -48,9 +55,12 @@ def _figure(lines: Mapping[str, Line], across: str, up: str) -> str:
 
     drawn = [
         f'<svg viewBox="0 0 {WIDE} {HIGH}" role="img" aria-label="{esc(up)} by {esc(across)}" '
-        'style="max-width: 100%; font: 12px sans-serif" fill="currentColor">'
+        # On a narrow screen it is scrolled: smaller, its letters could not be read.
+        f'style="width: 100%; min-width: {WIDE - 120}px; max-width: {WIDE}px; font: 12px sans-serif" '
+        'fill="currentColor">'
     ]
-    for value in (highest * mark / MARKS for mark in range(MARKS + 1)):
+    step = _round_step(highest)
+    for value in (step * mark for mark in range(int(highest / step) + 1)):
         drawn.append(
             f'<path d="M{LEFT} {y(value):.1f}H{WIDE - 12}" stroke="currentColor" stroke-opacity="0.15"/>'
             f'<text x="{LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.2f}</text>'

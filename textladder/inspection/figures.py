@@ -150,7 +150,7 @@ def learning(checks: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, x: 
             }
         )
     title = "epoch" if x == "epoch" else "seconds of training (log scale)"
-    figure = _figure(traces, title, f"dev {_words(metric)}")
+    figure = _figure(traces, title, f"dev {_words(metric)}", showlegend=True)  # of one rung too
     scores = [point["dev_score"] for points in checks.values() for point in points]
     figure.update_yaxes(**_score_axis(scores))
     if x != "epoch":
@@ -187,7 +187,7 @@ def data_curve(
                 "name": _plain(rung),
             }
         )
-    figure = _figure(traces, f"training {counted} (log scale)", f"test {_words(metric)}")
+    figure = _figure(traces, f"training {counted} (log scale)", f"test {_words(metric)}", showlegend=True)
     counts = sorted({point["texts"] for curve in curves.values() for point in curve["points"]})
     named = {"tickvals": counts, "ticktext": [f"{count:,}" for count in counts]}
     figure.update_xaxes(**_log_axis(counts) | named)
@@ -223,7 +223,8 @@ def confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> Figure:
     ticks = {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": named, "showgrid": False}
     figure.update_xaxes(**ticks, tickangle=-45 if sum(map(len, named)) > 40 else 0)
     figure.update_yaxes(**ticks, autorange="reversed")
-    figure.update_layout(height=max(360, 140 + 24 * len(labels)))
+    room = 140 + 24 * len(labels)  # of which a label takes 24 pixels: a count in a cell can be read
+    figure.update_layout(height=max(360, room), meta={"least_width": room})
     return figure
 
 
@@ -257,8 +258,8 @@ def reliability(table: Sequence[Mapping[str, float]], rung: str, rungs: Sequence
         "share right",
         showlegend=False,
     )
-    figure.update_xaxes(range=[0, 1.02])
-    figure.update_yaxes(range=[0, 1.02])
+    figure.update_xaxes(range=[-0.02, 1.02])
+    figure.update_yaxes(range=[-0.02, 1.02])
     return figure
 
 
@@ -313,8 +314,9 @@ def _figure(traces: Sequence[dict[str, Any]], x: str, y: str, **layout: Any) -> 
             "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
             "height": 360,
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
-            "xaxis": {**axis, "title": {"text": x}},
-            "yaxis": {**axis, "title": {"text": y}},
+            # With a standoff of its own a title keeps clear of long names at the ticks.
+            "xaxis": {**axis, "title": {"text": x, "standoff": 8}},
+            "yaxis": {**axis, "title": {"text": y, "standoff": 8}},
             **layout,
         },
     )

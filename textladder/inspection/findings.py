@@ -29,16 +29,19 @@ class Finding:
 class Findings:
     """rungs: their order in `differing`, [R, R] texts on which two rungs answer differently.
     texts: all; all_right, all_wrong: texts that every rung or no rung gets right.
+    confident: whether answers say how sure they are; those with several labels do not.
     hardest: most rungs wrong first, then most confident in being wrong (`Answer.wrongly_sure`), then file
     order.
     between: texts on which the two rungs of `pair` differ; those first where the less confident of the two is
-    most confident. pair_counts: of the pair's texts (only the first right, only the second right, both wrong
+    most confident, or, without confidence, where their losses are furthest apart. pair_counts: of the
+    pair's texts (only the first right, only the second right, both wrong
     but different)."""
 
     rungs: tuple[str, ...]
     texts: int = 0
     all_right: int = 0
     all_wrong: int = 0
+    confident: bool = False
     differing: list[list[int]] = field(default_factory=list)
     hardest: list[Finding] = field(default_factory=list)
     between: list[Finding] = field(default_factory=list)
@@ -81,7 +84,6 @@ def find(
     """Read every text's answers once (see `comparing.side_by_side`) and keep `examples` of each kind.
 
     pair: the two rungs whose differences are shown, as the pick and the best; None or twice the same: none.
-    A missing confidence counts as 0.
     """
     found = Findings(tuple(rungs))
     if pair is not None and pair[0] != pair[1]:
@@ -93,6 +95,7 @@ def find(
     for position, row in enumerate(rows):
         found.texts += 1
         answers = [row[name] for name in names]
+        found.confident |= answers[0].confidence is not None
         sets = [frozenset(answer.predicted) for answer in answers]
         for i, mine in enumerate(sets):
             for j in range(i):
@@ -111,11 +114,17 @@ def find(
                 only_first += first.correct
                 only_second += second.correct
                 both_wrong += not (first.correct or second.correct)
-                between.offer(min(first.confidence or 0.0, second.confidence or 0.0), position, row)
+                between.offer(_sure(first, second), position, row)
     found.hardest = [_finding(row) for row in hardest.sorted()]
     found.between = [_finding(row) for row in between.sorted()]
     found.pair_counts = (only_first, only_second, both_wrong)
     return found
+
+
+def _sure(first: Answer, second: Answer) -> float:
+    if first.confidence is None or second.confidence is None:
+        return abs((first.loss or 0.0) - (second.loss or 0.0))
+    return min(first.confidence, second.confidence)
 
 
 def _finding(row: Mapping[str, Answer]) -> Finding:

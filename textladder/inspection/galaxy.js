@@ -96,9 +96,10 @@ function names(lit, bright, seen, ink, soft, paper) {
     const first = i === lit[0], size = first ? 16 : bright.has(i) ? 14 : 12;
     pen.font = font(size, first ? 700 : bright.has(i) ? 600 : 400);
     const right = toX(x[i]) + 6, py = toY(y[i]), long = pen.measureText(words[i]).width;
-    const fits = (px) => free(px - 2, py - size / 2 - 1, px + long + 2, py + size / 2 + 1);
-    const px = (right + long < width && fits(right)) || first ? right : right - long - 12;
-    if (px !== right && !fits(px)) continue;
+    const left = right - long - 12, inside = (px) => px > 0 && px + long < width; // the frame cuts no name
+    const fits = (px) => inside(px) && free(px - 2, py - size / 2 - 1, px + long + 2, py + size / 2 + 1);
+    const px = [right, left].find(fits) ?? (first ? Math.max(0, Math.min(right, width - long)) : -1);
+    if (px < 0 || (first && (right < 0 || right > width))) continue;
     placed++;
     pen.lineWidth = 3;
     pen.strokeStyle = paper;

@@ -12,15 +12,17 @@ from textladder.wording import words_of
 if TYPE_CHECKING:
     from textladder.inspection.page import Material
 
+OPEN = 30  # labels of a table that is unfolded
 TAGGED = (
     "The confidence of an error is that of the surest span that is wrong; where spans are missed alone, that "
     "of the least sure token. Behind each span stands its label."
 )
+UNSURE = "Right is a text that gets all of its labels and no other."
 
 
 def confusion(material: Material, drawn: Mapping[str, Any]) -> str:
     if not any(name.startswith("confusion-") for name in drawn):
-        return _per_label(material)
+        return ""
     details = next(s["test"]["details"] for s in material.scores.values())
     labels = len(details["confusion"]["labels"])
     from textladder.inspection.page import LABELS
@@ -31,11 +33,10 @@ def confusion(material: Material, drawn: Mapping[str, Any]) -> str:
         f'<p class="soft">Rows: gold labels; colour: share of the row; numbers: {counted}.{cut}</p>'
         + chooser(material.scores, material.comparison["pick"]["rung"], "confusion", drawn)
         + figure("confusion", "Confusion matrix of the rung chosen above", own=False, matrix=True)
-        + _per_label(material)
     )
 
 
-def _per_label(material: Material) -> str:
+def per_label(material: Material, drawn: Mapping[str, Any]) -> str:
     """F1 of every label under every rung."""
     per_rung = {
         rung: {entry["label"]: entry for entry in scores["test"].get("details", {}).get("per_class", ())}
@@ -56,7 +57,8 @@ def _per_label(material: Material) -> str:
         for label, entry in first.items()
     )
     return (
-        '<details><summary>F1 of every label</summary><div class="scroll"><table><thead><tr>'
+        f"<details{' open' if len(first) <= OPEN else ''}><summary>F1 of {len(first):,} labels</summary>"
+        '<div class="scroll" tabindex="0" role="region" aria-label="F1 of every label"><table><thead><tr>'
         f'<th scope="col">label</th><th scope="col">test {counted}</th>{heads}</tr></thead>'
         f"<tbody>{body}</tbody></table></div></details>"
     )
@@ -81,13 +83,16 @@ def calibration(material: Material, drawn: Mapping[str, Any]) -> str:
 def hardest(material: Material, drawn: Mapping[str, Any]) -> str:
     found = material.findings
     assert isinstance(found, Findings)
-    told = TAGGED if material.comparison["task"] == "tag" else ""
+    told = TAGGED if material.comparison["task"] == "tag" else "" if found.confident else UNSURE
+    order, with_what = (
+        ("most confident", "confidence") if found.confident else ("largest loss", "a large loss")
+    )
     return (
         f"<p>Every rung is right on {found.all_right:,} of {found.texts:,} test "
         f"{words_of(material.comparison).tested}, none on "
         f"{found.all_wrong:,}.</p>"
-        f'<p class="soft">The {len(found.hardest)} that most rungs get wrong, the most confident first. '
-        f"A text that all get wrong with confidence is worth a look at its label. {told}</p>"
+        f'<p class="soft">The {len(found.hardest)} that most rungs get wrong, the {order} first. '
+        f"A text that all get wrong with {with_what} is worth a look at its label. {told}</p>"
         + examples(found.hardest)
     )
 
@@ -101,11 +106,12 @@ def disagreement(material: Material, drawn: Mapping[str, Any]) -> str:
     if found.pair is not None:
         first, second = map(esc, found.pair)
         only_first, only_second, both = found.pair_counts
+        both_are = "both are surest of what they answer" if found.confident else "their losses differ most"
         told = (
             f"<h3>{first}, the pick, and {second}, the best on dev</h3>"
             f"<p>They differ on {only_first + only_second + both:,} {tested}: only {first} is right on "
             f"{only_first:,}, only {second} on {only_second:,}, neither on {both:,}.</p>"
-            f'<p class="soft">The {len(found.between)} on which both are surest of what they answer.</p>'
+            f'<p class="soft">The {len(found.between)} on which {both_are}.</p>'
             + examples(found.between, found.pair)
         )
     return (

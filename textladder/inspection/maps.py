@@ -14,7 +14,7 @@ from textladder.inspection.pieces import bdi, esc
 
 COLOUR = "76, 120, 168"  # the first of `figures.COLOURS`
 FAINT = 0.005  # shares below are not drawn
-KEY = "The darker a cell, the larger the share; point at it for the number."
+KEY = "The stronger a cell's colour, the larger its share; point at it for the number."
 
 Shares = NDArray[np.floating]
 

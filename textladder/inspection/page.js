@@ -20,6 +20,7 @@ function draw(place) {
   if (!spec) return;
   const layout = { ...spec.layout, font: { color: ink(), size: narrow() ? 11 : 13, family: getComputedStyle(document.body).fontFamily } };
   place.style.minHeight = `${layout.height}px`;
+  place.style.minWidth = `${layout.meta?.least_width ?? 0}px`; // on a narrow screen it is scrolled
   // Plotly chooses the ink of a cell as if the page were white.
   const data = spec.data.map((trace) => (trace.type === "heatmap" ? { ...trace, textfont: { color: ink() } } : trace));
   Plotly.react(place, data, layout, { responsive: true, displaylogo: false, displayModeBar: false });

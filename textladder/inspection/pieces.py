@@ -120,9 +120,10 @@ def _example(found: Finding, rungs: tuple[str, ...] | None = None) -> str:
     shown = rungs or tuple(found.answers)
     answers = _without_right([found.answers[rung] for rung in shown])
     told = "".join(map(_answer, shown, answers))
+    gold = f"{'label' if len(answers[0].gold) < 2 else 'labels'}: <b>{_labels(answers[0].gold)}</b>"
     return (
         f'<article class="example">{_quoted(found, answers)}'
-        f'<div class="soft">{esc(found.where)} · label: <b>{_labels(answers[0].gold)}</b></div>'
+        f'<div class="soft">{esc(found.where)} · {gold}</div>'
         f"<ul>{told}</ul></article>"
     )
 

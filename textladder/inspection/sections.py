@@ -24,6 +24,7 @@ MARKS = {"latency_p50_ms": "latency", "training_seconds": "training", "size_mb":
 # anchor, name in the navigation, heading, what makes it
 OF_LABELS = (
     ("confusion", "Confusion", "Which labels are taken for which", labels.confusion),
+    ("labels", "Labels", "How well each label is found", labels.per_label),
     ("calibration", "Calibration", "Does confidence mean what it says", labels.calibration),
     ("hardest", "Hardest texts", "The hardest test texts", labels.hardest),
     ("disagreement", "Disagreement", "Where rungs disagree", labels.disagreement),
@@ -39,7 +40,13 @@ OF_RUNNING_TEXT = (
     ("disagreement", "Disagreement", "Where rungs differ", running.disagreement),
 )
 
-
+# how a trainer says that a training ended -> how the page says it
+ENDS = {
+    "epochs": "ended as planned",
+    "max_seconds": "ended by the time limit",
+    "budget": "ended by the time limit",
+    "nothing to train": "nothing was to be trained",
+}
 FILES = {"tag": ("new.txt", "other.conll"), "pair": ("new.csv", "other.csv")}  # in examples of commands
 
 
@@ -106,11 +113,12 @@ def table(material: Material, drawn: Mapping[str, Any]) -> str:
     ]
     heads += ["size MB", "memory MB", "parameters", "front"]
     body = [_row(row, comparison, low, max(high - low, 1e-9)) for row in rows]
-    for rung, why in comparison.get("stopped", {}).items():
-        body.append(
-            f'<tr class="stopped"><th scope="row" data-value="{esc(rung)}">{esc(rung)}</th>'
-            f'<td class="wrap" data-value="" colspan="{len(heads) - 1}">{esc(why)}</td></tr>'
-        )
+    # In a body of their own, which is not sorted: a stopped rung has one cell for all columns.
+    stopped = [
+        f'<tr class="stopped"><th scope="row">{esc(rung)}</th>'
+        f'<td class="wrap" colspan="{len(heads) - 1}"><span>{esc(why)}</span></td></tr>'
+        for rung, why in comparison.get("stopped", {}).items()
+    ]
     seeds = (
         "± is the standard deviation over seeds; the interval is for their mean, with the trained models as "
         "they are."
@@ -122,7 +130,7 @@ def table(material: Material, drawn: Mapping[str, Any]) -> str:
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="Table of all rungs">'
         f'<table class="sortable" aria-describedby="legend"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
+        f"<tbody>{''.join(body)}</tbody><tbody>{''.join(stopped)}</tbody></table></div>"
         '<p class="soft" id="legend">Brackets and bars: 95 % bootstrap interval over test '
         f"{tested}. {seeds} To best: paired difference to the best rung on dev, on the same {tested}; "
         "p is Holm-adjusted. "
@@ -210,8 +218,8 @@ def _ends(material: Material) -> str:
         still = cut and material.checks[rung] and material.checks[rung][-1].get("best")
         more = " – it was still getting better: more time may raise its score" if still else ""
         told = f"{epochs:.3g} {'epoch' if epochs == 1 else 'epochs'}"
-        ended = "the time limit" if cut else str(scores.get("stopped", "?"))
-        lines.append(f"<li>{esc(rung)}: {told}, best at {best:.3g}, ended by {esc(ended)}{more}</li>")
+        ended = ENDS.get(scores["stopped"], f"ended by {scores['stopped']}")
+        lines.append(f"<li>{esc(rung)}: {told}, best at {best:.3g}, {esc(ended)}{more}</li>")
     return f"<ul>{''.join(lines)}</ul>" if lines else ""
 
 

@@ -78,7 +78,7 @@ def split(
             notes.append(f"{copies:,} repeated {corpus.rows_are} were left out ({places}{more}).")
         rows, group_of, first = rows[np.sort(first)], np.arange(len(first)), np.arange(len(first))
     elif copies:
-        notes.append(f"{copies:,} {corpus.rows_are} repeat another; copies were kept in the same part.")
+        notes.append(f"{_repeat(copies, corpus.rows_are)} another; copies were kept in the same part.")
     if len(corpus.text_columns) > 1:
         group_of, said = _of_first_texts(corpus, rows, group_of)
         notes += said
@@ -183,7 +183,7 @@ def _drawn(
     copies, notes = len(heads) - len(first), list[str]()
     if copies:
         kept = "; copies were kept in the same part" if any(shares) else ""
-        notes.append(f"{copies:,} documents repeat another{kept}.")
+        notes.append(f"{_repeat(copies, 'documents')} another{kept}.")
     row_part = np.repeat(part, sizes)
     train, dev, test = (np.flatnonzero(row_part == n) for n in range(3))
     return Split(train, dev, test, notes)
@@ -263,3 +263,7 @@ def _assigned(
         if len(members) and (part[members] > 0).all():
             part[members[np.argmin(place[members])]] = 0
     return part
+
+
+def _repeat(copies: int, rows: str) -> str:
+    return f"1 {rows[:-1]} repeats" if copies == 1 else f"{copies:,} {rows} repeat"
