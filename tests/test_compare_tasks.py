@@ -158,5 +158,7 @@ def test_the_page_shows_what_is_wrong(done: Done) -> None:
         assert any(
             re.search(f"<mark[^>]*>(<u[^>]*>)?{re.escape(html.escape(words))}<", page) for words in gold
         )
-    if done.comparison["task"] != "tag":
+    if done.comparison["task"] in ("pair", "span"):
         assert any(f">{html.escape(one.second or '')}</blockquote>" in page for one in wrong)
+    if done.comparison["task"] == "embed":  # what belongs to the text, and what was found in its place
+        assert any(f">{one.gold[0]}<" in page and f">{one.predicted[0]}<" in page for one in wrong)
