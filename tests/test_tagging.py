@@ -277,7 +277,7 @@ def test_parts_of_speech(tmp_path):
 
 
 def test_word_vectors_from_a_file(names, tmp_path):
-    words = [*FIRST, "Rome", "lives"]
+    words = [word.lower() for word in (*FIRST, "Rome", "lives")]
     table = {word: [float(n), 1.0, -0.5, 2.0] for n, word in enumerate(words)}
     path = tmp_path / "vectors.txt"
     path.write_text("".join(f"{word} {' '.join(map(str, row))}\n" for word, row in table.items()), "utf-8")
