@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import subprocess
 import time
@@ -85,12 +86,20 @@ def never_stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("number", "all_of_them"), [(signal.SIGINT, False), (signal.SIGTERM, False), (signal.SIGTERM, True)]
+)
 def test_a_signal_saves_the_rung_in_training_and_the_same_command_goes_on_bit_for_bit(
-    tmp_path: Path, number: signal.Signals, never_stopped: Path
+    tmp_path: Path, number: signal.Signals, all_of_them: bool, never_stopped: Path
 ) -> None:
+    """all_of_them: sent to the program and then to all its processes, as `timeout` does."""
     process = subprocess.Popen(
-        asked(tmp_path), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
+        asked(tmp_path),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        start_new_session=True,
     )
     log = tmp_path / "runs" / "lstm-seed1" / "log.jsonl"
     until = time.monotonic() + 120
@@ -99,6 +108,9 @@ def test_a_signal_saves_the_rung_in_training_and_the_same_command_goes_on_bit_fo
         assert time.monotonic() < until
         time.sleep(0.02)
     process.send_signal(number)
+    if all_of_them:
+        time.sleep(0.05)
+        os.killpg(process.pid, number)
     _, said = process.communicate(timeout=120)
     assert process.returncode == 128 + number, said
     assert "Traceback" not in said

@@ -225,6 +225,9 @@ def test_labels_and_scores(tmp_path):
     scores = json.loads(scored.out)
     assert (scores["metric"], scores["test"]["score"] > 0.6) == ("spearman", True)
     assert scores["test"]["scores"].keys() > {"pearson", "spearman", *HEADLINES}
+    of_pairs, of_search = scores["test"]["signature"].split("; ")[:2]
+    assert of_pairs.startswith("spearman|pairs=")
+    assert of_search.startswith("mrr|queries=")
     line = json.loads((tmp_path / "scores" / "predictions.jsonl").read_text("utf-8").splitlines()[0])
     assert line.keys() >= {"score", "predicted", "loss", "cosine"}
 

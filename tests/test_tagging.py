@@ -276,16 +276,17 @@ def test_parts_of_speech(tmp_path):
     assert scores["test"]["score"] > 0.5
 
 
-def test_a_compare_of_taggers_has_a_page(names, tmp_path):
-    out = tmp_path / "compared"
-    told = textladder(
-        *("compare", names, "--task", "tag", "--rungs", "window,bilstm", "--out", out, *SMALL, "--json")
-    )
+def test_word_vectors_from_a_file(names, tmp_path):
+    words = [word.lower() for word in (*FIRST, "Rome", "lives")]
+    table = {word: [float(n), 1.0, -0.5, 2.0] for n, word in enumerate(words)}
+    path = tmp_path / "vectors.txt"
+    path.write_text("".join(f"{word} {' '.join(map(str, row))}\n" for word, row in table.items()), "utf-8")
+    few = ("--set", "training.max_steps=2", "--set", "encoder.embedding_dim=4")
+    told = begun(names, tmp_path, "--vectors", path, *few, "--set", "training.freeze_embedding=true")
     assert told.code == 0, told.err
-    comparison = json.loads(told.out)
-    assert comparison["metric"] == "span_f1"
-    assert {row["rung"] for row in comparison["rows"]} == {"window", "bilstm"}
-    assert "<h1" in (out / "index.html").read_text("utf-8")
+    model = Model.load(tmp_path / "r")
+    rows = dict(zip(model.tokenizer.vocabulary, model.encoder.embedding.weight.tolist(), strict=False))
+    assert all(rows[word] == pytest.approx(table[word]) for word in words)
 
 
 def test_what_compare_reads_of_a_run_and_shows_of_it(run):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+SAME_SECONDS = 1.0  # signals so close together are one request: `timeout` sends two
 
 
 class Interrupted(Exception):  # noqa: N818 (not an error: it was asked for)
@@ -20,14 +23,16 @@ class Interrupted(Exception):  # noqa: N818 (not an error: it was asked for)
 
 @contextmanager
 def noted() -> Iterator[list[int]]:
-    """Gives a list whose one entry is 0 until a signal arrives, then its number; a second signal interrupts
-    at once. Outside the main thread signals are left as they are."""
-    arrived = [0]
+    """Gives a list whose one entry is 0 until a signal arrives, then its number; another, more
+    than SAME_SECONDS later, interrupts at once. Outside the main thread signals are left as they are."""
+    arrived, first = [0], 0.0
 
     def handle(number: int, frame: Any) -> None:
-        if arrived[0]:
+        nonlocal first
+        if not arrived[0]:
+            arrived[0], first = number, time.monotonic()
+        elif time.monotonic() - first > SAME_SECONDS:
             raise KeyboardInterrupt
-        arrived[0] = number
 
     if threading.current_thread() is not threading.main_thread():
         yield arrived

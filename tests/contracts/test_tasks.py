@@ -50,6 +50,7 @@ def test_gold_scores_perfectly(sample):
     scores = task.score(outcomes, sample.examples)
     assert scores.headline == pytest.approx(sample.best)
     assert scores.metric == task.headline
+    assert f"; {task.headline}|" in f"; {scores.signature}", "each score says how it was counted"
     assert scores.count == (sample.count or len(sample.texts))
     assert scores.higher_is_better == task.higher_is_better
     assert task.item_losses(outcomes, sample.examples) == pytest.approx(0, abs=1e-5)

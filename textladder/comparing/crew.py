@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -144,14 +145,13 @@ def run_folder(out: Path, name: str, seed: int, share: float = 1.0) -> Path:
 
 
 def _last_word(process: ForkServerProcess, reader: Connection, signals: list[int]) -> tuple[str, Any]:
-    """What the child says at its end: (kind, what). A signal is passed on to it, once."""
+    """What the child says at its end: (kind, what). A signal is passed on to it, once. That it has ended is
+    told by the pipe: the server that would say so dies of a signal to the whole group, the child does not."""
     passed_on = False
     while not reader.poll(0.1):
         if signals[0] and not passed_on:
             process.terminate()
             passed_on = True
-        if not process.is_alive() and not reader.poll(0):
-            return "lost", ""
     try:
         kind, what = reader.recv()
     except EOFError:  # it ended without a word
@@ -177,6 +177,11 @@ def _child(writer: Any, training: Training, request: Request, out: Path, notes: 
         name: Path(value) if value else None for name, value in (("dev", request.dev), ("test", request.test))
     }
     kind = task_class(request.task)
+
+    def tell(*what: Any) -> None:
+        with suppress(BrokenPipeError):  # of a parent that was stopped at once
+            writer.send(what)
+
     try:
         data = read_data(
             training.recipe.data,
@@ -199,9 +204,9 @@ def _child(writer: Any, training: Training, request: Request, out: Path, notes: 
             reporter=Terminal(prefix=f"{training.out.name}: ", units=kind.streams),
             stop_at=training.stop_at,
         )
-        writer.send(("done", scores))
+        tell("done", scores)
     except Problem as problem:
         shutil.rmtree(training.out / WORK, ignore_errors=True)  # the disk may be full, and others go on
-        writer.send(("problem", str(problem).replace("\n", " ")))
+        tell("problem", str(problem).replace("\n", " "))
     except (Interrupted, KeyboardInterrupt):
-        writer.send(("interrupted", "it was stopped"))
+        tell("interrupted", "it was stopped")

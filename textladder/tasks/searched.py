@@ -125,15 +125,20 @@ class Searched:
         if not len(examples):
             raise Problem("score", "there is nothing to score.", "Give at least one pair.")
         values: dict[str, float] = {}
-        count, signature = len(examples), sign(self.headline, pairs=len(examples), of="cosine")
-        if self.labels["kind"] == "score":
+        scored, correlated = self.labels["kind"] == "score", self.correlated
+        count, signatures = len(examples), list[str]()
+        if scored:
             values |= regression.score(self._said(outcomes), self._gold(examples)).values
-            if not self._close(examples).any():
-                return Scores(self.headline, values, signature, count)
-        lookup, found = self._search(outcomes, examples)
-        values |= {name: float(found.values(name).mean()) for name in retrieval.HEADLINES}
-        if not self.correlated:
-            count, signature = len(lookup.queries), retrieval.signature(lookup, self.headline)
+            name = self.headline if correlated else regression.HEADLINES[0]
+            signatures.append(sign(name, pairs=count, of="cosine"))
+        if not correlated or self._close(examples).any():
+            lookup, found = self._search(outcomes, examples)
+            values |= {name: float(found.values(name).mean()) for name in retrieval.HEADLINES}
+            name = retrieval.HEADLINES[0] if correlated else self.headline
+            signatures.append(retrieval.signature(lookup, name))
+            count = count if correlated else len(lookup.queries)
+        # That of the headline first.
+        signature = "; ".join(signatures if correlated else signatures[::-1])
         return Scores(self.headline, values, signature, count)
 
     def statistic(self, outcomes: NDArray[np.float32], examples: Sequence[Example]) -> Statistic:
