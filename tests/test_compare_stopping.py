@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,33 @@ def ended(out: Path) -> subprocess.CompletedProcess[str]:
     return done
 
 
+def begun(out: Path) -> subprocess.Popen[str]:
+    """In a session of its own, as a shell would start it."""
+    streams = {"stderr": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return subprocess.Popen(asked(out), **streams, text=True, env=environment(), start_new_session=True)
+
+
+def logged(out: Path, process: subprocess.Popen[str]) -> Path:
+    """The log of the rung in training, once something is in it."""
+    log = out / "runs" / "lstm-seed1" / "log.jsonl"
+    until = time.monotonic() + 120
+    while not (log.exists() and log.stat().st_size):
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return log
+
+
+def in_session(number: int) -> list[int]:
+    """The processes of a session that have not ended."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, _, session = entry.read_text().rpartition(")")[2].split()[:4]
+            found += [int(entry.parent.name)] * (int(session) == number and state != "Z")
+    return found
+
+
 @pytest.fixture(scope="module")
 def never_stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("whole")
@@ -93,20 +121,8 @@ def test_a_signal_saves_the_rung_in_training_and_the_same_command_goes_on_bit_fo
     tmp_path: Path, number: signal.Signals, all_of_them: bool, never_stopped: Path
 ) -> None:
     """all_of_them: sent to the program and then to all its processes, as `timeout` does."""
-    process = subprocess.Popen(
-        asked(tmp_path),
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(),
-        start_new_session=True,
-    )
-    log = tmp_path / "runs" / "lstm-seed1" / "log.jsonl"
-    until = time.monotonic() + 120
-    while not (log.exists() and log.stat().st_size):
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    process = begun(tmp_path)
+    log = logged(tmp_path, process)
     process.send_signal(number)
     if all_of_them:
         time.sleep(0.05)
@@ -120,3 +136,17 @@ def test_a_signal_saves_the_rung_in_training_and_the_same_command_goes_on_bit_fo
     assert steps == sorted(steps)
     weights = "runs/lstm-seed1/model/weights.safetensors"
     assert (tmp_path / weights).read_bytes() == (never_stopped / weights).read_bytes()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+def test_what_a_killed_compare_trains_is_saved_and_ends(tmp_path: Path) -> None:
+    process = begun(tmp_path)
+    log = logged(tmp_path, process)
+    assert len(in_session(process.pid)) > 1
+    process.kill()
+    until = time.monotonic() + 60
+    while in_session(process.pid):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert not (log.parent / "scores.json").exists()
+    assert "lstm-seed1: continuing at step " in ended(tmp_path).stderr

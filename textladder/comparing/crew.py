@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import threading
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -167,12 +168,21 @@ def how_it_ended(code: int) -> str:
     return f"{killed}; is there too little memory?" if -code == signal.SIGKILL else killed
 
 
+def _end_with_parent() -> None:
+    """A parent that is killed passes nothing on: what it trains then stops as after a signal, and is saved."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _child(writer: Any, training: Training, request: Request, out: Path, notes: list[str]) -> None:
     """In a process of its own: one training from data on disk to its run folder."""
     from textladder import run
 
     os.setpgrp()  # Ctrl-C reaches the parent alone, which passes it on
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     path = {
         name: Path(value) if value else None for name, value in (("dev", request.dev), ("test", request.test))
     }
