@@ -169,7 +169,7 @@ def how_it_ended(code: int) -> str:
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed passes nothing on: what it trains then stops as after a signal, and is saved."""
+    """A parent that is killed passes nothing on: its training then stops as after a signal, and is saved."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
