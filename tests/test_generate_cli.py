@@ -159,18 +159,18 @@ def test_no_model_is_refused(tmp_path: Path) -> None:
 
 def test_an_interrupt_ends_the_line_and_loses_nothing(plays: Path) -> None:
     asked = ("generate", plays, "--prompt", "A:", "--ignore-end", "--seed", 1, "--length")
-    with subprocess.Popen(
-        command(*asked, 10**7), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    with subprocess.Popen(  # without a buffer, of which `communicate` would know nothing
+        command(*asked, 10**7), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), bufsize=0
     ) as program:
         assert program.stdout is not None
         begun = program.stdout.read(500)
         program.send_signal(signal.SIGINT)
         rest, err = program.communicate(timeout=60)
     assert program.returncode == 130
-    assert "Traceback" not in err
-    out = begun + rest
+    assert b"Traceback" not in err
+    out = (begun + rest).decode()
     assert out.endswith("\n")
-    assert len(out) > 500
+    assert len(out) > 1
     assert textladder(*asked, len(out)).out.startswith(out.rstrip())
 
 
