@@ -6,8 +6,9 @@ import statistics
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.data_set import EVERY, DataSet
 from benchmarks.harness import table
-from benchmarks.sets import EVERY, SETS, DataSet
+from benchmarks.sets import SETS
 
 OF_HUNDRED = ("bleu", "chrf", "rouge_1", "rouge_2", "rouge_l")
 Record = dict[str, Any]  # one training: what was found, with which recipe, when and where

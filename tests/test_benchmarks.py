@@ -11,9 +11,9 @@ import pytest
 
 from benchmarks import (
     child,
+    data_set,
     harness,
     jobs,
-    made_sets,
     own_vectors,
     quality,
     quality_page,
@@ -195,51 +195,6 @@ def test_every_system_is_a_module_that_is_there() -> None:
     assert all("==" in line for line in pinned if line and not line.startswith("#"))
 
 
-TREE = "(3 (2 It) (4 (2 -LRB-) (4 (3 works) (2 \\/))))"
-
-
-def test_phrases_are_the_nodes_of_a_tree() -> None:
-    assert list(made_sets.phrases(TREE)) == [
-        ("It", "2"),
-        ("(", "2"),
-        ("works", "3"),
-        ("/", "2"),
-        ("works /", "4"),
-        ("( works /", "4"),
-        ("It ( works /", "3"),
-    ]
-
-
-def test_phrases_are_polar_unique_and_not_of_the_held_out() -> None:
-    trees = [TREE, "(1 (1 bad) (1 plot))", "(1 works)", TREE]
-    made = made_sets.polar_phrases(iter(trees), {made_sets.same("It ( Works /")})
-    assert dict(made) == {"works /": "1", "( works /": "1", "bad": "0", "plot": "0", "bad plot": "0"}
-
-
-def test_intents_are_the_comments_of_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    train = "# intent = play#stop\nplay\tO\nit\tB-x\n\n\n# intent = stop\nstop\tO\n"
-    (tmp_path / "x").mkdir()
-    for part, text in (("train", train), ("test", train.replace("# intent = stop", "# intent = new"))):
-        (tmp_path / "x" / f"{part}.conll").write_text(text, encoding="utf-8")
-    found = list(made_sets.intents(tmp_path / "x" / "train.conll"))
-    assert found == [("play it", "play"), ("stop", "stop")]
-    monkeypatch.setattr(made_sets, "OUT", tmp_path)
-    assert child.read_csv(made_sets.make_intents("x", tmp_path, "test")) == (["play it"], ["play"])
-
-
-def test_toys_are_tested_on_strings_that_were_not_taught(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(made_sets, "OUT", tmp_path)
-    parts = made_sets.toy_strings()
-    assert {part: len(texts) for part, texts in parts.items()} == made_sets.TOY_PARTS
-    assert len({text for texts in parts.values() for text in texts}) == sum(made_sets.TOY_PARTS.values())
-    assert {len(text) for text in parts["test"]} >= {3, 4, 5, 6, 7, 8}
-    texts, sorted_ones = child.read_csv(made_sets.make_toy(tmp_path, "sort-dev"))
-    assert texts == parts["dev"]
-    assert sorted_ones == ["".join(sorted(text)) for text in texts]
-
-
 @pytest.mark.parametrize("name", sets.SETS)
 def test_settings_of_every_set_fit_every_rung(name: str) -> None:
     for rung in sets.SETS[name].rungs():
@@ -272,7 +227,9 @@ def test_the_best_rung_is_chosen_by_dev() -> None:
         quality_page.Found.of(n, [record_of(n, *v)]) for n, v in (("bow", (0.7, 0.9)), ("cnn", (0.8, 0.6)))
     )
     assert quality_page.best([low_dev, high_dev]) is high_dev
-    about = sets.DataSet("t", None, None, 0.85, "known", "about", reach_rungs=(0.5, ("cnn",)), within=0.03)
+    about = data_set.DataSet(
+        "t", None, None, 0.85, "known", "about", reach_rungs=(0.5, ("cnn",)), within=0.03
+    )
     judged = [(one.rung, met) for _, one, _, met in quality_page.verdicts(about, [low_dev, high_dev])]
     assert judged == [("cnn", False), ("cnn", True), ("cnn", False)]
     page = quality_page.document({"trec": [low_dev, high_dev]})
@@ -359,7 +316,7 @@ def test_a_set_is_trained_by_the_command(tmp_path: Path, monkeypatch: pytest.Mon
         rows = [(f"{'good' if i % 2 else 'bad'} film {i}", str(i % 2)) for i in range(count)]
         data.write_csv(tmp_path / f"{part}.csv", rows)
     settings = {"bow": ["training.epochs=1"]}
-    about = sets.DataSet(
+    about = data_set.DataSet(
         str(tmp_path / "train.csv"), None, str(tmp_path / "test.csv"), 0.5, "", "small", settings
     )
     monkeypatch.setitem(sets.SETS, "small", about)

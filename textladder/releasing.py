@@ -18,6 +18,6 @@ def give_back() -> None:
 
 def trim() -> None:
     """The same without looking for what is free. Tensors of ever other sizes leave gaps in the heap, which
-    grows for as long as a training lasts: to 5 GB where 1.6 are in use (`benchmarks/NOTES.md`)."""
+    grows for as long as a training lasts: half of 3 GB were such gaps (`benchmarks/NOTES.md`)."""
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -136,7 +136,8 @@ class Searched:
             values |= {name: float(found.values(name).mean()) for name in retrieval.HEADLINES}
             name = retrieval.HEADLINES[0] if correlated else self.headline
             signatures.append(retrieval.signature(lookup, name))
-            count = count if correlated else len(lookup.queries)
+            if not correlated:
+                count = len(lookup.queries)
         # That of the headline first.
         signature = "; ".join(signatures if correlated else signatures[::-1])
         return Scores(self.headline, values, signature, count)
