@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -16,8 +17,9 @@ import pytest
 
 from tests.helpers import settings
 from tests.program import command, environment
-from textladder import recipe
+from textladder import recipe, run
 from textladder.compare import _within_budget
+from textladder.comparing import crew
 from textladder.comparing.crew import Crew, Request, Training
 from textladder.signals import Interrupted
 from textladder.terminal import Terminal
@@ -136,6 +138,29 @@ def test_a_signal_saves_the_rung_in_training_and_the_same_command_goes_on_bit_fo
     assert steps == sorted(steps)
     weights = "runs/lstm-seed1/model/weights.safetensors"
     assert (tmp_path / weights).read_bytes() == (never_stopped / weights).read_bytes()
+
+
+class Killed:
+    """A pipe to a parent that asks for the end again, while it is told of it."""
+
+    def send(self, what: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_training_that_says_it_was_stopped_is_not_stopped_at_that(tmp_path: Path) -> None:
+    def stopped(*given: Any, **named: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def child() -> None:
+        run.train = stopped
+        crew._child(Killed(), training, request, tmp_path, [])
+
+    training = Training(recipe.rung("bow", "classify"), tmp_path / "bow")
+    request = Request(REVIEWS, None, None, "classify", ["bow"], [], 1, None, False, "cpu")
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join()
+    assert process.exitcode == 0
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")

@@ -219,4 +219,5 @@ def _child(writer: Any, training: Training, request: Request, out: Path, notes: 
         shutil.rmtree(training.out / WORK, ignore_errors=True)  # the disk may be full, and others go on
         tell("problem", str(problem).replace("\n", " "))
     except (Interrupted, KeyboardInterrupt):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # `timeout` sends two: one to all, one from the parent
         tell("interrupted", "it was stopped")
