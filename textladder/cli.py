@@ -49,6 +49,7 @@ from textladder.errors import Problem
 from textladder.exits import guarded
 from textladder.output import print_evaluation, print_json, print_scores
 from textladder.vectors_cli import app as vectors_app
+from textladder.waiting import wait_briefly
 
 app = typer.Typer(
     name="textladder",
@@ -393,4 +394,5 @@ def _listed(names: str | None) -> list[str] | None:
 
 def main() -> NoReturn:
     """Run a command: a Problem becomes one message and exit code 2, an interrupt 130, never a traceback."""
+    wait_briefly()
     sys.exit(guarded(lambda: app(standalone_mode=False, prog_name="textladder")))
