@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.made_sets import TOYS
 from textladder import Translator, translating
 from textladder.batch import Tokens
 from textladder.errors import Problem
@@ -66,13 +67,6 @@ def small(rung: str, **more: Any) -> Translator:
     }  # fmt: skip
     given = {key.replace("__", "."): value for key, value in more.items()}
     return Translator(rung, units="character", settings=values | given, dev_share=0.05, device="cpu")
-
-
-TOYS = {
-    "copy": lambda text: text,
-    "reverse": lambda text: text[::-1],
-    "sort": lambda text: "".join(sorted(text)),
-}
 
 
 def other_strings(letters: str, longest: int, number: int) -> tuple[list[str], list[str]]:
