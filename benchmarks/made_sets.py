@@ -93,7 +93,7 @@ TOYS: dict[str, Callable[[str], str]] = {
     "reverse": lambda text: text[::-1],
     "sort": lambda text: "".join(sorted(text)),
 }
-TOY_PARTS = {"train": 20_000, "dev": 1_000, "test": 1_000}
+TOY_PARTS = {"train": 20_000, "dev": 5_000, "test": 1_000}
 
 
 def toy_strings() -> dict[str, list[str]]:
