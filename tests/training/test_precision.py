@@ -5,10 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 
-from textladder.encoders import encoder_class
+from textladder.encoders import cnn, encoder_class
+from textladder.encoders.encoder import Encoder
 from textladder.training.precision import has_bfloat16, resolve_precision
 
 CPU = torch.device("cpu")
+
+
+def made(name: str, **options: object) -> Encoder:
+    kind = encoder_class(name)
+    return kind(kind.Config(**options), ["<pad>", "<unk>"])
 
 
 @pytest.mark.parametrize(
@@ -29,8 +35,19 @@ def test_bfloat16_is_taken_where_it_is_done_in_hardware(
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: onednn)
     assert has_bfloat16(CPU) is has
-    kind = encoder_class("cnn")
-    cnn = kind(kind.Config(), ["<pad>", "<unk>"])
-    assert cnn.bfloat16_pays
-    assert resolve_precision("auto", cnn, CPU) == ("bfloat16" if has else "float32")
-    assert resolve_precision("bfloat16", cnn, CPU) == "bfloat16"
+    lstm = made("lstm")
+    assert lstm.bfloat16_pays
+    assert resolve_precision("auto", lstm, CPU) == ("bfloat16" if has else "float32")
+    assert resolve_precision("bfloat16", lstm, CPU) == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("registers", "amx", "pays"), [(True, False, False), (True, True, True), (False, False, True)]
+)
+def test_windows_in_registers_gain_by_bfloat16_only_with_amx(
+    monkeypatch: pytest.MonkeyPatch, registers: bool, amx: bool, pays: bool
+) -> None:
+    monkeypatch.setattr(cnn, "registers_hold", lambda: registers)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    assert made("cnn").bfloat16_pays is pays
+    assert made("cnn", pooling="mean").bfloat16_pays  # convolutions of the library

@@ -15,6 +15,7 @@ from textladder.layers.convolution import Convolution
 from textladder.layers.dropout import Dropout
 from textladder.layers.embedding import UnitEmbedding
 from textladder.layers.pooling import PoolingName, make_pooling, maximum
+from textladder.layers.simd import registers_hold
 from textladder.layers.windows import WindowMaxima, Windows
 from textladder.ranges import Share, Size
 
@@ -27,7 +28,6 @@ class Cnn(Encoder):
     """
 
     source = "Kim 2014, https://arxiv.org/abs/1408.5882"
-    bfloat16_pays = True
     embedding: UnitEmbedding
 
     @dataclass(frozen=True)
@@ -55,6 +55,11 @@ class Cnn(Encoder):
         self.dropout = Dropout(config.dropout)
         self.pool = make_pooling(config.pooling, self.dim)
         self.threads_pay = config.pooling != "max"  # `WindowMaxima` shares itself out
+
+    @property
+    def bfloat16_pays(self) -> bool:  # type: ignore[override]
+        """False where `WindowMaxima` keeps its answers in registers, which only AMX's products outrun."""
+        return self.pads or not registers_hold() or torch.cpu._is_amx_tile_supported()
 
     @property
     def pads(self) -> bool:  # type: ignore[override]
