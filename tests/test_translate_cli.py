@@ -1,4 +1,4 @@
-"""`textladder` with translators, as a user calls it: two files, lines in and out, wrong input."""
+"""`textladder` with translators, as a user calls it: two files, lines in and out."""
 
 from __future__ import annotations
 
@@ -299,95 +299,6 @@ def test_rungs_are_compared(files: Path, tmp_path: Path) -> None:
     assert {row["rung"] for row in found["rows"]} == {"gru", "conv"}
     assert found["metric"] == "bleu"
     assert "conv" in (out / "index.html").read_text(encoding="utf-8")
-
-
-# Wrong input
-
-
-def train(files: Path, out: Path, *more: object, source: str = "train.en", target: str = "train.de") -> Ended:
-    return textladder(
-        "train", files / source, files / target, "--task", "translate", "--rung", "gru", "--out", out, *more
-    )
-
-
-def test_files_of_unequal_length(files: Path, tmp_path: Path) -> None:
-    (files / "short.de").write_text("eins\nzwei\n", encoding="utf-8")
-    ended = train(files, tmp_path / "run", target="short.de")
-    refused(ended, "train.en, line 3", "short.de has no such line: it ends after 2")
-
-
-def test_empty_lines(files: Path, tmp_path: Path) -> None:
-    lines = (files / "train.de").read_text(encoding="utf-8").splitlines()
-    lines[6] = ""
-    (files / "gap.de").write_text("\n".join(lines), encoding="utf-8")
-    refused(train(files, tmp_path / "run", target="gap.de"), "train.en, line 7", "data.empty=drop")
-
-
-def test_a_model_of_another_task(files: Path, tmp_path: Path, reviews: Path) -> None:
-    classified = tmp_path / "classified"
-    assert textladder("train", reviews, "--out", classified, "--set", "training.epochs=1").code == 0
-    refused(textladder("translate", classified, stdin="a\n"), "trained for the task classify", "predict")
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["--beam", 0], "--beam: 0 will not do"),
-        (["--n-best", 9], "--n-best, --beam"),
-        (["--beam", 1, "--length-penalty", 1], "--length-penalty"),
-        (["--length-penalty", -1], "--length-penalty: -1"),
-        (["--mbr", 8, "--beam", 1], "--mbr, --beam: a beam of 1 has no 8 candidates"),
-        (["--mbr", 1], "--mbr: 1 leaves nothing to choose from"),
-        (["--mbr", 2, "--n-best", 3], "--n-best, --mbr"),
-        (["--candidates", 3], "--candidates: nothing chooses among them"),
-        (["--rerank-weight", 1], "--rerank-weight"),
-        (["--beam", 4, "--top-k", 3], "--top-k"),
-        (["--beam", 4, "--groups", 3], "--beam, --groups"),
-        (["--diversity", 1], "--diversity"),
-        (["--beam", 1, "--coverage-penalty", 1], "--coverage-penalty"),
-        (["--prefix", "a", "--prefixes", "b"], "--prefix, --prefixes"),
-    ],
-)
-def test_options_that_cannot_be(trained: tuple[Path, Ended], words: list[object], said: str) -> None:
-    refused(textladder("translate", trained[0], *words, stdin="one\n"), said)
-
-
-def test_targets_that_cannot_be_spelled_are_counted(files: Path, tmp_path: Path) -> None:
-    source, target = write(tmp_path, "odd", 40, 4)
-    target.write_text(target.read_text(encoding="utf-8").replace("Hund", "Hündin"), encoding="utf-8")
-    wanted = sum(text.split().count("dog") for text in texts(40, 4)[0])
-    given = [value for value in SMALL if "attention" not in value]
-    ended = train(files, tmp_path / "run", "--dev", source, target, *set_([*given, "training.epochs=1"]))
-    assert ended.code == 0, ended.err
-    assert f"dev: {wanted} of" in ended.err
-    assert "cannot be written (--units bpe can write all)" in ended.err
-
-
-def test_built_in_data_of_another_task(tmp_path: Path) -> None:
-    ended = textladder("train", "dates", "--out", tmp_path / "run", "--task", "classify")
-    refused(ended, "dates", "--task translate")
-    ended = textladder("train", "languages", "--out", tmp_path / "run", "--task", "translate")
-    refused(ended, "languages", "--task classify")
-
-
-def test_a_decoder_where_there_is_none(reviews: Path, tmp_path: Path) -> None:
-    ended = textladder("train", reviews, "--out", tmp_path / "run", "--set", "decoder.dropout=0.1")
-    refused(ended, "the task classify has no decoder")
-
-
-def test_one_table_needs_one_width(files: Path, tmp_path: Path) -> None:
-    ended = train(files, tmp_path / "run", "--set", "decoder.embedding_dim=64")
-    refused(ended, "task.tied", "the encoder's have 256, the decoder's 64", "task.tied=target")
-
-
-@pytest.mark.parametrize("side", ["encoder", "decoder"])
-def test_texts_longer_than_the_positions(files: Path, tmp_path: Path, side: str) -> None:
-    given = set_([f"{side}.positions=learned", f"{side}.max_length=16", "tokenizer.max_length=32"])
-    ended = textladder(
-        "train", files / "train.en", files / "train.de", "--rung", "transformer", "--task", "translate",
-        "--out", tmp_path / "run", *given,
-    )  # fmt: skip
-    refused(ended, "tokenizer.max_length", "16 positions", "tokenizer.max_length=16")
 
 
 @pytest.mark.parametrize(

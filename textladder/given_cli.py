@@ -92,9 +92,10 @@ def _each(
     with tempfile.TemporaryDirectory(prefix="textladder-") as work:
         corpus = labelled(model, file, settings, Path(work))
         examples = Part(corpus, np.arange(len(corpus))).examples()
-        while some := [(one.texts[0], one.texts[1]) for one in islice(examples, AT_ONCE)]:
+        while some := list(islice(examples, AT_ONCE)):
             these: list[CutReport] = []
-            yield from judged(model, some, alignment=alignment, cuts=these)
+            pairs, names = [(one.texts[0], one.texts[1]) for one in some], [one.where for one in some]
+            yield from judged(model, pairs, alignment=alignment, cuts=these, names=names)
             cut = sum(these, cut)
     cuts.append(cut)
 

@@ -91,12 +91,13 @@ def translate(
     choose: Choose | None = None,
     replace_unknown: bool = False,
     cuts: list[CutReport] | None = None,
+    names: str | Sequence[str] = "text",
 ) -> list[list[Translation]]:
     """The `options.n` best translations of each text, the best first (drawn ones as they were drawn); fewer
     where no more were found. per_token: with what the model gives for each unit. prefixes: what the
     translations of each text begin with; their scores count it. choose: what makes a choice among them.
     replace_unknown: <unk> may be written, and becomes the word of the source that it came from. cuts: gets
-    what was done to over-long texts.
+    what was done to over-long texts. names: of the texts in messages, all together or each.
 
     Raises Problem for a text that is too long, if the recipe says so, for a prefix that cannot be written,
     and where there is no attention whose alignment could be given.
@@ -105,8 +106,8 @@ def translate(
     options = (options or task.options).seeded()
     if alignment:
         check_attends(model)
-    rows = model.rows(texts)
-    ids, begins = rows.columns["text"], None if prefixes is None else _begins(model, prefixes)
+    rows = model.rows(texts, names)
+    ids, begins = rows.columns["text"], None if prefixes is None else _begins(model, prefixes, names)
     if cuts is not None:
         cuts.append(rows.cut)
     if replace_unknown:
@@ -149,10 +150,13 @@ def translations(
     choose: Choose | None = None,
     replace_unknown: bool = False,
     cuts: list[CutReport] | None = None,
+    where: str = "text",
+    skipped: int = 0,
 ) -> Iterator[list[list[Translation]]]:
-    """`translate` of texts that come some at a time, in their order; no more than AHEAD are held."""
+    """`translate` of texts that come some at a time, in their order; no more than AHEAD are held. where: what
+    they come from, and skipped: how many stand there before the first, for messages."""
     options = (options or task_of(model).options).seeded()
-    starts = None if prefixes is None else iter(prefixes)
+    starts, number = None if prefixes is None else iter(prefixes), skipped
     for chunk in chunks:
         rest = iter(chunk)
         while some := list(islice(rest, AHEAD)):
@@ -160,7 +164,9 @@ def translations(
             given: dict[str, Any] = {"alignment": alignment, "prefixes": first, "choose": choose}
             given["per_token"] = per_token
             given["replace_unknown"] = replace_unknown
+            given["names"] = [f"{where}, text {n}" for n in range(number + 1, number + len(some) + 1)]
             yield translate(model, some, options, **given, cuts=cuts)
+            number += len(some)
 
 
 def searched(
@@ -215,15 +221,17 @@ def judged(
     *,
     alignment: bool = False,
     cuts: list[CutReport] | None = None,
+    names: str | Sequence[str] = "text",
 ) -> list[Given]:
     """What the model gives for each of these pairs (text, translation), unit by unit. cuts: gets what was
-    done to over-long texts. Raises Problem where there is no attention whose alignment could be given."""
+    done to over-long texts. names: of the pairs in messages, all together or each. Raises Problem where there
+    is no attention whose alignment could be given."""
     if not pairs:
         return []
     task = task_of(model)
     if alignment:
         check_attends(model)
-    rows = model.rows(Pairs.of_strings(*zip(*pairs, strict=True)))
+    rows = model.rows(Pairs.of_strings(*zip(*pairs, strict=True)), names)
     if cuts is not None:
         cuts.append(rows.cut)
     nats, shares = forced(model, rows.columns, aligned=alignment)
@@ -297,7 +305,7 @@ def _found(model: Model, sources: Ragged, options: SearchConfig, **more: Any) ->
     return task_of(model).search(model.encoder, Tokens.of(sources).to(model.device), options, **more)
 
 
-def _begins(model: Model, prefixes: Sequence[str]) -> Ragged:
+def _begins(model: Model, prefixes: Sequence[str], names: str | Sequence[str]) -> Ragged:
     """The units of what translations begin with. Problem for what the vocabulary cannot spell."""
     tokenizer = model.tokenizer
     ids = tokenizer.encode(prefixes)
@@ -309,8 +317,9 @@ def _begins(model: Model, prefixes: Sequence[str]) -> Ragged:
         spans = tokenizer.offsets(prefixes[row])
         spans = spans[1:-1] if tokenizer.config.ends else spans
         there = prefixes[row][slice(*spans[int(unknown[0] - ids.offsets[row])])]
+        one = isinstance(names, str) or len(set(prefixes)) == 1
         raise Problem(
-            "prefix",
+            "prefix" if one else f"prefix of {names[row]}",
             f"{there!r} is not in the vocabulary of the model: it cannot be written.",
             "Give another prefix, or train with --units bpe, which can write all.",
         )

@@ -148,6 +148,7 @@ def translate(
     given: dict[str, Any] = {"alignment": alignment, "per_token": per_token, "choose": choose, "cuts": cuts}
     given["replace_unknown"] = replace_unknown
     given["prefixes"] = begins if begins is None else islice(begins, skip, None)
+    given |= {"where": "stdin" if file == "-" else file, "skipped": skip}
     try:
         with raised():
             for chunk in translations(loaded, counted(), options, **given):
