@@ -92,6 +92,11 @@ def test_a_decoder_where_there_is_none(reviews: Path, tmp_path: Path) -> None:
     refused(ended, "the task classify has no decoder")
 
 
+def test_all_choices_of_an_option_are_one_list(files: Path, tmp_path: Path) -> None:
+    ended = train(files, tmp_path / "run", "--set", "decoder.attention=aditive")
+    refused(ended, "'aditive' will not do.\n", "scaled, multihead, none. Did you mean additive?")
+
+
 def test_one_table_needs_one_width(files: Path, tmp_path: Path) -> None:
     ended = train(files, tmp_path / "run", "--set", "decoder.embedding_dim=64")
     refused(ended, "task.tied", "the encoder's have 256, the decoder's 64", "task.tied=target")

@@ -30,7 +30,7 @@ def checked(config: type, values: dict[str, Any], where: str, table: str) -> Any
         except (ValidationError, TypeError) as error:
             said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
             # Choices and ranges are told in the next step.
-            why = "" if _choices(hints[key]) or _range(hints[key]) else f": {said[0].lower()}{said[1:]}"
+            why = "" if _every_choice(hints[key]) or _range(hints[key]) else f": {said[0].lower()}{said[1:]}"
             raise Problem(
                 f"{where}, {table}.{key}",
                 f"{_as_written(value)} will not do{why}.",
@@ -96,13 +96,16 @@ def _type_in_words(hint: Any) -> str:
         said = _range(parts[0])
         return f"a list, each of it {said}" if said else "a list"
     if parts:
-        return " or ".join(dict.fromkeys(_type_in_words(part) for part in parts))
+        choices = _every_choice(hint)  # of several Literals one list
+        each = [f"one of {', '.join(choices)}"] if choices else []
+        each += [_type_in_words(part) for part in parts if not _choices(part)]
+        return " or ".join(dict.fromkeys(each))
     return words.get(hint, str(hint))
 
 
 def _near(value: Any, hint: Any) -> str:
     """Did you mean ...? for a word that is none of the few that are allowed."""
-    choices = [choice for part in (hint, *typing.get_args(hint)) for choice in _choices(part)]
+    choices = _every_choice(hint)
     near = get_close_matches(value, choices, n=1) if isinstance(value, str) else []
     return f" Did you mean {near[0]}?" if near else ""
 
@@ -110,3 +113,8 @@ def _near(value: Any, hint: Any) -> str:
 def _choices(hint: Any) -> list[str]:
     choices = typing.get_args(hint) if typing.get_origin(hint) is typing.Literal else ()
     return [choice for choice in choices if isinstance(choice, str)]
+
+
+def _every_choice(hint: Any) -> list[str]:
+    """Also of the parts of a union."""
+    return [choice for part in (hint, *typing.get_args(hint)) for choice in _choices(part)]
