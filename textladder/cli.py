@@ -335,7 +335,7 @@ def rungs(
 def data(
     name: Annotated[str | None, typer.Argument(help="a built-in data set; none lists them")] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="CSV file to write (columns text, label, split)")
+        Path | None, typer.Option("--out", help="CSV file to write (columns text; label, or second; split)")
     ] = None,
     as_json: Json = False,
 ) -> None:
