@@ -240,6 +240,12 @@ def test_wrong_calls(half: Translator) -> None:
         Translator().fit(["a", "b", "c"], ["a"])
 
 
+def test_subwords_are_learned_from_both_sides() -> None:
+    made = small("gru", training__epochs=1, tokenizer__vocabulary_size=300)
+    made.set_params(units="bpe").fit(["dog dog"] * 20, ["Hund Hund"] * 20)
+    assert [len(made.model_.tokenizer.encode_one(word)) for word in ("dog", "Hund", "god")] == [1, 1, 3]
+
+
 def test_targets_that_are_cut_have_no_end_and_are_counted() -> None:
     texts = ["abcdabca", "ab"]
     made = small("rnn-attention", training__epochs=1).fit(words(60, 3), words(60, 3))
