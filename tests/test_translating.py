@@ -238,6 +238,9 @@ def test_wrong_calls(half: Translator) -> None:
         half.translate("abc", beam=2, n_best=3)
     with pytest.raises(Problem, match="3 texts, but 1 second texts"):
         Translator().fit(["a", "b", "c"], ["a"])
+    for call in (half.log_probabilities, half.score, *([half.align] if half.rung != "gru" else [])):
+        with pytest.raises(Problem, match="3 texts, but 1 translations"):
+            call(["a", "b", "c"], ["a"])
 
 
 def test_subwords_are_learned_from_both_sides() -> None:

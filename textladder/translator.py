@@ -108,20 +108,19 @@ class Translator(RungEstimator):
     def log_probabilities(self, X: Sequence[str], y: Sequence[str]) -> list[NDArray[np.float32]]:
         """What the model gives for given translations y: the nats of each unit, and of the end, of each."""
         check_is_fitted(self)
-        return translating.log_probabilities(self.model_, list(zip(several(X), several(y, "y"), strict=True)))
+        return translating.log_probabilities(self.model_, _pairs(X, y))
 
     def align(self, X: Sequence[str], y: Sequence[str]) -> list[Alignment]:
         """Which word of each text the words of its given translation y look at: pairs (word of the text, word
         of the translation), counted from 0. Raises Problem for a model without attention."""
         check_is_fitted(self)
         translating.check_attends(self.model_)
-        return translating.align(self.model_, list(zip(several(X), several(y, "y"), strict=True)))
+        return translating.align(self.model_, _pairs(X, y))
 
     def score(self, X: Sequence[str], y: Sequence[str]) -> float:
         """The headline on these texts: BLEU, or what `task.metric` says."""
         check_is_fitted(self)
-        pairs = zip(several(X), several(y, "y"), strict=True)
-        examples = [Example(pair, (), f"X, text {number}") for number, pair in enumerate(pairs, 1)]
+        examples = [Example(pair, (), f"X, text {number}") for number, pair in enumerate(_pairs(X, y), 1)]
         task = translating.task_of(self.model_)
         return task.score(self.model_.predict([e.texts[0] for e in examples]), examples).headline
 
@@ -149,3 +148,11 @@ class Translator(RungEstimator):
             cls._open(one, device, "translator", "TextClassifier") for one in (folder, *ensemble)
         )
         return first.together(*others) if others else first
+
+
+def _pairs(texts: Sequence[str], translations: Sequence[str]) -> list[tuple[str, str]]:
+    """Problem for unequal lengths."""
+    first, second = several(texts), several(translations, "y")
+    if len(first) != len(second):
+        raise Problem("y", f"{len(first)} texts, but {len(second)} translations.", "Give one for each text.")
+    return list(zip(first, second, strict=True))
