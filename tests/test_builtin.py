@@ -7,13 +7,15 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
 import babel
 import pytest
+from babel.dates import format_date
 
-from textladder.builtin import BUILTIN, load, write_csv
+from textladder.builtin import BUILTIN, dates, load, write_csv
 from textladder.builtin.languages import LANGUAGES, PER_LANGUAGE
 from textladder.errors import Problem
 from textladder.text.parallel import open_translations
@@ -39,6 +41,13 @@ def test_days_of_the_parts_are_apart_and_texts_say_one_day() -> None:
         year, _, day = example.texts[1].split("-")
         assert year in example.texts[0]
         assert str(int(day)) in example.texts[0].replace(year, "", 1)
+
+
+def test_dates_come_in_forty_locales() -> None:
+    assert len(set(dates.LOCALES)) == 40
+    parts = dates.make()
+    for locale, (written, (day,)) in zip(dates.LOCALES, parts["test"], strict=False):
+        assert written == format_date(date.fromisoformat(day), "full", locale)
 
 
 def test_tested_names_were_seen_but_not_between_these_languages() -> None:

@@ -131,7 +131,7 @@ def test_what_is_too_long_is_named_by_its_place_in_the_file(
     ended = textladder("translate", model, stdin="one\n" + "one " * 7)
     assert ended.code == 2
     assert "stdin, text 2: this text has 7" in ended.err
-    refused(textladder("score", model, *pair), "a.en:6: this text has 7 units")
+    refused(textladder("score", model, *pair), "a.en:6: this text has 7 units", "head, tail or head+tail.")
 
 
 def test_a_beginning_that_cannot_be_written_is_named_by_its_text(trained: Path, tmp_path: Path) -> None:

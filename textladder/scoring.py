@@ -176,7 +176,7 @@ def checked_language_model(model: Model | CountedModel, folder: Path | str) -> M
         raise Problem(
             str(folder),
             f"this is a model for the task {model.recipe.task_name}, not a language model.",
-            "Use textladder evaluate or predict, or give a model trained with --task language.",
+            "Use textladder evaluate or predict, or give a model trained with --task language or translate.",
         )
     return model
 

@@ -37,7 +37,7 @@ def rows_of(
     """Texts of rows (strings, or UTF-8), side by side, to the columns "text" and "lengths"; each text is
     shortened by itself where it is too long. Raises Problem where it would have to be read in windows."""
     config = tokenizer.config
-    short = [shorten(tokenizer.encode(side), config, where) for side in sides]
+    short = [shorten(tokenizer.encode(side), config, where, in_windows=False) for side in sides]
     cut = sum((one.cut for one in short[1:]), short[0].cut)
     if cut.texts_cut and config.overlong == "window":
         raise Problem(

@@ -115,12 +115,15 @@ class Translate(Translated, Writing, Task):
         if config.overlong == "window":
             what = "what is written for two windows of a text is not one text."
             raise Problem("tokenizer.overlong", what, "Set it to head, or to error.")
-        short = shorten(tokenizer.encode(texts.first if isinstance(texts, Pairs) else texts), config, where)
+        sources = tokenizer.encode(texts.first if isinstance(texts, Pairs) else texts)
+        short = shorten(sources, config, where, in_windows=False)
         if not isinstance(texts, Pairs):
             return Rows({"text": short.ids}, short.owner, short.cut)
         if config.overlong != "error":  # a target begins where it begins
             config = replace(config, overlong="head")
-        targets = shorten(_with_end(tokenizer.encode(texts.second), config.ends), config, where)
+        targets = shorten(
+            _with_end(tokenizer.encode(texts.second), config.ends), config, where, in_windows=False
+        )
         return Rows({"text": short.ids, "label": targets.ids}, short.owner, short.cut + targets.cut)
 
     def columns(self, examples: Sequence[Example], tokenizer: Tokenizer) -> dict[str, Ragged]:

@@ -58,8 +58,11 @@ class Shortened:
     cut: CutReport
 
 
-def shorten(ids: Ragged, config: TokenizerConfig, where: str | Sequence[str]) -> Shortened:
+def shorten(
+    ids: Ragged, config: TokenizerConfig, where: str | Sequence[str], in_windows: bool = True
+) -> Shortened:
     """Rows of at most `config.max_length` units. `where` names the texts in messages, all together or each.
+    in_windows: whether the task can read texts so, so that a message may say so.
 
     head, tail: the first or last units. head+tail: half from each end (Sun et al. 2019, "How to Fine-Tune
     BERT"). window: several rows for one text, each half a row further on; `owner` tells whose they are.
@@ -87,7 +90,8 @@ def shorten(ids: Ragged, config: TokenizerConfig, where: str | Sequence[str]) ->
         raise Problem(
             place,
             f"this text has {lengths[row]:,} units, more than the {limit:,} of tokenizer.max_length.",
-            "Raise tokenizer.max_length, or set tokenizer.overlong to head, tail, head+tail or window.",
+            "Raise tokenizer.max_length, or set tokenizer.overlong to head, tail"
+            f"{', head+tail or window' if in_windows else ' or head+tail'}.",
         )
     if config.overlong == "window":
         stride = max(limit // 2, 1)
