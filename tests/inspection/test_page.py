@@ -19,6 +19,7 @@ from textladder.comparing.answers import Mark
 from textladder.errors import Problem
 from textladder.inspection import figures
 from textladder.inspection.findings import Finding, find
+from textladder.inspection.measures import named
 from textladder.inspection.page import EXAMPLES, most_confused, write_page
 from textladder.inspection.pieces import examples, marked
 
@@ -87,8 +88,8 @@ def test_all_sections_are_there_and_linked(made: tuple[Path, dict[str, Any], Rea
     page = made[2]
     anchors = {a["id"] for t, a in page.tags if t == "section"}
     assert anchors == {
-        "answer", "table", "cost", "learning", "data-size", "confusion", "labels", "calibration", "hardest",
-        "disagreement", "data", "repeat", "environment",
+        "answer", "table", "cost", "learning", "data-size", "measures", "confusion", "labels", "calibration",
+        "hardest", "disagreement", "data", "repeat", "environment",
     }  # fmt: skip
     assert {a["href"] for t, a in page.tags if t == "a"} == {f"#{anchor}" for anchor in anchors}
 
@@ -305,3 +306,28 @@ def test_titles_keep_clear_of_long_names_and_cells_stay_wide_enough() -> None:
     assert shown["xaxis"]["title"]["standoff"] > 0
     assert shown["yaxis"]["title"]["standoff"] > 0
     assert shown["meta"]["least_width"] >= 30 * 24
+
+
+def test_what_a_mark_says_names_the_unit_and_what_was_counted(
+    made: tuple[Path, dict[str, Any], Reader],
+) -> None:
+    said = {
+        cost: figures.trade_off(made[1], cost).to_dict()["data"][1]["hovertemplate"]
+        for cost in figures.COST_TITLES
+    }
+    assert [told.removesuffix("<extra></extra>").split()[-1] for told in said.values()] == ["ms", "s", "MB"]
+    shown = figures.wins(["bow", "cnn"], [[0, 3], [1, 0]], 4, "pairs").to_dict()["data"][0]
+    assert "of the pairs" in shown["hovertemplate"]
+    assert [list(row) for row in shown["z"]] == [[None, 0.75], [0.25, None]], "nothing of a rung and itself"
+
+
+def test_every_measure_in_the_scores_of_a_rung_is_shown(made: tuple[Path, dict[str, Any], Reader]) -> None:
+    path, comparison, page = made
+    scores = json.loads(
+        (path.parent / comparison["runs"]["bow"][0]["folder"] / "scores.json").read_text("utf-8")
+    )
+    said = " ".join(page.text)
+    for key, value in scores["test"]["scores"].items():
+        assert named(key) in said
+        assert f"{value:.3f}" in said
+    assert [named(key) for key in ("rouge_l", "macro_f1", "bleu")] == ["ROUGE L", "macro F1", "BLEU"]

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from textladder.inspection.beside import beside
 from textladder.wording import words_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ COST_TITLES = {
     "training_seconds": "training time (s, log scale)",
     "size_mb": "size on disk (MB, log scale)",
 }
+COST_UNITS = {"latency_p50_ms": "ms", "training_seconds": "s", "size_mb": "MB"}
 
 
 def style(rungs: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -70,7 +72,9 @@ def trade_off(comparison: Mapping[str, Any], cost: str) -> Figure:
             "name": "Pareto front",
         }
     ]
-    beside = _beside({row["rung"]: (row[cost], row["score"]) for row in rows})
+    across = _log_axis([row[cost] for row in rows])
+    up = _score_axis([bound for row in rows for bound in (row["score"], *row["interval"])])
+    places = beside({r["rung"]: (_share(math.log10(r[cost]), across), _share(r["score"], up)) for r in rows})
     for row in rows:
         mine, chosen = look[row["rung"]], row["rung"] == comparison["pick"]["rung"]
         (low, high), name = row["interval"], _plain(row["rung"])
@@ -90,38 +94,25 @@ def trade_off(comparison: Mapping[str, Any], cost: str) -> Figure:
                 },
                 "marker": {"color": mine["colour"], "symbol": mine["symbol"], "size": 14 if chosen else 10},
                 "text": [f"<b>{name}</b>" if chosen else name],
-                "textposition": beside[row["rung"]],
+                "textposition": places[row["rung"]],
                 "cliponaxis": False,
                 "name": name,
-                "hovertemplate": f"{name}: %{{y:.3f}} [{low:.3f}, {high:.3f}] at %{{x:.3g}}<extra></extra>",
+                "hovertemplate": f"{name}: %{{y:.3f}} [{low:.3f}, {high:.3f}] at %{{x:,.3~g}} "
+                f"{COST_UNITS[cost]}<extra></extra>",
             }
         )
     figure = _figure(
         traces, COST_TITLES[cost].format(one=words_of(comparison).one), _title(comparison), showlegend=False
     )
-    figure.update_xaxes(**_log_axis([row[cost] for row in rows]))
-    figure.update_yaxes(**_score_axis([bound for row in rows for bound in (row["score"], *row["interval"])]))
+    figure.update_xaxes(**across)
+    figure.update_yaxes(**up)
     return figure
 
 
-def _beside(marks: Mapping[str, tuple[float, float]]) -> dict[str, str]:
-    """Where the name of each mark (cost on a log axis, score) stands: towards the middle, and below it where
-    a mark just above is near."""
-    if not marks:
-        return {}
-    x = {rung: math.log10(cost) for rung, (cost, _) in marks.items()}
-    low, wide = min(x.values()), max(x.values()) - min(x.values())
-    scores = [score for _, score in marks.values()]
-    tall = max(scores) - min(scores)
-    found = {}
-    for rung, (_, score) in marks.items():
-        above = (
-            other != rung and abs(x[other] - x[rung]) < 0.3 * wide and 0 <= other_score - score < 0.15 * tall
-            for other, (_, other_score) in marks.items()
-        )
-        side = "left" if x[rung] - low > 0.6 * wide else "right"
-        found[rung] = f"{'bottom' if any(above) else 'top'} {side}"
-    return found
+def _share(value: float, axis: Mapping[str, Any]) -> float:
+    """How far from the beginning of its axis a value lies, as a share of it."""
+    low, high = axis["range"]
+    return float((value - low) / (high - low))
 
 
 def learning(checks: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, x: str = "epoch") -> Figure:
@@ -129,6 +120,7 @@ def learning(checks: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, x: 
 
     checks: rung -> the "check" lines of its log.jsonl. x: "epoch" or "seconds"."""
     look = style(list(checks))
+    when = "at epoch %{x:.3~g}" if x == "epoch" else "after %{x:,.3~g} s"
     traces = []
     for rung, points in checks.items():
         kept = max((i for i, point in enumerate(points) if point.get("best")), default=-1)
@@ -139,14 +131,17 @@ def learning(checks: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, x: 
                 "x": [point[x] for point in points],
                 "y": [point["dev_score"] for point in points],
                 "line": {"color": look[rung]["colour"], "dash": look[rung]["dash"], "width": 2},
+                # Marks of several sizes are pale with a white rim, if nothing is said: small ones all rim.
                 "marker": {
+                    "opacity": 1,
+                    "line": {"width": 0},
                     "symbol": look[rung]["symbol"],
                     "size": [
                         13 if i == kept else 6 * (len(points) <= MOST_MARKS) for i in range(len(points))
                     ],
                 },
                 "name": _plain(rung),
-                "hovertemplate": f"{_plain(rung)}: %{{y:.3f}} at %{{x:.3g}}<extra></extra>",
+                "hovertemplate": f"{_plain(rung)}: %{{y:.3f}} {when}<extra></extra>",
             }
         )
     title = "epoch" if x == "epoch" else "seconds of training (log scale)"
@@ -185,6 +180,7 @@ def data_curve(
                 "line": {"color": look[rung]["colour"], "dash": look[rung]["dash"]},
                 "marker": {"symbol": look[rung]["symbol"], "size": 8},
                 "name": _plain(rung),
+                "hovertemplate": f"{_plain(rung)}: %{{y:.3f}} with %{{x:,}} {counted}<extra></extra>",
             }
         )
     figure = _figure(traces, f"training {counted} (log scale)", f"test {_words(metric)}", showlegend=True)
@@ -228,9 +224,11 @@ def confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> Figure:
     return figure
 
 
-def reliability(table: Sequence[Mapping[str, float]], rung: str, rungs: Sequence[str]) -> Figure:
+def reliability(
+    table: Sequence[Mapping[str, float]], rung: str, rungs: Sequence[str], tested: str = "texts"
+) -> Figure:
     """How often answers of a confidence are right. table: one row per bin with from, to,
-    confidence, accuracy (means) and count.
+    confidence, accuracy (means) and count, of what is `tested`.
     On the diagonal confidence means what it says; below it the rung is too sure of itself."""
     colour = style(rungs)[rung]["colour"]
     figure = _figure(
@@ -263,18 +261,27 @@ def reliability(table: Sequence[Mapping[str, float]], rung: str, rungs: Sequence
     return figure
 
 
-def disagreement(rungs: Sequence[str], counts: Sequence[Sequence[int]], texts: int) -> Figure:
-    """Share of test texts on which two rungs answer differently, [R, R]."""
-    return _shares(rungs, counts, texts, "%{y} and %{x} differ on %{z:.1%} of the texts")
+def disagreement(
+    rungs: Sequence[str], counts: Sequence[Sequence[int]], texts: int, tested: str = "texts"
+) -> Figure:
+    """Share of test texts, or of what is `tested`, on which two rungs answer differently, [R, R]."""
+    return _shares(rungs, counts, texts, f"%{{y}} and %{{x}} differ on %{{z:.1%}} of the {tested}")
 
 
-def wins(rungs: Sequence[str], counts: Sequence[Sequence[int]], blocks: int) -> Figure:
-    """Share of test blocks on which the rung of the row is better than that of the column, [R, R]."""
-    return _shares(rungs, counts, blocks, "%{y} is better than %{x} on %{z:.1%} of the blocks")
+def wins(
+    rungs: Sequence[str], counts: Sequence[Sequence[int]], blocks: int, tested: str = "blocks"
+) -> Figure:
+    """Share of test blocks, or of what is `tested`, on which the rung of the row is better than that of the
+    column, [R, R]."""
+    return _shares(rungs, counts, blocks, f"%{{y}} is better than %{{x}} on %{{z:.1%}} of the {tested}")
 
 
 def _shares(rungs: Sequence[str], counts: Sequence[Sequence[int]], texts: int, told: str) -> Figure:
-    shares = [[count / max(texts, 1) for count in row] for row in counts]
+    # Of a rung and itself there is nothing to say.
+    shares = [
+        [None if i == j else count / max(texts, 1) for j, count in enumerate(row)]
+        for i, row in enumerate(counts)
+    ]
     named = [_plain(rung) for rung in rungs]
     figure = _figure(
         [
@@ -289,6 +296,7 @@ def _shares(rungs: Sequence[str], counts: Sequence[Sequence[int]], texts: int, t
                 "xgap": 1,
                 "ygap": 1,
                 "texttemplate": "%{z:.0%}",
+                "hoverongaps": False,
                 "hovertemplate": f"{told}<extra></extra>",
             }
         ],

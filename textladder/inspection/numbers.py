@@ -13,13 +13,6 @@ from textladder.inspection.pieces import esc, figure, texts
 if TYPE_CHECKING:
     from textladder.inspection.page import Material
 
-SHOWN = (
-    ("pearson", "Pearson"),
-    ("spearman", "Spearman"),
-    ("mean_absolute_error", "mean absolute error"),
-    ("root_mean_squared_error", "root mean squared error"),
-)
-
 
 @dataclass(frozen=True)
 class NumberFinding:
@@ -69,22 +62,6 @@ def find_numbers(
     return found
 
 
-def measures(material: Material, drawn: Mapping[str, Any]) -> str:
-    """Every metric of every rung."""
-    heads = "".join(f'<th scope="col">{name}</th>' for _, name in SHOWN)
-    body = "".join(
-        f'<tr><th scope="row">{esc(rung)}</th>'
-        + "".join(f"<td>{scores['test']['scores'][key]:.3f}</td>" for key, _ in SHOWN)
-        + "</tr>"
-        for rung, scores in material.scores.items()
-    )
-    return (
-        f'<div class="scroll"><table><thead><tr><th scope="col">rung</th>{heads}</tr></thead>'
-        f'<tbody>{body}</tbody></table></div><p class="soft">Test pairs, first seed of each rung. '
-        "Errors are in units of the labels.</p>"
-    )
-
-
 def hardest(material: Material, drawn: Mapping[str, Any]) -> str:
     found = material.findings
     assert isinstance(found, NumberFindings)
@@ -114,7 +91,7 @@ def _examples(found: Iterable[NumberFinding]) -> str:
 
 def _example(found: NumberFinding) -> str:
     told = "".join(
-        f"<li>{esc(rung)}: {answer.predicted:.2f} ({answer.predicted - answer.gold:+.2f})</li>"
+        f"<li>{esc(rung)}: {_minus(f'{answer.predicted:.2f} ({answer.predicted - answer.gold:+.2f})')}</li>"
         for rung, answer in found.answers.items()
     )
     pair = found.first
@@ -122,3 +99,8 @@ def _example(found: NumberFinding) -> str:
         f'<article class="example">{texts(pair.text, pair.second)}<div class="soft">{esc(pair.where)} · '
         f"score: <b>{pair.gold:.2f}</b></div><ul>{told}</ul></article>"
     )
+
+
+def _minus(told: str) -> str:
+    """With the minus sign of the table, not a hyphen: beside a plus it is hardly seen."""
+    return told.replace("-", "\u2212")

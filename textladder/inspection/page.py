@@ -123,9 +123,11 @@ def draw(material: Material) -> dict[str, Figure]:
     if len(rungs) > 1:
         found = material.findings
         if not isinstance(found, Findings):
-            drawn["disagreement"] = figures.wins(found.rungs, found.wins, found.texts)
+            drawn["disagreement"] = figures.wins(found.rungs, found.wins, found.texts, words.tested)
         else:
-            drawn["disagreement"] = figures.disagreement(found.rungs, found.differing, found.texts)
+            drawn["disagreement"] = figures.disagreement(
+                found.rungs, found.differing, found.texts, words.tested
+            )
     return drawn
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from textladder.comparing.deciding import told_p
 from textladder.comparing.telling import number
-from textladder.inspection import labels, numbers, running
+from textladder.inspection import labels, measures, numbers, running
 from textladder.inspection.blocks import BlockFindings
 from textladder.inspection.numbers import NumberFindings
 from textladder.inspection.pieces import esc, figure, pairs
@@ -23,6 +23,7 @@ MARKS = {"latency_p50_ms": "latency", "training_seconds": "training", "size_mb":
 
 # anchor, name in the navigation, heading, what makes it
 OF_LABELS = (
+    ("measures", "Measures", "All measures", measures.measures),
     ("confusion", "Confusion", "Which labels are taken for which", labels.confusion),
     ("labels", "Labels", "How well each label is found", labels.per_label),
     ("calibration", "Calibration", "Does confidence mean what it says", labels.calibration),
@@ -30,7 +31,7 @@ OF_LABELS = (
     ("disagreement", "Disagreement", "Where rungs disagree", labels.disagreement),
 )
 OF_NUMBERS = (
-    ("measures", "Measures", "Correlations and errors", numbers.measures),
+    ("measures", "Measures", "All measures", measures.measures),
     ("hardest", "Hardest pairs", "The hardest test pairs", numbers.hardest),
     ("disagreement", "Disagreement", "Where rungs differ", numbers.disagreement),
 )

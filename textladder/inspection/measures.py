@@ -1,0 +1,65 @@
+"""The section of a comparison's page that has every measure of every rung: one alone chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from textladder.inspection.pieces import esc
+
+if TYPE_CHECKING:
+    from textladder.inspection.page import Material
+
+PROPER = {
+    "bleu": "BLEU",
+    "brier": "Brier score",
+    "chrf": "chrF",
+    "map": "MAP",
+    "mrr": "MRR",
+    "pearson": "Pearson",
+    "spearman": "Spearman",
+    "ter": "TER",
+}
+PARTS = {"f1": "F1", "roc": "ROC", "auc": "AUC", "rouge": "ROUGE", "l": "L"}
+HUNDRED = ("bleu", "chrf", "ter", "rouge")  # from 0 to 100: how their names begin
+LOWER = {
+    "brier",
+    "expected_calibration_error",
+    "log_loss",
+    "mean_absolute_error",
+    "root_mean_squared_error",
+    "ter",
+}
+
+
+def measures(material: Material, drawn: Mapping[str, Any]) -> str:
+    """A row for each rung, a column for each number in the test scores of any."""
+    of_rungs = {rung: scores["test"]["scores"] for rung, scores in material.scores.items()}
+    keys = list(dict.fromkeys(key for scores in of_rungs.values() for key in scores))
+    if not keys:
+        return ""
+    heads = "".join(f'<th scope="col">{esc(named(key))}{" ↓" * (key in LOWER)}</th>' for key in keys)
+    body = "".join(
+        f'<tr><th scope="row">{esc(rung)}</th>'
+        + "".join(f"<td>{_number(key, scores.get(key))}</td>" for key in keys)
+        + "</tr>"
+        for rung, scores in of_rungs.items()
+    )
+    lower = " ↓: lower is better." if LOWER.intersection(keys) else ""
+    units = " Errors are in units of the labels." if "mean_absolute_error" in keys else ""
+    return (
+        '<div class="scroll" tabindex="0" role="region" aria-label="Every measure of every rung"><table>'
+        f'<thead><tr><th scope="col">rung</th>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<p class="soft">On the test part, first seed of each rung.{lower}{units}</p>'
+    )
+
+
+def named(key: str) -> str:
+    """A measure as people write it: "macro_f1" is "macro F1"."""
+    return PROPER.get(key) or " ".join(PARTS.get(part, part) for part in key.split("_"))
+
+
+def _number(key: str, value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.2f}" if key.startswith(HUNDRED) else f"{value:.3f}"
