@@ -27,3 +27,17 @@ def test_the_figure_is_scrolled_where_it_has_no_room() -> None:
     scrolled = re.search(r'<div class="scroll"[^>]*><svg [^>]*min-width: (\d+)px', page)
     assert scrolled
     assert int(scrolled[1]) >= 500
+
+
+def test_the_names_of_lines_stand_above_all_lines() -> None:
+    page = render(
+        {"truth": [1.0, 0.0], "own": [1.0, 0.5]}, [1, 1], title="t", told="s", across="place", up="loss"
+    )
+    names = [int(high) for high in re.findall(r'y="(\d+)">(?:truth|own)<', page)]
+    heights = [
+        float(high)
+        for points in re.findall(r'points="([^"]*)"', page)
+        for high in re.findall(r",([\d.]+)", points)
+    ]
+    assert len(names) == 2
+    assert max(names) < min(heights)

@@ -10,7 +10,7 @@ from textladder.inspection.frame import STILL, framed
 from textladder.inspection.pieces import esc
 
 WIDE, HIGH = 720, 320  # of the figure, in pixels
-LEFT, BELOW, ABOVE = 56, 44, 12
+LEFT, BELOW, ABOVE = 56, 44, 30  # around the lines; above them stand their names
 STROKES = {"solid": "", "dash": "7 4", "dot": "2 4", "dashdot": "7 4 2 4"}
 MARKS = 5  # of each axis, about
 
@@ -68,17 +68,18 @@ def _figure(lines: Mapping[str, Line], across: str, up: str) -> str:
     for place in range(1, places + 1, max(round(places / MARKS), 1)):
         drawn.append(f'<text x="{x(place):.1f}" y="{HIGH - BELOW + 18}" text-anchor="middle">{place}</text>')
     drawn.append(f'<text x="{WIDE / 2}" y="{HIGH - 8}" text-anchor="middle">{esc(across)}</text>')
-    middle = (HIGH - BELOW) / 2
+    middle = (ABOVE + HIGH - BELOW) / 2
     drawn.append(
         f'<text x="14" y="{middle}" text-anchor="middle" transform="rotate(-90 14 {middle})">{esc(up)}</text>'
     )
+    left = LEFT  # the names stand in a row: among the lines they would cover one
     for number, (name, line) in enumerate(lines.items()):
         points = " ".join(f"{x(place):.1f},{y(value):.1f}" for place, value in enumerate(line, 1))
         look = f'stroke="{COLOURS[number]}" stroke-width="2" stroke-dasharray="{STROKES[DASHES[number]]}"'
-        high = HIGH - BELOW - 12 - 18 * number
         drawn += [
             f'<polyline points="{points}" fill="none" {look}><title>{esc(name)}</title></polyline>',
-            f'<path d="M{LEFT + 12} {high}h28" {look}/>',
-            f'<text x="{LEFT + 46}" y="{high + 4}">{esc(name)}</text>',
+            f'<path d="M{left} 11h28" {look}/>',
+            f'<text x="{left + 34}" y="15">{esc(name)}</text>',
         ]
+        left += 34 + 7 * len(name) + 20
     return "".join([*drawn, "</svg>"])
