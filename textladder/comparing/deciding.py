@@ -158,6 +158,8 @@ def told_p(p: float | None) -> str:
 
 
 def _times(ratio: float) -> str:
+    if ratio < 1.05:
+        return "hardly"
     return f"{ratio:.0f} times" if ratio >= 9.5 else f"{ratio:.1f} times"
 
 
