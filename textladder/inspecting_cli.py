@@ -60,10 +60,14 @@ def inspect(
     assert text is not None
     loaded = translator(model, where, ensemble) if ensemble else load_model(model, where)
     if not isinstance(loaded, Model):
-        raise Problem(str(model), "this is a counted model: it looks at nothing.", "Give a neural one.")
+        raise Problem(
+            str(model),
+            "this is a counted model: it looks at nothing.",
+            "Give a model of --task pair, span or translate.",
+        )
     found = looked_at(loaded, text, second, target)
     given = text if second is None else f"{text} | {second}"
-    told = f"{loaded.recipe.rung}: {given} \u2192 {found.said}"
+    told = f"{loaded.recipe.rung}: {given} \u2192 {found.said or '(nothing)'}"
     if out.suffix == ".png":
         if not found.maps:
             raise nothing(loaded, "Give a page (.html), to see what was searched; or train another rung.")

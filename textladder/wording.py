@@ -11,7 +11,7 @@ from typing import Any
 class Words:
     """tested: what intervals and paired tests are drawn over. trained: what learning curves count. one: what
     latency is of. throughput: of what and in which time. labelled: what has a label. confused: what the cells
-    of a confusion matrix count."""
+    of a confusion matrix count. gold: what stands before the right answer, and before several."""
 
     tested: str = "texts"
     trained: str = "texts"
@@ -19,15 +19,35 @@ class Words:
     throughput: str = "texts/s"
     labelled: str = "texts"
     confused: str = "texts"
+    gold: tuple[str, str] = ("label", "labels")
 
 
+PROPER = {
+    "bleu": "BLEU",
+    "brier": "Brier score",
+    "chrf": "chrF",
+    "map": "MAP",
+    "mrr": "MRR",
+    "pearson": "Pearson",
+    "spearman": "Spearman",
+    "ter": "TER",
+}
+PARTS = {"f1": "F1", "roc": "ROC", "auc": "AUC", "rouge": "ROUGE", "l": "L"}
 SEARCHED = ("mrr", "map", "recall_at")  # how metrics begin that texts which are looked for are drawn for
 WORDS = {
-    "embed": Words("pairs", "pairs", "one text", "texts/s", "pairs", "pairs"),
+    "embed": Words("pairs", "pairs", "one text", "texts/s", "pairs", "pairs", ("match", "matches")),
     "language": Words("blocks", "characters", "one more unit", "characters/s"),
     "pair": Words("pairs", "pairs", "one pair", "pairs/s", "pairs", "pairs"),
-    "span": Words("questions", "questions", "one question", "questions/s", "questions", "questions"),
-    "translate": Words(labelled="translations"),
+    "span": Words(
+        "questions",
+        "questions",
+        "one question",
+        "questions/s",
+        "questions",
+        "questions",
+        ("answer", "answers"),
+    ),
+    "translate": Words(labelled="translations", gold=("reference", "references")),
     "tag": Words("sentences", "texts", "one sentence", "sentences/s", "spans", "tokens"),
 }
 
@@ -42,3 +62,8 @@ def words_of(comparison: Mapping[str, Any]) -> Words:
 def rows_are(comparison: Mapping[str, Any]) -> str:
     """What the rows of its files are called."""
     return WORDS.get(comparison["task"], Words()).tested
+
+
+def named(key: str) -> str:
+    """A measure as people write it: "macro_f1" is "macro F1"."""
+    return PROPER.get(key) or " ".join(PARTS.get(part, part) for part in key.split("_"))

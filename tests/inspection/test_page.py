@@ -19,9 +19,10 @@ from textladder.comparing.answers import Mark
 from textladder.errors import Problem
 from textladder.inspection import figures
 from textladder.inspection.findings import Finding, find
-from textladder.inspection.measures import named
-from textladder.inspection.page import EXAMPLES, most_confused, write_page
-from textladder.inspection.pieces import examples, marked
+from textladder.inspection.page import EXAMPLES, gather, most_confused, write_page
+from textladder.inspection.pieces import examples, marked, seen
+from textladder.inspection.sections import build
+from textladder.wording import named
 
 VOID = {"meta", "br", "img", "link", "input", "hr"}
 
@@ -331,3 +332,31 @@ def test_every_measure_in_the_scores_of_a_rung_is_shown(made: tuple[Path, dict[s
         assert named(key) in said
         assert f"{value:.3f}" in said
     assert [named(key) for key in ("rouge_l", "macro_f1", "bleu")] == ["ROUGE L", "macro F1", "BLEU"]
+
+
+def test_blank_units_and_empty_answers_are_named() -> None:
+    """A translator of letters writes blanks, and one that has learned nothing writes nothing."""
+    assert [seen(unit) for unit in (" ", "a b", "")] == ["␣", "a b", ""]
+    said = Answer("dates:1", "4. 3. 1998", ("1998-03-04",), ("",), 0.1)
+    told = examples(
+        [Finding("dates:1", "4. 3. 1998", said.gold, {"gru": said})], gold=("reference", "references")
+    )
+    assert "gru: (nothing) (0.10)" in told
+    assert "reference: <b>" in told
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("span", ["Texts read in windows", "new.json", "other.json", "The hardest test questions"]),
+        ("translate", ["Texts cut because", "textladder translate", "worth a look at its reference"]),
+    ],
+)
+def test_the_words_are_those_of_the_task(
+    task: str, said: list[str], made: tuple[Path, dict[str, Any], Reader]
+) -> None:
+    path, comparison, _ = made
+    material = gather(path.parent, {**comparison, "task": task})
+    page = "".join(section.html for section in build(material, {}))
+    for words in said:
+        assert words in page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textladder.inspection.pieces import esc
+from textladder.inspection.pieces import esc, seen
 from textladder.search import Node, Tree, length_norm
 
 WIDTH, HEIGHT = 128, 22  # of a node
@@ -76,6 +76,7 @@ def _edge(nodes: Sequence[Node], places: Sequence[tuple[int, int]], number: int,
 
 def _box(node: Node, unit: str, place: tuple[int, int], chosen: bool, alpha: float) -> str:
     x, y = _corner(place)
+    unit = seen(unit)
     short = unit if len(unit) <= LETTERS else unit[: LETTERS - 1] + "…"
     score = node.total / length_norm(node.place + 1, alpha)
     told = (

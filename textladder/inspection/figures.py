@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from textladder.inspection.beside import beside
-from textladder.wording import words_of
+from textladder.wording import named, words_of
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -145,7 +145,7 @@ def learning(checks: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, x: 
             }
         )
     title = "epoch" if x == "epoch" else "seconds of training (log scale)"
-    figure = _figure(traces, title, f"dev {_words(metric)}", showlegend=True)  # of one rung too
+    figure = _figure(traces, title, f"dev {named(metric)}", showlegend=True)  # of one rung too
     scores = [point["dev_score"] for points in checks.values() for point in points]
     figure.update_yaxes(**_score_axis(scores))
     if x != "epoch":
@@ -183,17 +183,17 @@ def data_curve(
                 "hovertemplate": f"{_plain(rung)}: %{{y:.3f}} with %{{x:,}} {counted}<extra></extra>",
             }
         )
-    figure = _figure(traces, f"training {counted} (log scale)", f"test {_words(metric)}", showlegend=True)
+    figure = _figure(traces, f"training {counted} (log scale)", f"test {named(metric)}", showlegend=True)
     counts = sorted({point["texts"] for curve in curves.values() for point in curve["points"]})
-    named = {"tickvals": counts, "ticktext": [f"{count:,}" for count in counts]}
-    figure.update_xaxes(**_log_axis(counts) | named)
+    ticks = {"tickvals": counts, "ticktext": [f"{count:,}" for count in counts]}
+    figure.update_xaxes(**_log_axis(counts) | ticks)
     return figure
 
 
 def confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> Figure:
     """Gold labels in rows, predictions in columns; colour is the share of the row."""
     shares = [[round(count / max(sum(row), 1), 4) for count in row] for row in matrix]
-    named = [_plain(_short(label)) for label in labels]
+    names = [_plain(_short(label)) for label in labels]
     figure = _figure(
         [
             {
@@ -216,8 +216,8 @@ def confusion(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> Figure:
         "predicted",
         "gold",
     )
-    ticks = {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": named, "showgrid": False}
-    figure.update_xaxes(**ticks, tickangle=-45 if sum(map(len, named)) > 40 else 0)
+    ticks = {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": names, "showgrid": False}
+    figure.update_xaxes(**ticks, tickangle=-45 if sum(map(len, names)) > 40 else 0)
     figure.update_yaxes(**ticks, autorange="reversed")
     room = 140 + 24 * len(labels)  # of which a label takes 24 pixels: a count in a cell can be read
     figure.update_layout(height=max(360, room), meta={"least_width": room})
@@ -282,14 +282,14 @@ def _shares(rungs: Sequence[str], counts: Sequence[Sequence[int]], texts: int, t
         [None if i == j else count / max(texts, 1) for j, count in enumerate(row)]
         for i, row in enumerate(counts)
     ]
-    named = [_plain(rung) for rung in rungs]
+    names = [_plain(rung) for rung in rungs]
     figure = _figure(
         [
             {
                 "type": "heatmap",
                 "z": shares,
-                "x": named,
-                "y": named,
+                "x": names,
+                "y": names,
                 "colorscale": [[0, "rgba(228,117,43,0.04)"], [1, "rgb(228,117,43)"]],
                 "zmin": 0,
                 "showscale": False,
@@ -331,11 +331,7 @@ def _figure(traces: Sequence[dict[str, Any]], x: str, y: str, **layout: Any) -> 
 
 
 def _title(comparison: Mapping[str, Any]) -> str:
-    return f"test {_words(comparison['metric'])}"
-
-
-def _words(metric: str) -> str:
-    return metric.replace("_", " ")
+    return f"test {named(comparison['metric'])}"
 
 
 def _short(label: str, longest: int = 24) -> str:

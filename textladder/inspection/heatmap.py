@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from textladder.errors import Problem
 from textladder.files import writing
+from textladder.inspection.pieces import seen
 
 INCHES, DOTS = 0.34, 150  # of a cell; of an inch
 EDGE = 0.15  # inches around all that is drawn
@@ -53,4 +54,4 @@ def write_png(
 
 def _plain(text: str) -> str:
     """matplotlib reads what stands between dollar signs as formulas."""
-    return text.replace("$", r"\$")
+    return seen(text).replace("$", r"\$")

@@ -83,17 +83,18 @@ def calibration(material: Material, drawn: Mapping[str, Any]) -> str:
 def hardest(material: Material, drawn: Mapping[str, Any]) -> str:
     found = material.findings
     assert isinstance(found, Findings)
+    words = words_of(material.comparison)
     told = TAGGED if material.comparison["task"] == "tag" else "" if found.confident else UNSURE
     order, with_what = (
         ("most confident", "confidence") if found.confident else ("largest loss", "a large loss")
     )
     return (
         f"<p>Every rung is right on {found.all_right:,} of {found.texts:,} test "
-        f"{words_of(material.comparison).tested}, none on "
+        f"{words.tested}, none on "
         f"{found.all_wrong:,}.</p>"
         f'<p class="soft">The {len(found.hardest)} that most rungs get wrong, the {order} first. '
-        f"A text that all get wrong with {with_what} is worth a look at its label. {told}</p>"
-        + examples(found.hardest)
+        f"What all get wrong with {with_what} is worth a look at its {words.gold[0]}. {told}</p>"
+        + examples(found.hardest, gold=words.gold)
     )
 
 
@@ -112,7 +113,7 @@ def disagreement(material: Material, drawn: Mapping[str, Any]) -> str:
             f"<p>They differ on {only_first + only_second + both:,} {tested}: only {first} is right on "
             f"{only_first:,}, only {second} on {only_second:,}, neither on {both:,}.</p>"
             f'<p class="soft">The {len(found.between)} on which {both_are}.</p>'
-            + examples(found.between, found.pair)
+            + examples(found.between, found.pair, words_of(material.comparison).gold)
         )
     return (
         f'<p class="soft">Share of test {tested} on which two rungs give different answers.</p>'

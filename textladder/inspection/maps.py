@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textladder.inspection.frame import asset, framed
-from textladder.inspection.pieces import bdi, esc
+from textladder.inspection.pieces import bdi, esc, seen
 
 COLOUR = "76, 120, 168"  # the first of `figures.COLOURS`
 FAINT = 0.005  # shares below are not drawn
@@ -55,9 +55,10 @@ def section(maps: Sequence[Map]) -> str:
 
 
 def _table(one: Map) -> str:
-    head = "".join(f'<th scope="col">{bdi(unit)}</th>' for unit in one.columns)
+    head = "".join(f'<th scope="col">{bdi(seen(unit))}</th>' for unit in one.columns)
     body = "".join(
-        f'<tr><th scope="row">{bdi(unit)}</th>{"".join(map(_cell, row[: len(one.columns)].tolist()))}</tr>'
+        f'<tr><th scope="row">{bdi(seen(unit))}</th>'
+        f"{''.join(map(_cell, row[: len(one.columns)].tolist()))}</tr>"
         for unit, row in zip(one.rows, one.shares, strict=True)
     )
     return f'<table class="map"><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>'

@@ -6,21 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from textladder.inspection.pieces import esc
+from textladder.wording import named
 
 if TYPE_CHECKING:
     from textladder.inspection.page import Material
 
-PROPER = {
-    "bleu": "BLEU",
-    "brier": "Brier score",
-    "chrf": "chrF",
-    "map": "MAP",
-    "mrr": "MRR",
-    "pearson": "Pearson",
-    "spearman": "Spearman",
-    "ter": "TER",
-}
-PARTS = {"f1": "F1", "roc": "ROC", "auc": "AUC", "rouge": "ROUGE", "l": "L"}
 HUNDRED = ("bleu", "chrf", "ter", "rouge")  # from 0 to 100: how their names begin
 LOWER = {
     "brier",
@@ -52,11 +42,6 @@ def measures(material: Material, drawn: Mapping[str, Any]) -> str:
         f'<thead><tr><th scope="col">rung</th>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
         f'<p class="soft">On the test part, first seed of each rung.{lower}{units}</p>'
     )
-
-
-def named(key: str) -> str:
-    """A measure as people write it: "macro_f1" is "macro F1"."""
-    return PROPER.get(key) or " ".join(PARTS.get(part, part) for part in key.split("_"))
 
 
 def _number(key: str, value: Any) -> str:

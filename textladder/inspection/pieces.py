@@ -24,12 +24,22 @@ def bdi(text: str) -> str:
     return f'<bdi dir="auto">{esc(text)}</bdi>'
 
 
+def seen(unit: str) -> str:
+    """A unit that is a blank as a sign for one: without, its row or column has no name."""
+    return unit if unit.strip() or not unit else "\u2423" * len(unit)
+
+
 def _labels(labels: Iterable[str]) -> str:
-    return ", ".join(map(bdi, labels)) or "(none)"
+    return ", ".join(bdi(label) if label else "(nothing)" for label in labels) or "(none)"
 
 
-def examples(found: Iterable[Finding], rungs: tuple[str, ...] | None = None) -> str:
-    return f'<div class="examples">{"".join(_example(one, rungs) for one in found)}</div>'
+def examples(
+    found: Iterable[Finding],
+    rungs: tuple[str, ...] | None = None,
+    gold: tuple[str, str] = ("label", "labels"),
+) -> str:
+    """gold: what stands before the right answer, and before several (`wording.Words`)."""
+    return f'<div class="examples">{"".join(_example(one, rungs, gold) for one in found)}</div>'
 
 
 def clipped(text: str) -> str:
@@ -116,11 +126,11 @@ def _quoted(found: Finding, answers: Sequence[Answer]) -> str:
     return asked + marked(found.text, there, said) + key
 
 
-def _example(found: Finding, rungs: tuple[str, ...] | None = None) -> str:
+def _example(found: Finding, rungs: tuple[str, ...] | None, named: tuple[str, str]) -> str:
     shown = rungs or tuple(found.answers)
     answers = _without_right([found.answers[rung] for rung in shown])
     told = "".join(map(_answer, shown, answers))
-    gold = f"{'label' if len(answers[0].gold) < 2 else 'labels'}: <b>{_labels(answers[0].gold)}</b>"
+    gold = f"{named[len(answers[0].gold) > 1]}: <b>{_labels(answers[0].gold)}</b>"
     return (
         f'<article class="example">{_quoted(found, answers)}'
         f'<div class="soft">{esc(found.where)} · {gold}</div>'

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SHOWN = (
     ("bits_per_character", "bits per character", "{:.3f}"),
     ("perplexity", "perplexity per unit", "{:,.2f}"),
-    ("perplexity_per_word", "perplexity per word", "{:,.4g}"),
+    ("perplexity_per_word", "perplexity per word", "{:,.1f}"),
     ("unknown_share", "unknown units", "{:.2%}"),
     ("spelling_bits", "spelling, bits per character", "{:.3f}"),
 )

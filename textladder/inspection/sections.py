@@ -13,7 +13,7 @@ from textladder.inspection import labels, measures, numbers, running
 from textladder.inspection.blocks import BlockFindings
 from textladder.inspection.numbers import NumberFindings
 from textladder.inspection.pieces import esc, figure, pairs
-from textladder.wording import rows_are, words_of
+from textladder.wording import named, rows_are, words_of
 
 if TYPE_CHECKING:
     from textladder.inspection.page import Material
@@ -27,7 +27,7 @@ OF_LABELS = (
     ("confusion", "Confusion", "Which labels are taken for which", labels.confusion),
     ("labels", "Labels", "How well each label is found", labels.per_label),
     ("calibration", "Calibration", "Does confidence mean what it says", labels.calibration),
-    ("hardest", "Hardest texts", "The hardest test texts", labels.hardest),
+    ("hardest", "Hardest {tested}", "The hardest test {tested}", labels.hardest),
     ("disagreement", "Disagreement", "Where rungs disagree", labels.disagreement),
 )
 OF_NUMBERS = (
@@ -47,8 +47,16 @@ ENDS = {
     "max_seconds": "ended by the time limit",
     "budget": "ended by the time limit",
     "nothing to train": "nothing was to be trained",
+    "one pass": "counted in one pass",
 }
-FILES = {"tag": ("new.txt", "other.conll"), "pair": ("new.csv", "other.csv")}  # in examples of commands
+FILES = {  # in examples of commands
+    "tag": ("new.txt", "other.conll"),
+    "pair": ("new.csv", "other.csv"),
+    "span": ("new.json", "other.json"),
+}
+
+
+LONG = "Texts cut because they were too long"
 
 
 @dataclass(frozen=True)
@@ -74,13 +82,13 @@ def build(material: Material, drawn: Mapping[str, Any]) -> list[Section]:
         ("environment", "Environment", "Measured with", environment),
     ]
     found = []
+    tested = words_of(material.comparison).tested
     for anchor, short, heading, make in made:
         body = make(material, drawn)
         if body:
-            inner = (
-                f'<section id="{anchor}" aria-labelledby="h-{anchor}">\n<h2 id="h-{anchor}">{heading}</h2>'
-            )
-            found.append(Section(anchor, short, f"{inner}\n{body}\n</section>"))
+            told = heading.format(tested=tested)
+            inner = f'<section id="{anchor}" aria-labelledby="h-{anchor}">\n<h2 id="h-{anchor}">{told}</h2>'
+            found.append(Section(anchor, short.format(tested=tested), f"{inner}\n{body}\n</section>"))
     return found
 
 
@@ -100,7 +108,7 @@ def table(material: Material, drawn: Mapping[str, Any]) -> str:
     rows, several = comparison["rows"], any(len(row["seeds"]) > 1 for row in comparison["rows"])
     low = min(row["interval"][0] for row in rows)
     high = max(row["interval"][1] for row in rows)
-    metric = esc(comparison["metric"].replace("_", " "))
+    metric = esc(named(comparison["metric"]))
     heads = [
         "rung",
         f"test {metric} [95\u00a0%]",
@@ -247,11 +255,12 @@ def data(material: Material, drawn: Mapping[str, Any]) -> str:
         texts = scores.get("tokenizer", {}).get("texts_cut", 0)
         counts = texts if isinstance(texts, dict) else {"all": texts}
         said = ", ".join(f"{n:,} of {part}" for part, n in counts.items() if n)
-        cut.append(f"{esc(rung)} ({esc(str(scores.get('units', '')))}): {said or 'none'}")
-    return (
-        f"{pairs(items)}{f'<ul>{notes}</ul>' if notes else ''}"
-        f"<p>Texts cut because they were too long: {'; '.join(cut)}.</p>"
-    )
+        if said:
+            cut.append(f"{esc(rung)} ({esc(str(scores.get('units', '')))}): {said}")
+    # Of long passages nothing is cut: they are read in windows.
+    long = "Texts read in windows, as they are long" if material.comparison["task"] == "span" else LONG
+    told = f"{long}: {'; '.join(cut)}." if cut else "No text was too long for a rung."
+    return f"{pairs(items)}{f'<ul>{notes}</ul>' if notes else ''}<p>{told}</p>"
 
 
 def repeat(material: Material, drawn: Mapping[str, Any]) -> str:
@@ -277,6 +286,11 @@ def _uses(material: Material, out: str) -> list[tuple[str, str]]:
         return [
             ("Search with the pick", f'textladder search {out} corpus.txt "a query"'),
             ("The pick on another file of pairs", f"textladder evaluate {out} other.csv"),
+        ]
+    if material.comparison["task"] == "translate":
+        return [
+            ("The pick on new texts", f"textladder translate {out} new.txt"),
+            ("The pick on other texts and their translations", f"textladder evaluate {out} other.csv"),
         ]
     new, other = FILES.get(material.comparison["task"], ("new.txt", "other.csv"))
     return [
