@@ -234,6 +234,8 @@ def map_(
     from textladder.vectors.judgements import read_words
     from textladder.vectors.mapping import chosen, lay_out
 
+    if out.suffix == ".png":  # which another command draws: a page under that name opens nowhere
+        raise Problem(str(out), "a map is a page, not a picture.", "End it in .html")
     wanted = read_words(words) if words else None
     loaded = load(vectors, limit)
     shown, matrix, notes = chosen(loaded.words, loaded.matrix, wanted, most)

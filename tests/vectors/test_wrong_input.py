@@ -62,6 +62,7 @@ def test_a_file_that_is_not_there(corpus: Path, good: Path, tmp_path: Path) -> N
     for asked in (("similar", missing, "a"), ("analogy", missing, "a", "b", "c"), ("compare", good, missing)):
         refused(vectors(*asked), "goood.txt")
     refused(vectors("map", missing, "--out", tmp_path / "m.html"), "goood.txt")
+    refused(vectors("map", missing, "--out", tmp_path / "m.png"), "not a picture")
     refused(vectors("convert", missing, tmp_path / "w"), "goood.txt")
     assert not (tmp_path / "w").exists()
 
