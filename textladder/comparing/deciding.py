@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from textladder.comparing.rows import Row
 from textladder.errors import Problem
+from textladder.wording import named
 
 ALPHA = 0.05
 # The costs that a rung is chosen by, each with how it is told. Ratios need them above zero: see FLOORS.
@@ -113,7 +114,7 @@ def pick(
         or (row.difference is not None and not significantly_worse(row, higher_is_better=higher_is_better))
     ]
     chosen = min(able, key=lambda row: (costs[row.rung], -sign * row.dev, row is not top))
-    name = metric.replace("_", " ")
+    name = named(metric)
     if chosen is top:
         cheaper = [row for row in rows if costs[row.rung] < costs[top.rung]]
         lone = len(rows) == 1
@@ -199,7 +200,7 @@ def learning_verdict(
     sign = 1 if higher_is_better else -1
     gain = sign * (s2 - s1) / doublings
     half = math.hypot(i1[1] - i1[0], i2[1] - i2[0]) / 2 / doublings
-    name = metric.replace("_", " ")
+    name = named(metric)
     measured = (
         f"from {n1:,} to {n2:,} {counted} {name} went from {s1:.3f} to {s2:.3f}, that is {gain:+.3f} "
         f"[{gain - half:+.3f}, {gain + half:+.3f}] better per doubling"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from textladder.comparing.deciding import COSTS, pareto, told_p
 from textladder.comparing.rows import Row
-from textladder.wording import words_of
+from textladder.wording import named, words_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,7 +30,7 @@ def fronts(rows: Sequence[Row], higher_is_better: bool = True) -> dict[str, list
 
 def heads(comparison: Mapping[str, Any]) -> list[str]:
     """Headings of the table; the same words everywhere."""
-    metric = comparison["metric"].replace("_", " ")
+    metric = named(comparison["metric"])
     return [
         "",
         "rung",
