@@ -57,3 +57,27 @@ class Vectors:
             if subprocess.run([*command, "--out", str(folder)], check=False).returncode:
                 raise SystemExit(f"There are no word vectors: {' '.join(command)} failed.")
         return folder
+
+
+SEQUENCES = ("rnn", "gru", "lstm", "bilstm", "cnn", "rescnn")
+ENGLISH = Vectors(  # general and of films; questions
+    ("wiki_2018/train.txt.gz", "imdb/train.csv.gz", "sst2/train.csv", "trec/train.csv"),
+    ("--dim", "200", "--threads", "1", "--text", "text"),
+    SEQUENCES,
+)
+
+GENERAL = Vectors(
+    ("wiki_2018/train.txt.gz", "imdb/train.csv.gz"),
+    ("--dim", "200", "--threads", "1", "--text", "text"),
+    ("window", "cnn", "bilstm", "bidaf"),
+)
+CAPTIONS = Vectors(  # general, and captions, which most of these pairs are or are about
+    ("wiki_2018/train.txt.gz", "multi30k/train.en.gz"),
+    ("--dim", "200", "--threads", "1"),
+    ("bow", "decomposable", "cnn", "bilstm", "esim"),
+)
+WIKIPEDIA = Vectors(  # rare names too
+    ("wiki_2018/train.txt.gz",),
+    ("--dim", "200", "--threads", "1", "--min-count", "2", "--window", "3"),
+    ("window", "bilstm-crf"),
+)
