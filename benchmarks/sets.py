@@ -255,7 +255,9 @@ SETS = {
         "snips_intents/test",
         0.975,
         "0.970 (Goo et al. 2018)",
-        "SNIPS, intents",
+        "SNIPS, intents, with word vectors",
+        settings=OF_VECTORS,
+        vectors=ENGLISH,
     ),
     "atis": DataSet(
         "atis/train.conll",
