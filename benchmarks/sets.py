@@ -246,8 +246,9 @@ SETS = {
         "atis_intents/test",
         0.96,
         "0.936 (Goo et al. 2018)",
-        "ATIS, intents",
-        settings={EVERY: ['data.rare="keep"']},
+        "ATIS, intents, with word vectors",
+        settings={EVERY: ['data.rare="keep"'], **OF_VECTORS},
+        vectors=ENGLISH,
     ),
     "snips_intents": DataSet(
         "snips_intents/train",
