@@ -16,6 +16,7 @@ from tests import test_answering, test_embedding, test_pairing, test_tagging
 from tests.matches import facts
 from tests.program import refused, textladder
 from textladder.comparing.answers import read_answers
+from textladder.wording import named
 
 FEW = {"training.max_steps": 4, "training.min_steps": 0}
 SMALL = [word for key, value in FEW.items() for word in ("--set", f"{key}={value}")]
@@ -112,7 +113,7 @@ def test_the_page_stands_alone_and_says_what_was_compared(done: Done) -> None:
     page = (done.out / "index.html").read_text("utf-8")
     assert not re.search(r"https?://|@import|url\(|<link|src=", page)
     assert all(f">{row['rung']}<" in page for row in done.comparison["rows"])
-    assert done.kind.metric.replace("_", " ") in page
+    assert named(done.kind.metric) in page
     assert html.escape(done.comparison["pick"]["reason"]) in page
 
 
