@@ -19,11 +19,11 @@ UNSEEN = {  # hardly a name comes twice: letters and the words around must carry
 OF_VECTORS = {  # their width; they move in training
     rung: ["encoder.embedding_dim=200", "tokenizer.vector_words=60000"] for rung in ENGLISH.rungs
 }
-_frozen = ["encoder.embedding_dim=200", "training.freeze_embedding=true"]
+STILL = ["encoder.embedding_dim=200", "training.freeze_embedding=true"]
 FROZEN = {  # the width of the vectors, which stay as they are (`bow` moves them)
-    **dict.fromkeys(CAPTIONS.rungs, _frozen),
+    **dict.fromkeys(CAPTIONS.rungs, STILL),
     "bow": ["encoder.dim=200"],
-    "esim": [*_frozen, "tokenizer.vector_words=60000", "training.epochs=24"],  # it goes on getting better
+    "esim": [*STILL, "tokenizer.vector_words=60000", "training.epochs=24"],  # it goes on getting better
 }
 
 
@@ -229,8 +229,7 @@ SETS = {
         "SQuAD v1.1 dev, F1 of answers, after 7,160 questions about New Wikipedia",
         settings={
             rung: [
-                "encoder.embedding_dim=200",
-                "training.freeze_embedding=true",
+                *STILL,
                 "tokenizer.min_count=1",  # rare words have vectors too
                 "tokenizer.vector_words=60000",  # and so do words that no training passage has
                 "training.epochs=6",
@@ -317,8 +316,7 @@ SETS = {
             rung: [
                 *UNSEEN[EVERY],
                 "encoder.word_dropout=0.1",
-                "encoder.embedding_dim=200",
-                "training.freeze_embedding=true",
+                *STILL,
                 "tokenizer.min_count=1",  # rare words have vectors too
                 "tokenizer.vector_words=200000",
             ]

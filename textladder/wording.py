@@ -33,6 +33,7 @@ PROPER = {
     "ter": "TER",
 }
 PARTS = {"f1": "F1", "roc": "ROC", "auc": "AUC", "rouge": "ROUGE", "l": "L"}
+OF_HUNDRED = ("bleu", "chrf", "ter", "rouge")  # from 0 to 100: how their names begin
 SEARCHED = ("mrr", "map", "recall_at")  # how metrics begin that texts which are looked for are drawn for
 WORDS = {
     "embed": Words("pairs", "pairs", "one text", "texts/s", "pairs", "pairs", ("match", "matches")),
@@ -67,3 +68,8 @@ def rows_are(comparison: Mapping[str, Any]) -> str:
 def named(key: str) -> str:
     """A measure as people write it: "macro_f1" is "macro F1"."""
     return PROPER.get(key) or " ".join(PARTS.get(part, part) for part in key.split("_"))
+
+
+def told(key: str, value: float) -> str:
+    """A value of a measure with as many digits as say something."""
+    return f"{value:.2f}" if key.startswith(OF_HUNDRED) else f"{value:.3f}"

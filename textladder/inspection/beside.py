@@ -20,8 +20,8 @@ def beside(marks: Mapping[str, tuple[float, float]]) -> dict[str, str]:
     taken = [(x - MARK, y - MARK, x + MARK, y + MARK) for x, y in at.values()]
     found = {}
     for name, (x, y) in at.items():
-        places = sorted(PLACES, key=lambda place: (x > 0.6 * WIDE) != ("left" in place))
-        boxes = {place: _box(place, x, y, LETTER * len(name)) for place in sorted(places, key=_lower)}
+        places = sorted(PLACES, key=lambda place: (_lower(place), (x > 0.6 * WIDE) != ("left" in place)))
+        boxes = {place: _box(place, x, y, LETTER * len(name)) for place in places}
         found[name] = min(boxes, key=lambda place: _outside(boxes[place]) + _covered(boxes[place], taken))
         taken.append(boxes[found[name]])
     return found

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from textladder.inspection.pieces import esc
-from textladder.wording import named
+from textladder.wording import named, told
 
 if TYPE_CHECKING:
     from textladder.inspection.page import Material
 
-HUNDRED = ("bleu", "chrf", "ter", "rouge")  # from 0 to 100: how their names begin
 LOWER = {
     "brier",
     "expected_calibration_error",
@@ -31,7 +30,7 @@ def measures(material: Material, drawn: Mapping[str, Any]) -> str:
     heads = "".join(f'<th scope="col">{esc(named(key))}{" ↓" * (key in LOWER)}</th>' for key in keys)
     body = "".join(
         f'<tr><th scope="row">{esc(rung)}</th>'
-        + "".join(f"<td>{_number(key, scores.get(key))}</td>" for key in keys)
+        + "".join(f"<td>{'–' if scores.get(key) is None else told(key, scores[key])}</td>" for key in keys)
         + "</tr>"
         for rung, scores in of_rungs.items()
     )
@@ -42,9 +41,3 @@ def measures(material: Material, drawn: Mapping[str, Any]) -> str:
         f'<thead><tr><th scope="col">rung</th>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
         f'<p class="soft">On the test part, first seed of each rung.{lower}{units}</p>'
     )
-
-
-def _number(key: str, value: Any) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.2f}" if key.startswith(HUNDRED) else f"{value:.3f}"

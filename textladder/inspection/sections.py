@@ -54,8 +54,6 @@ FILES = {  # in examples of commands
     "pair": ("new.csv", "other.csv"),
     "span": ("new.json", "other.json"),
 }
-
-
 LONG = "Texts cut because they were too long"
 
 
